@@ -1,0 +1,1 @@
+//! HTTP: the management listener. Asks the broker's public types, never reaches inside.

@@ -1,0 +1,1 @@
+//! Tests that need the built program, and the harness they share.
