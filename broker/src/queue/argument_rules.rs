@@ -1,0 +1,245 @@
+//! Which arguments exist, on which queue types, and which values they take: two flat tables and
+//! the check that walks them. What the values mean is for `arguments.rs` and
+//! `consumer_arguments.rs`.
+
+use ferrymq_amqp::table::{integer_value, string_value, type_name};
+use ferrymq_amqp::{AMQPValue, FieldTable};
+
+use crate::queue::arguments::{ArgumentError, QueueType};
+
+pub(super) const QUEUE_TYPE: &str = "x-queue-type";
+
+/// Ten years in milliseconds, the longest time span that clients may ask for.
+const MAX_SPAN_MS: i64 = 315_360_000_000;
+
+/// Characters of a refused value that an error shows.
+const SHOWN_VALUE_CHARS: usize = 64;
+
+/// One argument: where it is known, and what it may hold.
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub(super) name: &'static str,
+    types: Types,
+    check: Check,
+}
+
+/// Queue types that know an argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Types {
+    /// Every type.
+    All,
+    /// Classic and quorum queues.
+    Queues,
+    Classic,
+    Quorum,
+    Stream,
+    /// Every type, and without effect: neither checked nor compared.
+    Obsolete,
+}
+
+#[derive(Debug)]
+enum Check {
+    Anything,
+    Flag,
+    /// An integer of any width, within bounds.
+    Integer(i64, i64),
+    /// UTF-8 of at most so many bytes.
+    Text(usize),
+    OneOf(&'static [&'static str]),
+}
+
+use Check::{Anything, Flag, Integer, OneOf, Text};
+use Types::{All, Classic, Obsolete, Queues, Quorum, Stream};
+
+const fn rule(name: &'static str, types: Types, check: Check) -> Rule {
+    Rule { name, types, check }
+}
+
+/// A short string on the wire holds no more bytes.
+const NAME_BYTES: usize = 255;
+/// The longest prefix of a server-generated name, in bytes.
+pub(super) const NAME_PREFIX_BYTES: usize = 64;
+const COUNT: Check = Integer(0, i64::MAX);
+const POSITIVE: Check = Integer(1, i64::MAX);
+
+/// What `queue.declare` knows.
+///
+/// Compat: wider than RabbitMQ's. Delivery limit, consumer time-out and delayed retry on classic
+/// queues, deduplication, durability; obsolete arguments on every type.
+pub(super) static QUEUE: &[Rule] = &[
+    rule(QUEUE_TYPE, All, OneOf(&["classic", "quorum", "stream"])),
+    rule("x-message-ttl", Queues, Integer(0, MAX_SPAN_MS)),
+    rule("x-expires", Queues, Integer(1, MAX_SPAN_MS)),
+    rule("x-max-length", Queues, COUNT),
+    rule("x-max-length-bytes", All, COUNT),
+    rule(
+        "x-overflow",
+        Queues,
+        OneOf(&["drop-head", "reject-publish", "reject-publish-dlx"]),
+    ),
+    rule("x-dead-letter-exchange", Queues, Text(NAME_BYTES)),
+    rule("x-dead-letter-routing-key", Queues, Text(NAME_BYTES)),
+    rule(
+        "x-dead-letter-strategy",
+        Quorum,
+        OneOf(&["at-most-once", "at-least-once"]),
+    ),
+    rule("x-max-priority", Classic, Integer(0, 255)),
+    rule("x-single-active-consumer", Queues, Flag),
+    rule("x-delivery-limit", Queues, Integer(i64::MIN, i64::MAX)),
+    rule("x-consumer-timeout", Queues, COUNT),
+    rule("x-consumer-disconnected-timeout", Quorum, COUNT),
+    rule(
+        "x-delayed-retry-type",
+        Queues,
+        OneOf(&["disabled", "all", "failed", "returned"]),
+    ),
+    rule("x-delayed-retry-min", Queues, POSITIVE),
+    rule("x-delayed-retry-max", Queues, POSITIVE),
+    rule(
+        "x-queue-leader-locator",
+        All,
+        OneOf(&["client-local", "balanced", "random", "least-leaders"]),
+    ),
+    rule("x-quorum-initial-group-size", Quorum, POSITIVE),
+    rule("x-member-placement-tag", Quorum, Text(NAME_BYTES)),
+    rule("x-durability", Queues, OneOf(&["strict", "relaxed"])),
+    rule("x-message-deduplication", Queues, Flag),
+    rule("x-cache-size", Queues, COUNT),
+    rule("x-cache-ttl", Queues, COUNT),
+    rule("x-deduplication-header", Queues, Text(NAME_BYTES)),
+    rule("x-max-age", Stream, Text(NAME_BYTES)),
+    rule(
+        "x-stream-max-segment-size-bytes",
+        Stream,
+        Integer(0, 3_000_000_000),
+    ),
+    rule("x-stream-filter-size-bytes", Stream, Integer(16, 255)),
+    rule("x-initial-cluster-size", Stream, POSITIVE),
+    rule("x-queue-mode", Obsolete, Anything),
+    rule("x-queue-version", Obsolete, Anything),
+    rule("x-queue-master-locator", Obsolete, Anything),
+    rule("x-max-in-memory-length", Obsolete, Anything),
+    rule("x-max-in-memory-bytes", Obsolete, Anything),
+];
+
+/// What `basic.consume` knows.
+pub(super) static CONSUMER: &[Rule] = &[
+    rule("x-priority", Queues, Integer(i64::MIN, i64::MAX)),
+    rule("x-consumer-timeout", Queues, COUNT),
+    rule("x-stream-offset", Stream, Anything),
+    rule("x-stream-filter", Stream, Anything),
+    rule("x-stream-match-unfiltered", Stream, Flag),
+    rule("x-stream-automatic-offset-tracking", Stream, Flag),
+    rule("x-cancel-on-ha-failover", Obsolete, Anything),
+    rule("x-credit", Obsolete, Anything),
+];
+
+impl Rule {
+    /// Does a second declaration have to agree in this argument?
+    pub(super) fn is_compared(&self, queue_type: QueueType) -> bool {
+        self.types != Obsolete && self.types.contain(queue_type)
+    }
+}
+
+impl Types {
+    fn contain(self, queue_type: QueueType) -> bool {
+        match self {
+            All | Obsolete => true,
+            Queues => queue_type != QueueType::Stream,
+            Classic => queue_type == QueueType::Classic,
+            Quorum => queue_type == QueueType::Quorum,
+            Stream => queue_type == QueueType::Stream,
+        }
+    }
+}
+
+/// Holds every argument of `table` that `rules` know against them. Unknown ones pass.
+pub(super) fn check_all(
+    rules: &[Rule],
+    table: &FieldTable,
+    queue_type: QueueType,
+) -> Result<(), ArgumentError> {
+    for (name, value) in table {
+        let Some(rule) = rules.iter().find(|rule| rule.name == name.as_str()) else {
+            continue;
+        };
+        if !rule.types.contain(queue_type) {
+            return Err(ArgumentError::NotForType {
+                argument: rule.name,
+                queue_type,
+            });
+        }
+        check(rule, value)?;
+    }
+    Ok(())
+}
+
+fn check(rule: &Rule, value: &AMQPValue) -> Result<(), ArgumentError> {
+    let wrong = match &rule.check {
+        Anything => None,
+        Flag => (!matches!(value, AMQPValue::Boolean(_))).then(|| "expected a bool".to_owned()),
+        Integer(min, max) => match integer_value(value) {
+            None => Some("expected an integer".to_owned()),
+            Some(number) if number < *min || number > *max => Some(bounds(*min, *max)),
+            Some(_) => None,
+        },
+        Text(max_bytes) => match string_value(value) {
+            None => Some("expected a UTF-8 string".to_owned()),
+            Some(text) if text.len() > *max_bytes => {
+                Some(format!("expected at most {max_bytes} bytes"))
+            }
+            Some(_) => None,
+        },
+        OneOf(allowed) => match string_value(value) {
+            Some(text) if allowed.contains(&text) => None,
+            _ => Some(format!("expected one of {}", allowed.join(", "))),
+        },
+    };
+    match wrong {
+        None => Ok(()),
+        Some(wrong) => Err(ArgumentError::Invalid {
+            argument: rule.name,
+            detail: format!("{wrong}, received {}", described(value)),
+        }),
+    }
+}
+
+fn bounds(min: i64, max: i64) -> String {
+    if max == i64::MAX {
+        format!("expected an integer of at least {min}")
+    } else {
+        format!("expected an integer from {min} to {max}")
+    }
+}
+
+/// `the value '10' of type 'long'`.
+pub(super) fn described(value: &AMQPValue) -> String {
+    format!(
+        "the value '{}' of type '{}'",
+        shown(value),
+        type_name(value)
+    )
+}
+
+/// The value as an error text shows it, shortened.
+pub(super) fn shown(value: &AMQPValue) -> String {
+    let whole = match value {
+        AMQPValue::Boolean(flag) => flag.to_string(),
+        AMQPValue::Float(number) => number.to_string(),
+        AMQPValue::Double(number) => number.to_string(),
+        AMQPValue::Timestamp(seconds) => seconds.to_string(),
+        AMQPValue::DecimalValue(decimal) => format!("{}e-{}", decimal.value, decimal.scale),
+        AMQPValue::ShortString(text) => text.to_string(),
+        AMQPValue::LongString(text) => text.to_string(),
+        AMQPValue::ByteArray(bytes) => format!("{} bytes", bytes.len()),
+        AMQPValue::FieldArray(array) => format!("{} elements", array.as_slice().len()),
+        AMQPValue::FieldTable(table) => format!("{} entries", table.inner().len()),
+        AMQPValue::Void => String::new(),
+        number => integer_value(number).unwrap_or_default().to_string(),
+    };
+    match whole.char_indices().nth(SHOWN_VALUE_CHARS) {
+        Some((end, _)) => format!("{}...", &whole[..end]),
+        None => whole,
+    }
+}
