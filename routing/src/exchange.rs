@@ -1,0 +1,189 @@
+//! Exchange types, and an exchange's properties.
+
+use std::fmt;
+use std::str::FromStr;
+
+use ferrymq_amqp::table::{string_value, type_name};
+use ferrymq_amqp::{AMQPValue, FieldTable};
+
+use crate::consistent_hash::HashOn;
+use crate::{Error, ExchangeName, Inequivalent};
+
+const ALTERNATE_EXCHANGE: &str = "alternate-exchange";
+
+/// How an exchange routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ExchangeKind {
+    /// To the bindings whose key equals the routing key.
+    Direct,
+    /// To all bindings.
+    Fanout,
+    /// To the bindings whose pattern matches the words of the routing key.
+    Topic,
+    /// To the bindings whose arguments match the message's headers.
+    Headers,
+    /// To one destination, by weight, and the same one for the same hash.
+    ConsistentHash,
+    /// To one destination: the hash modulo their number.
+    ModulusHash,
+    /// To one binding, drawn anew for each message.
+    Random,
+}
+
+/// An exchange.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// Its name.
+    pub name: ExchangeName,
+    /// How it routes.
+    pub kind: ExchangeKind,
+    /// Whether it survives a restart.
+    pub durable: bool,
+    /// Whether it goes with its last binding as a source.
+    pub auto_delete: bool,
+    /// Whether clients may not publish to it.
+    pub internal: bool,
+    /// What it was declared with.
+    pub arguments: FieldTable,
+}
+
+impl ExchangeKind {
+    /// All types.
+    pub const ALL: [Self; 7] = [
+        Self::Direct,
+        Self::Fanout,
+        Self::Topic,
+        Self::Headers,
+        Self::ConsistentHash,
+        Self::ModulusHash,
+        Self::Random,
+    ];
+
+    /// The type's name in declarations.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Fanout => "fanout",
+            Self::Topic => "topic",
+            Self::Headers => "headers",
+            Self::ConsistentHash => "x-consistent-hash",
+            Self::ModulusHash => "x-modulus-hash",
+            Self::Random => "x-random",
+        }
+    }
+}
+
+impl FromStr for ExchangeKind {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == name)
+            .ok_or_else(|| Error::UnknownExchangeType(name.to_owned()))
+    }
+}
+
+impl fmt::Display for ExchangeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Exchange {
+    /// A transient exchange without arguments.
+    pub fn new(name: impl Into<ExchangeName>, kind: ExchangeKind) -> Self {
+        Self {
+            name: name.into(),
+            kind,
+            durable: false,
+            auto_delete: false,
+            internal: false,
+            arguments: FieldTable::default(),
+        }
+    }
+
+    /// The exchange named by the argument `alternate-exchange`.
+    pub fn alternate(&self) -> Option<&str> {
+        self.arguments
+            .inner()
+            .get(ALTERNATE_EXCHANGE)
+            .and_then(string_value)
+    }
+
+    /// Whether the arguments make sense for this type of exchange.
+    pub fn validate(&self) -> Result<(), Error> {
+        self.string_argument(ALTERNATE_EXCHANGE)?;
+        if self.kind == ExchangeKind::ConsistentHash {
+            HashOn::of(self)?;
+        }
+        Ok(())
+    }
+
+    /// Whether declaring `received` again, while `self` exists, changes nothing.
+    ///
+    /// Of the arguments only `alternate-exchange` counts.
+    pub fn check_equivalent(&self, received: &Self) -> Result<(), Inequivalent> {
+        same("type", received.kind, self.kind)?;
+        same("durable", received.durable, self.durable)?;
+        same("auto_delete", received.auto_delete, self.auto_delete)?;
+        same("internal", received.internal, self.internal)?;
+        let argument =
+            |exchange: &Self| exchange.arguments.inner().get(ALTERNATE_EXCHANGE).cloned();
+        let (received, current) = (argument(received), argument(self));
+        if received == current {
+            return Ok(());
+        }
+        let both = received.is_some() && current.is_some();
+        Err(Inequivalent {
+            argument: ALTERNATE_EXCHANGE,
+            received: shown(received.as_ref(), both),
+            current: shown(current.as_ref(), both),
+        })
+    }
+
+    /// The text of an argument, which must be a string if it is there.
+    pub(crate) fn string_argument(&self, argument: &'static str) -> Result<Option<&str>, Error> {
+        let Some(value) = self.arguments.inner().get(argument) else {
+            return Ok(None);
+        };
+        let wrong_type = || Error::ArgumentType {
+            argument,
+            type_name: type_name(value),
+            exchange: self.name.clone(),
+        };
+        string_value(value).map(Some).ok_or_else(wrong_type)
+    }
+}
+
+fn same<T: PartialEq + fmt::Display>(
+    argument: &'static str,
+    received: T,
+    current: T,
+) -> Result<(), Inequivalent> {
+    if received == current {
+        return Ok(());
+    }
+    let [received, current] = [received, current].map(|value| format!("'{value}'"));
+    Err(Inequivalent {
+        argument,
+        received,
+        current,
+    })
+}
+
+/// An argument's value as error texts show it: in full only beside an absent one.
+fn shown(value: Option<&AMQPValue>, both_present: bool) -> String {
+    let Some(value) = value else {
+        return "none".to_owned();
+    };
+    let text = match string_value(value) {
+        Some(text) => text.to_owned(),
+        None => format!("{value:?}"),
+    };
+    if both_present {
+        format!("'{text}'")
+    } else {
+        format!("the value '{text}' of type '{}'", type_name(value))
+    }
+}

@@ -1,0 +1,87 @@
+//! Which matcher an exchange of which type has.
+
+use std::sync::Arc;
+
+use crate::binding_set::BindingSet;
+use crate::consistent_hash::{ConsistentHash, HashOn};
+use crate::direct::Direct;
+use crate::headers::Headers;
+use crate::modulus_hash::ModulusHash;
+use crate::random::Random;
+use crate::route::{Reached, RouteInput};
+use crate::topic::Topic;
+use crate::{Binding, Error, Exchange, ExchangeKind, fanout};
+
+/// An exchange's bindings, arranged for routing by its type.
+#[derive(Debug, Clone)]
+pub(crate) enum Matcher {
+    Direct(Direct),
+    Fanout,
+    Topic(Topic),
+    Headers(Headers),
+    ConsistentHash(ConsistentHash),
+    ModulusHash(ModulusHash),
+    Random(Random),
+}
+
+impl Matcher {
+    pub(crate) fn new(exchange: &Exchange) -> Result<Self, Error> {
+        exchange.validate()?;
+        Ok(match exchange.kind {
+            ExchangeKind::Direct => Self::Direct(Direct::default()),
+            ExchangeKind::Fanout => Self::Fanout,
+            ExchangeKind::Topic => Self::Topic(Topic::default()),
+            ExchangeKind::Headers => Self::Headers(Headers::default()),
+            ExchangeKind::ConsistentHash => {
+                Self::ConsistentHash(ConsistentHash::new(HashOn::of(exchange)?))
+            }
+            ExchangeKind::ModulusHash => Self::ModulusHash(ModulusHash::default()),
+            ExchangeKind::Random => Self::Random(Random::default()),
+        })
+    }
+
+    /// Adds a binding that it does not have, unless the type refuses it.
+    pub(crate) fn bind(&mut self, binding: &Arc<Binding>) -> Result<(), Error> {
+        match self {
+            Self::Headers(headers) => return headers.bind(binding),
+            Self::ConsistentHash(hash) => return hash.bind(binding),
+            Self::Direct(direct) => direct.bind(binding),
+            Self::Fanout => {}
+            Self::Topic(topic) => topic.bind(binding),
+            Self::ModulusHash(hash) => hash.bind(binding),
+            Self::Random(random) => random.bind(binding),
+        }
+        Ok(())
+    }
+
+    /// Removes a binding that it has.
+    pub(crate) fn unbind(&mut self, binding: &Arc<Binding>) {
+        match self {
+            Self::Direct(direct) => direct.unbind(binding),
+            Self::Fanout => {}
+            Self::Topic(topic) => topic.unbind(binding),
+            Self::Headers(headers) => headers.unbind(binding),
+            Self::ConsistentHash(hash) => hash.unbind(binding),
+            Self::ModulusHash(hash) => hash.unbind(binding),
+            Self::Random(random) => random.unbind(binding),
+        }
+    }
+
+    /// Adds to `reached` where the message goes; `bindings` are all that the exchange has.
+    pub(crate) fn route<'t>(
+        &'t self,
+        bindings: &'t BindingSet,
+        input: &RouteInput<'_>,
+        reached: &mut Reached<'t, '_>,
+    ) {
+        match self {
+            Self::Direct(direct) => direct.route(input, reached),
+            Self::Fanout => fanout::route(bindings, reached),
+            Self::Topic(topic) => topic.route(input, reached),
+            Self::Headers(headers) => headers.route(input, reached),
+            Self::ConsistentHash(hash) => hash.route(input, reached),
+            Self::ModulusHash(hash) => hash.route(input, reached),
+            Self::Random(random) => random.route(input, reached),
+        }
+    }
+}
