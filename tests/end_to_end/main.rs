@@ -1,0 +1,16 @@
+//! The broker as a Rust application meets it: the real program, and lapin as its client.
+//!
+//! One module per feature. Every test starts a broker of its own; with `FERRYMQ_TEST_AMQP=host:port`
+//! they talk to a running one instead (any AMQP 0-9-1 broker), except those that stop it.
+
+mod acknowledgement;
+mod connections;
+mod consuming;
+mod messages;
+mod publishing;
+mod reply_to;
+mod restart;
+mod routing;
+mod support;
+mod topology;
+mod transactions;
