@@ -1,1 +1,80 @@
 //! Durable bytes: one append-only log with group commit, checkpointed into sled. Knows queue ids, not AMQP.
+//!
+//! [`Store`] takes messages, settled sequences and changes of definitions as records of one log, in one order.
+//! A [`CommitPoint`] says where in that order something stands; once [`Store::committed`] has reached it,
+//! a power loss does not take it back.
+
+#![warn(missing_docs)]
+
+mod committer;
+mod disk;
+mod error;
+mod index;
+mod log;
+mod pending;
+mod read;
+mod record;
+mod recovery;
+mod replay;
+mod segment;
+mod shared;
+mod state;
+mod store;
+
+pub use disk::{Fault, SimulatedDisk};
+pub use error::Error;
+pub use pending::Part;
+pub use recovery::{Recovered, RecoveredQueue};
+pub use store::{Append, Appender, Options, Statistics, Store};
+
+/// A durable queue. Given out by [`Store::allocate_queue_id`] and never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct QueueId(pub u64);
+
+/// A message's place in its queue. Assigned by the broker, ascending from 1, never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sequence(pub u64);
+
+/// The group of records which something was appended to. Durable once [`Store::committed`] is not below it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CommitPoint(pub u64);
+
+impl CommitPoint {
+    /// Nothing to wait for.
+    pub const ALWAYS: Self = Self(0);
+    /// What a store that failed or was closed answers: this is never reached.
+    pub const NEVER: Self = Self(u64::MAX);
+}
+
+/// A change of definitions. The store does not know what keys and values mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change<'a> {
+    /// Sets a definition.
+    Put {
+        /// Shorter than 64 KiB.
+        key: &'a [u8],
+        /// Any bytes.
+        value: &'a [u8],
+    },
+    /// Removes a definition; it need not exist.
+    Remove {
+        /// Shorter than 64 KiB.
+        key: &'a [u8],
+    },
+    /// Creates a queue, whose messages are kept from here on, and sets its definition.
+    CreateQueue {
+        /// From [`Store::allocate_queue_id`].
+        id: QueueId,
+        /// Shorter than 64 KiB.
+        key: &'a [u8],
+        /// Any bytes; should contain the id.
+        value: &'a [u8],
+    },
+    /// Deletes a queue with all its messages, and its definition.
+    DeleteQueue {
+        /// The queue.
+        id: QueueId,
+        /// Shorter than 64 KiB.
+        key: &'a [u8],
+    },
+}

@@ -1,0 +1,304 @@
+//! A disk in memory that forgets what was not synced, tears writes and fails on demand.
+//!
+//! Cloning it shares the disk; [`SimulatedDisk::crash`] leaves what a power loss could leave.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::{Disk, DiskFile};
+
+/// What a power loss keeps or loses as one.
+const SECTOR_BYTES: usize = 512;
+
+/// A disk for tests. Everything is durable only after the sync that makes it so.
+#[derive(Debug, Clone, Default)]
+pub struct SimulatedDisk {
+    state: Arc<Mutex<State>>,
+}
+
+/// An error that the disk answers with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The device failed (`EIO`).
+    Broken,
+    /// The device is full (`ENOSPC`).
+    Full,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    files: HashMap<u64, Content>,
+    next_file: u64,
+    /// What programs see.
+    names: BTreeMap<String, u64>,
+    /// What a power loss leaves.
+    durable_names: BTreeMap<String, u64>,
+    /// Answers every write and sync once so many have succeeded.
+    fault: Option<(u64, Fault)>,
+    operations: u64,
+}
+
+#[derive(Debug, Default, Clone)]
+struct Content {
+    now: Vec<u8>,
+    durable: Vec<u8>,
+}
+
+impl SimulatedDisk {
+    /// An empty disk.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lets every write and sync fail after `operations` more of them have succeeded.
+    pub fn fail_after(&self, operations: u64, fault: Fault) {
+        let mut state = self.state.lock();
+        state.fault = Some((state.operations + operations, fault));
+    }
+
+    /// How many writes and syncs there have been.
+    pub fn operations(&self) -> u64 {
+        self.state.lock().operations
+    }
+
+    /// Cuts the power. Each sector and each name that was not synced survives as `keep` decides.
+    ///
+    /// Files that are open stay usable by whoever holds them, but reach nothing any more.
+    #[must_use]
+    pub fn crash(&self, mut keep: impl FnMut() -> bool) -> Self {
+        let state = self.state.lock();
+        let mut names = state.durable_names.clone();
+        for (name, file) in &state.names {
+            if names.get(name) != Some(file) && keep() {
+                names.insert(name.clone(), *file);
+            }
+        }
+        names.retain(|name, file| state.names.get(name) == Some(file) || keep());
+        let files = state.files.iter().map(|(id, content)| {
+            let survived = survivors(content, &mut keep);
+            let durable = survived.clone();
+            let now = survived;
+            (*id, Content { now, durable })
+        });
+        let after = State {
+            files: files.collect(),
+            next_file: state.next_file,
+            durable_names: names.clone(),
+            names,
+            fault: None,
+            operations: 0,
+        };
+        Self {
+            state: Arc::new(Mutex::new(after)),
+        }
+    }
+
+    /// The files whose path starts with `prefix`.
+    pub fn paths(&self, prefix: &str) -> Vec<String> {
+        let state = self.state.lock();
+        let names = state.names.keys();
+        names
+            .filter(|name| name.starts_with(prefix))
+            .cloned()
+            .collect()
+    }
+
+    /// Changes a file's bytes behind everybody's back, durably.
+    pub fn damage(&self, path: &str, change: impl FnOnce(&mut Vec<u8>)) {
+        let mut state = self.state.lock();
+        let id = state.names[path];
+        let content = state.files.get_mut(&id).expect("named files exist");
+        change(&mut content.now);
+        content.durable = content.now.clone();
+    }
+
+    fn operate<T>(&self, operation: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
+        let mut state = self.state.lock();
+        match state.fault {
+            Some((after, fault)) if state.operations >= after => Err(fault.into()),
+            _ => {
+                state.operations += 1;
+                operation(&mut state)
+            }
+        }
+    }
+}
+
+impl From<Fault> for io::Error {
+    fn from(fault: Fault) -> Self {
+        io::Error::from(match fault {
+            Fault::Broken => rustix::io::Errno::IO,
+            Fault::Full => rustix::io::Errno::NOSPC,
+        })
+    }
+}
+
+/// The durable bytes, with those unsynced sectors that `keep` lets through.
+fn survivors(content: &Content, keep: &mut impl FnMut() -> bool) -> Vec<u8> {
+    let mut survived = content.durable.clone();
+    if content.now.len() != survived.len() && keep() {
+        survived.resize(content.now.len(), 0);
+    }
+    for start in (0..survived.len().min(content.now.len())).step_by(SECTOR_BYTES) {
+        let end = (start + SECTOR_BYTES)
+            .min(survived.len())
+            .min(content.now.len());
+        if survived[start..end] != content.now[start..end] && keep() {
+            survived[start..end].copy_from_slice(&content.now[start..end]);
+        }
+    }
+    survived
+}
+
+fn not_found() -> io::Error {
+    io::ErrorKind::NotFound.into()
+}
+
+impl Disk for SimulatedDisk {
+    fn create_dir(&self, _path: &str) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn list(&self, directory: &str) -> io::Result<Vec<String>> {
+        let prefix = format!("{directory}/");
+        let paths = self.paths(&prefix);
+        Ok(paths
+            .iter()
+            .map(|path| path[prefix.len()..].to_owned())
+            .collect())
+    }
+
+    fn open(&self, path: &str) -> io::Result<Arc<dyn DiskFile>> {
+        let id = *self.state.lock().names.get(path).ok_or_else(not_found)?;
+        let disk = self.clone();
+        Ok(Arc::new(SimulatedFile { disk, id }))
+    }
+
+    fn create(&self, path: &str) -> io::Result<Arc<dyn DiskFile>> {
+        let id = self.operate(|state| {
+            let id = state.next_file;
+            state.next_file += 1;
+            state.files.insert(id, Content::default());
+            state.names.insert(path.to_owned(), id);
+            Ok(id)
+        })?;
+        let disk = self.clone();
+        Ok(Arc::new(SimulatedFile { disk, id }))
+    }
+
+    fn remove(&self, path: &str) -> io::Result<()> {
+        self.operate(|state| state.names.remove(path).map(drop).ok_or_else(not_found))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.operate(|state| {
+            let id = state.names.remove(from).ok_or_else(not_found)?;
+            state.names.insert(to.to_owned(), id);
+            Ok(())
+        })
+    }
+
+    fn link(&self, from: &str, to: &str) -> io::Result<()> {
+        self.operate(|state| {
+            let id = *state.names.get(from).ok_or_else(not_found)?;
+            if state.names.contains_key(to) {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            state.names.insert(to.to_owned(), id);
+            Ok(())
+        })
+    }
+
+    fn sync_dir(&self, path: &str) -> io::Result<()> {
+        let prefix = if path.is_empty() {
+            String::new()
+        } else {
+            format!("{path}/")
+        };
+        let inside = |name: &String| {
+            name.strip_prefix(&prefix)
+                .is_some_and(|name| !name.contains('/'))
+        };
+        self.operate(|state| {
+            state.durable_names.retain(|name, _| !inside(name));
+            let names = state.names.iter().filter(|(name, _)| inside(name));
+            state
+                .durable_names
+                .extend(names.map(|(name, id)| (name.clone(), *id)));
+            Ok(())
+        })
+    }
+
+    fn lock(&self, path: &str) -> io::Result<Option<Arc<dyn DiskFile>>> {
+        self.create(path).map(Some)
+    }
+}
+
+#[derive(Debug)]
+struct SimulatedFile {
+    disk: SimulatedDisk,
+    id: u64,
+}
+
+impl SimulatedFile {
+    fn change(&self, change: impl FnOnce(&mut Content)) -> io::Result<()> {
+        self.disk.operate(|state| {
+            change(
+                state
+                    .files
+                    .get_mut(&self.id)
+                    .expect("files are never forgotten"),
+            );
+            Ok(())
+        })
+    }
+}
+
+impl DiskFile for SimulatedFile {
+    fn write_at(&self, offset: u64, pieces: &mut [IoSlice<'_>]) -> io::Result<()> {
+        self.change(|content| {
+            let mut at = usize::try_from(offset).expect("simulated files are small");
+            for piece in pieces.iter() {
+                let end = at + piece.len();
+                if content.now.len() < end {
+                    content.now.resize(end, 0);
+                }
+                content.now[at..end].copy_from_slice(piece);
+                at = end;
+            }
+        })
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let state = self.disk.state.lock();
+        let content = &state.files[&self.id].now;
+        let start = usize::try_from(offset)
+            .unwrap_or(usize::MAX)
+            .min(content.len());
+        let read = buffer.len().min(content.len() - start);
+        buffer[..read].copy_from_slice(&content[start..start + read]);
+        Ok(read)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.change(|content| content.durable = content.now.clone())
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        self.sync_data()
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.disk.state.lock().files[&self.id].now.len() as u64)
+    }
+
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        self.change(|content| {
+            let length = usize::try_from(length).expect("simulated files are small");
+            content.now.resize(length, 0);
+        })
+    }
+}

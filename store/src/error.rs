@@ -1,0 +1,62 @@
+//! What can go wrong with durable bytes, named by what happened.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Why the store could not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another process, or another store in this one, has the directory open.
+    #[error("data directory {} is in use by process {process}", .directory.display())]
+    Locked {
+        /// The data directory.
+        directory: PathBuf,
+        /// The process that holds it, as its lock file says.
+        process: String,
+    },
+    /// The operating system refused a file operation.
+    #[error("cannot {action} {file}: {source}")]
+    Io {
+        /// What was attempted, as a verb.
+        action: &'static str,
+        /// The file or directory, relative to the data directory.
+        file: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A file was written by a version of this program that is not known here.
+    #[error("{file} has format version {found}, this program reads version {supported}")]
+    UnknownVersion {
+        /// The file, relative to the data directory.
+        file: String,
+        /// The version in the file's head.
+        found: u32,
+        /// The one version that is understood.
+        supported: u32,
+    },
+    /// The checkpointed index could not be read or written.
+    #[error("index: {0}")]
+    Index(String),
+    /// An earlier write or sync failed, which is final: nothing is written any more.
+    #[error("the log failed earlier: {0}")]
+    Failed(Arc<Error>),
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+}
+
+impl Error {
+    /// Wraps an error of the operating system with what was attempted, and where.
+    pub(crate) fn io(
+        action: &'static str,
+        file: impl Into<String>,
+    ) -> impl FnOnce(io::Error) -> Self {
+        let file = file.into();
+        move |source| Self::Io {
+            action,
+            file,
+            source,
+        }
+    }
+}

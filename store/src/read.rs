@@ -1,0 +1,144 @@
+//! Reading messages back: by queue and sequence, in large reads, each checksum verified.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use crate::log::{self, Location};
+use crate::record;
+use crate::shared::Shared;
+use crate::{Error, QueueId, Sequence};
+
+/// How much is read at once.
+const READ_BYTES: u64 = 1024 * 1024;
+/// Messages closer than this are read together with what lies between them.
+const GAP_BYTES: u64 = 64 * 1024;
+
+/// A message that is wanted.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    sequence: Sequence,
+    location: Location,
+    /// Its place in the answer.
+    rank: usize,
+}
+
+impl Wanted {
+    fn start(&self) -> u64 {
+        u64::from(self.location.offset)
+    }
+
+    fn end(&self) -> u64 {
+        self.start() + u64::from(self.location.length)
+    }
+}
+
+/// Reads messages of one queue; see `Store::read`.
+pub(crate) fn read(
+    shared: &Shared,
+    queue: QueueId,
+    sequences: &[Sequence],
+) -> Result<Vec<(Sequence, Bytes)>, Error> {
+    let mut wanted = locate(shared, queue, sequences);
+    wanted.sort_unstable_by_key(|wanted| (wanted.location.segment, wanted.location.offset));
+    let mut found = Vec::with_capacity(wanted.len());
+    let mut rest = &wanted[..];
+    while !rest.is_empty() {
+        let (together, later) = rest.split_at(neighbours(rest));
+        read_together(shared, queue, together, &mut found)?;
+        rest = later;
+    }
+    found.sort_unstable_by_key(|(rank, ..)| *rank);
+    Ok(found
+        .into_iter()
+        .map(|(_, sequence, message)| (sequence, message))
+        .collect())
+}
+
+fn locate(shared: &Shared, queue: QueueId, sequences: &[Sequence]) -> Vec<Wanted> {
+    let state = shared.state.lock();
+    let wanted = sequences
+        .iter()
+        .enumerate()
+        .filter_map(|(rank, &sequence)| {
+            let location = state.index.get(queue, sequence)?;
+            Some(Wanted {
+                sequence,
+                location,
+                rank,
+            })
+        });
+    wanted.collect()
+}
+
+/// How many of the first messages are read at once: at least one.
+fn neighbours(wanted: &[Wanted]) -> usize {
+    let first = &wanted[0];
+    let mut end = first.end();
+    let fits = |next: &&Wanted| {
+        let fits = next.location.segment == first.location.segment
+            && next.start() <= end + GAP_BYTES
+            && next.end() - first.start() <= READ_BYTES;
+        end = end.max(next.end());
+        fits
+    };
+    1 + wanted[1..].iter().take_while(fits).count()
+}
+
+fn read_together(
+    shared: &Shared,
+    queue: QueueId,
+    wanted: &[Wanted],
+    found: &mut Vec<(usize, Sequence, Bytes)>,
+) -> Result<(), Error> {
+    let first = wanted[0].location;
+    let start = wanted[0].start();
+    let end = wanted.iter().map(Wanted::end).max().unwrap_or(start);
+    let length = usize::try_from(end - start).expect("checked when it was written");
+    let bytes = match shared.reader.read(first.segment, first.offset, length) {
+        Ok(bytes) => bytes,
+        // Removed by a checkpoint since it was looked up, or lost, which `damaged` tells apart.
+        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            Bytes::new()
+        }
+        Err(error) => return Err(error),
+    };
+    for wanted in wanted {
+        let range = relative(wanted, start, bytes.len());
+        match message(wanted, queue, &bytes.slice(range)) {
+            Some(message) => found.push((wanted.rank, wanted.sequence, message)),
+            None => damaged(shared, queue, wanted),
+        }
+    }
+    Ok(())
+}
+
+fn relative(wanted: &Wanted, start: u64, available: usize) -> Range<usize> {
+    let clamp = |offset: u64| {
+        usize::try_from(offset - start)
+            .unwrap_or(available)
+            .min(available)
+    };
+    clamp(wanted.start())..clamp(wanted.end())
+}
+
+/// The message in a record, if that is whole and the message's.
+fn message(wanted: &Wanted, queue: QueueId, record: &Bytes) -> Option<Bytes> {
+    let payload = log::verified_publish(wanted.location.segment, record)?;
+    let (mut targets, message) = record::targets(&payload)?;
+    let own = targets.any(|target| target == (queue, wanted.sequence));
+    own.then(|| payload.slice_ref(message))
+}
+
+/// Reports a message that cannot be read, unless it was settled in the meantime.
+fn damaged(shared: &Shared, queue: QueueId, wanted: &Wanted) {
+    let state = shared.state.lock();
+    if state.index.get(queue, wanted.sequence) != Some(wanted.location) {
+        return;
+    }
+    drop(state);
+    shared.damaged(
+        wanted.location,
+        "a message is damaged and will not be delivered",
+    );
+}

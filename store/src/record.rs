@@ -1,0 +1,388 @@
+//! The bytes of a record: what one change looks like in the log, and its checksum.
+//!
+//! ```text
+//! record   length u32   bytes after the checksum; 0: the log ends here
+//!          crc32c u32   of length, then everything after this field; seeded with the segment's number
+//!          kind u8      see `Kind`
+//!          group u8     the replicated group this belongs to; 0: this node
+//!          payload
+//!
+//! Publish  targets u32, then per target: queue u64, sequence u64; then the message
+//! Remove   per range: queue u64, first sequence u64, last sequence u64
+//! Change   per change: operation u8, then
+//!            1 put           key, value
+//!            2 remove        key
+//!            3 create queue  queue u64, key, value
+//!            4 delete queue  queue u64, key
+//!          where a key is u16 and bytes, a value u32 and bytes
+//! Snapshot base position u64, part u32, last u8, next queue id u64; then changes as above, where
+//!            3 create queue  is 5: queue u64, next sequence u64
+//! Group    number u64: a group of records that was written and synced together begins
+//! ```
+//!
+//! All integers are little-endian. A record never spans two segments.
+
+use crate::{Change, QueueId, Sequence};
+
+/// Length, checksum, kind and group.
+pub(crate) const HEAD_BYTES: usize = 10;
+/// Length and checksum: what the length does not count.
+pub(crate) const PREFIX_BYTES: usize = 8;
+/// A whole group record.
+pub(crate) const GROUP_BYTES: usize = HEAD_BYTES + 8;
+/// One queue and sequence that a message was routed to.
+pub(crate) const TARGET_BYTES: usize = 16;
+
+/// What a record means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Publish = 1,
+    Remove = 2,
+    Change = 3,
+    Snapshot = 4,
+    Group = 5,
+}
+
+impl Kind {
+    pub(crate) fn from_byte(byte: u8) -> Option<Self> {
+        Some(match byte {
+            1 => Self::Publish,
+            2 => Self::Remove,
+            3 => Self::Change,
+            4 => Self::Snapshot,
+            5 => Self::Group,
+            _ => return None,
+        })
+    }
+}
+
+/// Sequences of one queue that are settled, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Removal {
+    pub(crate) queue: QueueId,
+    pub(crate) first: Sequence,
+    pub(crate) last: Sequence,
+}
+
+/// The checksum's seed: a record copied into another segment does not pass for one of its own.
+pub(crate) fn seed(segment: u32) -> u32 {
+    crc32c::crc32c(&segment.to_le_bytes())
+}
+
+/// The checksum of a whole record in one piece.
+pub(crate) fn checksum(seed: u32, record: &[u8]) -> u32 {
+    let crc = crc32c::crc32c_append(seed, &record[..4]);
+    crc32c::crc32c_append(crc, &record[PREFIX_BYTES..])
+}
+
+/// The checksum that a record carries.
+pub(crate) fn stored_checksum(record: &[u8]) -> u32 {
+    u32_at(record, 4)
+}
+
+/// The length of the whole record that begins here, by its length field.
+pub(crate) fn record_bytes(head: &[u8]) -> usize {
+    PREFIX_BYTES + u32_at(head, 0) as usize
+}
+
+/// Begins a record; `end` fills in its length. The checksum is left to the committer.
+pub(crate) fn begin(out: &mut Vec<u8>, kind: Kind) -> usize {
+    let start = out.len();
+    out.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, 0, kind as u8, 0]);
+    start
+}
+
+/// Ends the record begun at `start`, of which `elsewhere` bytes are not in `out`.
+///
+/// # Panics
+/// If the record is 4 GiB long or longer, which no message is allowed to be.
+pub(crate) fn end(out: &mut [u8], start: usize, elsewhere: usize) {
+    let length = out.len() - start - PREFIX_BYTES + elsewhere;
+    let length = u32::try_from(length).expect("records are shorter than 4 GiB");
+    out[start..start + 4].copy_from_slice(&length.to_le_bytes());
+}
+
+/// Writes the checksum of the complete record at `start..end` of `out`.
+pub(crate) fn seal(out: &mut [u8], seed: u32) {
+    let crc = checksum(seed, out);
+    out[4..PREFIX_BYTES].copy_from_slice(&crc.to_le_bytes());
+}
+
+/// Appends what stands before a message: its targets.
+pub(crate) fn put_targets(out: &mut Vec<u8>, targets: &[(QueueId, Sequence)]) {
+    let count = u32::try_from(targets.len()).expect("fewer than 4 G queues");
+    out.extend_from_slice(&count.to_le_bytes());
+    for (queue, sequence) in targets {
+        let mut target = [0; TARGET_BYTES];
+        target[..8].copy_from_slice(&queue.0.to_le_bytes());
+        target[8..].copy_from_slice(&sequence.0.to_le_bytes());
+        out.extend_from_slice(&target);
+    }
+}
+
+/// The targets at the beginning of a publish record's payload, and what follows them.
+pub(crate) fn targets(
+    payload: &[u8],
+) -> Option<(impl Iterator<Item = (QueueId, Sequence)>, &[u8])> {
+    let (count, rest) = payload.split_first_chunk::<4>()?;
+    let length = (u32::from_le_bytes(*count) as usize).checked_mul(TARGET_BYTES)?;
+    let (targets, message) = rest.split_at_checked(length)?;
+    let targets = targets.chunks_exact(TARGET_BYTES);
+    let target = |bytes: &[u8]| (QueueId(u64_at(bytes, 0)), Sequence(u64_at(bytes, 8)));
+    Some((targets.map(target), message))
+}
+
+/// Appends a whole record of removals.
+pub(crate) fn put_removals(out: &mut Vec<u8>, removals: &[Removal]) {
+    let start = begin(out, Kind::Remove);
+    for removal in removals {
+        for number in [removal.queue.0, removal.first.0, removal.last.0] {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+    }
+    end(out, start, 0);
+}
+
+/// The removals in a record's payload.
+pub(crate) fn removals(payload: &[u8]) -> impl Iterator<Item = Removal> {
+    payload.chunks_exact(24).map(|bytes| Removal {
+        queue: QueueId(u64_at(bytes, 0)),
+        first: Sequence(u64_at(bytes, 8)),
+        last: Sequence(u64_at(bytes, 16)),
+    })
+}
+
+/// Appends a whole record of changes.
+pub(crate) fn put_changes(out: &mut Vec<u8>, changes: &[Change<'_>]) {
+    let start = begin(out, Kind::Change);
+    for change in changes {
+        put_change(out, change);
+    }
+    end(out, start, 0);
+}
+
+/// Appends one change to a record that was begun.
+pub(crate) fn put_change(out: &mut Vec<u8>, change: &Change<'_>) {
+    match *change {
+        Change::Put { key, value } => {
+            out.push(1);
+            put_key(out, key);
+            put_value(out, value);
+        }
+        Change::Remove { key } => {
+            out.push(2);
+            put_key(out, key);
+        }
+        Change::CreateQueue { id, key, value } => {
+            out.push(3);
+            out.extend_from_slice(&id.0.to_le_bytes());
+            put_key(out, key);
+            put_value(out, value);
+        }
+        Change::DeleteQueue { id, key } => {
+            out.push(4);
+            out.extend_from_slice(&id.0.to_le_bytes());
+            put_key(out, key);
+        }
+    }
+}
+
+fn put_key(out: &mut Vec<u8>, key: &[u8]) {
+    let length = u16::try_from(key.len()).expect("a definition's key is shorter than 64 KiB");
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(key);
+}
+
+fn put_value(out: &mut Vec<u8>, value: &[u8]) {
+    let length = u32::try_from(value.len()).expect("a definition is shorter than 4 GiB");
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(value);
+}
+
+/// A change as it stands in a record.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum ChangeView<'a> {
+    Definition(Change<'a>),
+    /// In snapshots only: a queue that exists, and a bound of the sequences it has used.
+    Queue {
+        id: QueueId,
+        next: Sequence,
+    },
+}
+
+/// The changes in a record's payload; ends early if they make no sense.
+pub(crate) fn changes(payload: &[u8]) -> impl Iterator<Item = ChangeView<'_>> {
+    let mut input = Input(payload);
+    std::iter::from_fn(move || input.change())
+}
+
+/// The head of a snapshot record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SnapshotHead {
+    /// Changes before this position are contained, later ones are not.
+    pub(crate) base: u64,
+    /// Counted from 0.
+    pub(crate) part: u32,
+    /// Whether this part completes the snapshot.
+    pub(crate) last: bool,
+    pub(crate) next_queue_id: u64,
+}
+
+impl SnapshotHead {
+    const BYTES: usize = 21;
+
+    /// Begins a snapshot record, to which entries can be appended.
+    pub(crate) fn begin(&self, out: &mut Vec<u8>) -> usize {
+        let start = begin(out, Kind::Snapshot);
+        out.extend_from_slice(&self.base.to_le_bytes());
+        out.extend_from_slice(&self.part.to_le_bytes());
+        out.push(u8::from(self.last));
+        out.extend_from_slice(&self.next_queue_id.to_le_bytes());
+        start
+    }
+
+    /// The head of a snapshot record's payload, and the entries behind it.
+    pub(crate) fn parse(payload: &[u8]) -> Option<(Self, &[u8])> {
+        let (head, entries) = payload.split_at_checked(Self::BYTES)?;
+        let head = Self {
+            base: u64_at(head, 0),
+            part: u32_at(head, 8),
+            last: head[12] == 1,
+            next_queue_id: u64_at(head, 13),
+        };
+        Some((head, entries))
+    }
+}
+
+/// Appends a queue to a snapshot record.
+pub(crate) fn put_snapshot_queue(out: &mut Vec<u8>, id: QueueId, next: Sequence) {
+    out.push(5);
+    out.extend_from_slice(&id.0.to_le_bytes());
+    out.extend_from_slice(&next.0.to_le_bytes());
+}
+
+struct Input<'a>(&'a [u8]);
+
+impl<'a> Input<'a> {
+    fn change(&mut self) -> Option<ChangeView<'a>> {
+        let [operation] = *self.array::<1>()?;
+        let change = match operation {
+            1 => Change::Put {
+                key: self.key()?,
+                value: self.value()?,
+            },
+            2 => Change::Remove { key: self.key()? },
+            3 => Change::CreateQueue {
+                id: self.queue()?,
+                key: self.key()?,
+                value: self.value()?,
+            },
+            4 => Change::DeleteQueue {
+                id: self.queue()?,
+                key: self.key()?,
+            },
+            5 => {
+                let id = self.queue()?;
+                let next = Sequence(u64::from_le_bytes(*self.array()?));
+                return Some(ChangeView::Queue { id, next });
+            }
+            _ => return None,
+        };
+        Some(ChangeView::Definition(change))
+    }
+
+    fn queue(&mut self) -> Option<QueueId> {
+        Some(QueueId(u64::from_le_bytes(*self.array()?)))
+    }
+
+    fn key(&mut self) -> Option<&'a [u8]> {
+        let length = u16::from_le_bytes(*self.array()?);
+        self.bytes(usize::from(length))
+    }
+
+    fn value(&mut self) -> Option<&'a [u8]> {
+        let length = u32::from_le_bytes(*self.array()?);
+        self.bytes(length as usize)
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<&'a [u8; N]> {
+        let (array, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(array)
+    }
+
+    fn bytes(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (bytes, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(bytes)
+    }
+}
+
+/// The little-endian integer at `at`, which is known to be there.
+pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    let field = bytes[at..].first_chunk().expect("the field is inside");
+    u32::from_le_bytes(*field)
+}
+
+/// The little-endian integer at `at`, which is known to be there.
+pub(crate) fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    let field = bytes[at..].first_chunk().expect("the field is inside");
+    u64::from_le_bytes(*field)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_read_back_as_written() {
+        let written = [
+            Change::Put {
+                key: b"a",
+                value: b"1",
+            },
+            Change::Remove { key: b"" },
+            Change::CreateQueue {
+                id: QueueId(7),
+                key: b"q",
+                value: &[9; 300],
+            },
+            Change::DeleteQueue {
+                id: QueueId(u64::MAX),
+                key: b"q",
+            },
+        ];
+        let mut out = Vec::new();
+        put_changes(&mut out, &written);
+        assert_eq!(record_bytes(&out), out.len());
+        let read: Vec<_> = changes(&out[HEAD_BYTES..]).collect();
+        assert_eq!(read, written.map(ChangeView::Definition));
+    }
+
+    #[test]
+    fn a_record_belongs_to_its_segment() {
+        let mut out = Vec::new();
+        let range = Removal {
+            queue: QueueId(1),
+            first: Sequence(2),
+            last: Sequence(3),
+        };
+        put_removals(&mut out, &[range]);
+        seal(&mut out, seed(1));
+        assert_eq!(stored_checksum(&out), checksum(seed(1), &out));
+        assert_ne!(stored_checksum(&out), checksum(seed(2), &out));
+        assert_eq!(removals(&out[HEAD_BYTES..]).collect::<Vec<_>>(), [range]);
+    }
+
+    #[test]
+    fn targets_stand_before_the_message() {
+        let routed = [(QueueId(1), Sequence(2)), (QueueId(3), Sequence(4))];
+        let mut out = Vec::new();
+        put_targets(&mut out, &routed);
+        out.extend_from_slice(b"message");
+        let (read, message) = targets(&out).unwrap();
+        assert_eq!(read.collect::<Vec<_>>(), routed);
+        assert_eq!(message, b"message");
+        assert!(targets(&out[..20]).is_none());
+    }
+}

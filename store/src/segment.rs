@@ -1,0 +1,316 @@
+//! A file of the log: its name, its head, and reading its records one after another.
+//!
+//! ```text
+//! head     magic 8     "FerryMQ\n"
+//!          version u32
+//!          number u32            as in the file's name
+//!          previous number u32   the segment written before this one; 0: none
+//!          previous length u32   how long that was when this one began
+//!          reserved u32          0
+//!          crc32c u32            of the above
+//! records  until the file ends, or a length of 0
+//! ```
+//!
+//! Every group of records begins with a group record and is synced before the next is written. So a bad
+//! record with a group behind it was damaged; without one it is what a crash left of the last group.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::disk::DiskFile;
+use crate::record::{self, HEAD_BYTES, Kind, u32_at};
+
+/// The format that this program writes, and the only one it reads.
+pub(crate) const FORMAT_VERSION: u32 = 1;
+/// The head of every segment.
+pub(crate) const SEGMENT_HEAD_BYTES: usize = 32;
+/// Where segments live in the data directory.
+pub(crate) const DIRECTORY: &str = "log";
+
+const MAGIC: &[u8; 8] = b"FerryMQ\n";
+/// How much is read at once when everything is read.
+const READ_AHEAD_BYTES: usize = 1024 * 1024;
+
+/// The path of a segment.
+pub(crate) fn path(number: u32) -> String {
+    format!("{DIRECTORY}/{number:010}.segment")
+}
+
+/// The number in a segment's file name; `None` for any other file.
+pub(crate) fn number(name: &str) -> Option<u32> {
+    let digits = name.strip_suffix(".segment")?;
+    let number = digits.parse().ok()?;
+    (digits.len() == 10 && number > 0).then_some(number)
+}
+
+/// What the head of a segment says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) version: u32,
+    pub(crate) number: u32,
+    pub(crate) previous: u32,
+    pub(crate) previous_length: u32,
+}
+
+impl Head {
+    pub(crate) fn encode(&self) -> [u8; SEGMENT_HEAD_BYTES] {
+        let mut head = [0; SEGMENT_HEAD_BYTES];
+        head[..8].copy_from_slice(MAGIC);
+        let fields = [
+            self.version,
+            self.number,
+            self.previous,
+            self.previous_length,
+        ];
+        for (field, bytes) in fields.iter().zip(head[8..24].chunks_exact_mut(4)) {
+            bytes.copy_from_slice(&field.to_le_bytes());
+        }
+        let crc = crc32c::crc32c(&head[..28]);
+        head[28..].copy_from_slice(&crc.to_le_bytes());
+        head
+    }
+
+    /// `None` if this is no head, or a damaged one.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let head: &[u8; SEGMENT_HEAD_BYTES] = bytes.first_chunk()?;
+        let whole = &head[..8] == MAGIC && crc32c::crc32c(&head[..28]) == u32_at(head, 28);
+        whole.then(|| Self {
+            version: u32_at(head, 8),
+            number: u32_at(head, 12),
+            previous: u32_at(head, 16),
+            previous_length: u32_at(head, 20),
+        })
+    }
+}
+
+/// What stands at a place of a segment.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Found<'a> {
+    /// A record with a good checksum.
+    Record {
+        /// Where it begins.
+        offset: u32,
+        kind: Kind,
+        /// The whole record's length.
+        length: u32,
+        payload: &'a [u8],
+    },
+    /// The file ends, or a length of 0.
+    End,
+    /// Anything else.
+    Bad,
+}
+
+/// Reads a segment's records one after another, in large reads.
+#[derive(Debug)]
+pub(crate) struct Scanner {
+    file: Arc<dyn DiskFile>,
+    seed: u32,
+    /// Bytes read ahead, from `start` of the file on.
+    buffer: Vec<u8>,
+    start: u64,
+    /// Where the next record begins.
+    offset: u64,
+    length: u64,
+}
+
+impl Scanner {
+    pub(crate) fn new(file: Arc<dyn DiskFile>, segment: u32, offset: u64) -> io::Result<Self> {
+        let length = file.len()?;
+        Ok(Self {
+            file,
+            seed: record::seed(segment),
+            buffer: Vec::new(),
+            start: offset,
+            offset,
+            length,
+        })
+    }
+
+    /// Where the next record begins.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The length of the file.
+    pub(crate) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Reads the next record and steps behind it; stays where it is if there is none.
+    pub(crate) fn next(&mut self) -> io::Result<Found<'_>> {
+        let offset = self.offset;
+        let Some(length) = self.whole_record(offset)? else {
+            let ends = offset >= self.length || self.peek(offset, 4)? == [0; 4];
+            return Ok(if ends { Found::End } else { Found::Bad });
+        };
+        self.offset += length as u64;
+        let record = self.peek(offset, length)?;
+        Ok(Found::Record {
+            offset: u32::try_from(offset).expect("segments are shorter than 4 GiB"),
+            kind: Kind::from_byte(record[8]).expect("checked with the record"),
+            length: u32::try_from(length).expect("segments are shorter than 4 GiB"),
+            payload: &record[HEAD_BYTES..],
+        })
+    }
+
+    /// Steps to the next good record behind a bad one. False if there is none.
+    pub(crate) fn skip_bad(&mut self) -> io::Result<bool> {
+        for offset in self.offset + 1..self.length {
+            if self.whole_record(offset)?.is_some() {
+                self.offset = offset;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether a group of records begins anywhere behind the current place.
+    pub(crate) fn group_follows(&mut self) -> io::Result<bool> {
+        for offset in self.offset + 1..self.length {
+            let whole = self.whole_record(offset)?.is_some();
+            if whole && self.peek(offset, HEAD_BYTES)?[8] == Kind::Group as u8 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether everything from the current place on is zero.
+    pub(crate) fn only_zeros_follow(&mut self) -> io::Result<bool> {
+        let mut offset = self.offset;
+        while offset < self.length {
+            let bytes = self.peek(offset, 1)?;
+            if bytes != [0] {
+                return Ok(false);
+            }
+            offset += 1;
+        }
+        Ok(true)
+    }
+
+    /// The length of the record at `offset`, if a good one begins there.
+    fn whole_record(&mut self, offset: u64) -> io::Result<Option<usize>> {
+        let head = self.peek(offset, HEAD_BYTES)?;
+        if head.len() < HEAD_BYTES || head[9] != 0 || Kind::from_byte(head[8]).is_none() {
+            return Ok(None);
+        }
+        let length = record::record_bytes(head);
+        if length < HEAD_BYTES || length as u64 > self.length.saturating_sub(offset) {
+            return Ok(None);
+        }
+        let seed = self.seed;
+        let record = self.peek(offset, length)?;
+        let whole = record.len() == length
+            && record::checksum(seed, record) == record::stored_checksum(record);
+        Ok(whole.then_some(length))
+    }
+
+    /// Up to `length` bytes from `offset` on; fewer only at the end of the file.
+    fn peek(&mut self, offset: u64, length: usize) -> io::Result<&[u8]> {
+        let end = self.start + self.buffer.len() as u64;
+        let wanted = (offset + length as u64).min(self.length);
+        if offset < self.start || wanted > end {
+            let read = length.max(READ_AHEAD_BYTES);
+            self.buffer.resize(read, 0);
+            let filled = self.file.read_at(offset, &mut self.buffer)?;
+            self.buffer.truncate(filled);
+            self.start = offset;
+        }
+        let from = usize::try_from(offset - self.start).expect("inside the buffer");
+        let bytes = self.buffer.get(from..).unwrap_or_default();
+        Ok(&bytes[..length.min(bytes.len())])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::IoSlice;
+
+    use super::*;
+    use crate::disk::{Disk, SimulatedDisk};
+
+    /// A segment 1 of three removal records, behind a group record each.
+    fn segment(disk: &SimulatedDisk) -> Arc<dyn DiskFile> {
+        let mut bytes = Vec::new();
+        for _ in 0..3 {
+            for kind in [Kind::Group, Kind::Remove] {
+                let start = record::begin(&mut bytes, kind);
+                bytes.extend_from_slice(&[3; 24]);
+                record::end(&mut bytes, start, 0);
+                record::seal(&mut bytes[start..], record::seed(1));
+            }
+        }
+        let file = disk.create("log/x").unwrap();
+        file.write_at(0, &mut [IoSlice::new(&bytes)]).unwrap();
+        file
+    }
+
+    fn records(scanner: &mut Scanner) -> usize {
+        let mut records = 0;
+        while let Found::Record { .. } = scanner.next().unwrap() {
+            records += 1;
+        }
+        records
+    }
+
+    #[test]
+    fn names_and_numbers_agree() {
+        assert_eq!(path(7), "log/0000000007.segment");
+        assert_eq!(number("0000000007.segment"), Some(7));
+        for name in [
+            "7.segment",
+            "0000000000.segment",
+            "0000000007.segment.damaged",
+            "lock",
+        ] {
+            assert_eq!(number(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_changed_head_is_no_head() {
+        let head = Head {
+            version: 1,
+            number: 2,
+            previous: 1,
+            previous_length: 99,
+        };
+        let bytes = head.encode();
+        assert_eq!(Head::decode(&bytes), Some(head));
+        for at in 0..bytes.len() {
+            let mut changed = bytes;
+            changed[at] ^= 1;
+            assert_eq!(Head::decode(&changed), None, "byte {at}");
+        }
+    }
+
+    #[test]
+    fn a_bad_record_is_found_and_skipped() {
+        let disk = SimulatedDisk::new();
+        let file = segment(&disk);
+        let mut scanner = Scanner::new(file.clone(), 1, 0).unwrap();
+        assert_eq!(records(&mut scanner), 6);
+        assert_eq!(scanner.next().unwrap(), Found::End);
+
+        disk.damage("log/x", |bytes| bytes[3 * 34 + 20] ^= 4);
+        let mut scanner = Scanner::new(file, 1, 0).unwrap();
+        assert_eq!(records(&mut scanner), 3);
+        assert_eq!(scanner.next().unwrap(), Found::Bad);
+        assert!(scanner.group_follows().unwrap());
+        assert!(scanner.skip_bad().unwrap());
+        assert_eq!(scanner.offset(), 4 * 34);
+        assert_eq!(records(&mut scanner), 2);
+    }
+
+    #[test]
+    fn zeros_end_a_segment() {
+        let disk = SimulatedDisk::new();
+        let file = segment(&disk);
+        disk.damage("log/x", |bytes| bytes.extend_from_slice(&[0; 100]));
+        let mut scanner = Scanner::new(file, 1, 0).unwrap();
+        assert_eq!(records(&mut scanner), 6);
+        assert_eq!(scanner.next().unwrap(), Found::End);
+        assert!(scanner.only_zeros_follow().unwrap());
+    }
+}

@@ -1,0 +1,91 @@
+//! What the durable part of the log means: live messages and changed definitions.
+//!
+//! Each kind of record is applied here, whether it was just committed or is replayed.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::index::Index;
+use crate::log::{Location, Position};
+use crate::record::{self, ChangeView, SnapshotHead};
+use crate::{Change, QueueId, Sequence};
+
+/// Behind one mutex, shared by the committer, the checkpoint and readers.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) index: Index,
+    /// Definitions that changed since the last checkpoint; `None`: removed.
+    pub(crate) definitions: ChangedDefinitions,
+    /// Segments which hold changes that no snapshot contains, or parts of the last snapshot.
+    pub(crate) definition_segments: BTreeSet<u32>,
+    /// A snapshot whose parts are being seen.
+    snapshot: Option<SnapshotHead>,
+    /// The end of the last group that was applied.
+    pub(crate) applied: Position,
+    /// Above every queue id seen.
+    pub(crate) next_queue_id: u64,
+}
+
+pub(crate) type ChangedDefinitions = HashMap<Box<[u8]>, Option<Box<[u8]>>>;
+
+impl State {
+    /// Applies a publish for one of its queues.
+    pub(crate) fn publish(&mut self, queue: QueueId, sequence: Sequence, location: Location) {
+        self.next_queue_id = self.next_queue_id.max(queue.0 + 1);
+        self.index.publish(queue, sequence, location);
+    }
+
+    /// Applies the payload of a change record.
+    pub(crate) fn change(&mut self, payload: &[u8], segment: u32) {
+        self.definition_segments.insert(segment);
+        for change in record::changes(payload) {
+            self.apply(&change);
+        }
+    }
+
+    /// Applies one change.
+    pub(crate) fn apply(&mut self, change: &ChangeView<'_>) {
+        match *change {
+            ChangeView::Definition(Change::Put { key, value }) => self.put(key, Some(value)),
+            ChangeView::Definition(Change::Remove { key }) => self.put(key, None),
+            ChangeView::Definition(Change::CreateQueue { id, key, value }) => {
+                self.create_queue(id);
+                self.put(key, Some(value));
+            }
+            ChangeView::Definition(Change::DeleteQueue { id, key }) => {
+                self.next_queue_id = self.next_queue_id.max(id.0 + 1);
+                self.index.delete_queue(id);
+                self.put(key, None);
+            }
+            ChangeView::Queue { id, next } => {
+                self.create_queue(id);
+                self.index.raise_next(id, next);
+            }
+        }
+    }
+
+    /// Notes a part of a snapshot. Once all are seen, older segments are not needed for definitions.
+    pub(crate) fn snapshot(&mut self, payload: &[u8], segment: u32) {
+        self.definition_segments.insert(segment);
+        let Some((head, _)) = SnapshotHead::parse(payload) else {
+            return;
+        };
+        let follows = self
+            .snapshot
+            .is_some_and(|before| before.base == head.base && before.part + 1 == head.part);
+        self.snapshot = (head.part == 0 || follows).then_some(head);
+        if self.snapshot.is_some() && head.last {
+            let base = Position::from_u64(head.base).segment;
+            self.definition_segments = self.definition_segments.split_off(&base);
+            self.snapshot = None;
+        }
+    }
+
+    fn create_queue(&mut self, id: QueueId) {
+        self.next_queue_id = self.next_queue_id.max(id.0 + 1);
+        self.index.create_queue(id);
+    }
+
+    fn put(&mut self, key: &[u8], value: Option<&[u8]>) {
+        self.definitions.insert(key.into(), value.map(Into::into));
+    }
+}

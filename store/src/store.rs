@@ -1,0 +1,317 @@
+//! The store: open, append, remove, change, read, close.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::Notify;
+
+use crate::committer::Committer;
+use crate::disk::{Disk, DiskFile, RealDisk};
+use crate::pending::{Part, Pending};
+use crate::read;
+use crate::recovery::{self, Recovered};
+use crate::shared::Shared;
+use crate::{Change, CommitPoint, Error, QueueId, Sequence};
+
+/// Settings of a store.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// When a segment of the log is full.
+    pub segment_bytes: u64,
+    /// A checkpoint is due after so much log.
+    pub checkpoint_bytes: u64,
+    /// A checkpoint is due after so long, if there is anything new.
+    pub checkpoint_interval: Duration,
+    /// Whether groups are synced. Without, a power loss may take back what was confirmed.
+    pub fsync: bool,
+    /// So much may be pending; then [`Store::append`] blocks until it is being written.
+    pub pending_limit_bytes: usize,
+    /// From so much pending on [`Store::is_congested`].
+    pub congested_bytes: usize,
+    /// How much of the checkpointed index is kept in memory.
+    pub index_cache_bytes: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            segment_bytes: 64 << 20,
+            checkpoint_bytes: 64 << 20,
+            checkpoint_interval: Duration::from_secs(1),
+            fsync: true,
+            pending_limit_bytes: 64 << 20,
+            congested_bytes: 16 << 20,
+            index_cache_bytes: 4 << 20,
+        }
+    }
+}
+
+/// A message to append.
+#[derive(Debug, Clone, Copy)]
+pub struct Append<'a> {
+    /// The queues it was routed to, and its sequence in each.
+    pub targets: &'a [(QueueId, Sequence)],
+    /// Its bytes, one part after another.
+    pub parts: &'a [Part<'a>],
+}
+
+/// What a store has done, and what it holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Groups made durable since the start.
+    pub groups: u64,
+    /// Bytes written to the log since the start.
+    pub written_bytes: u64,
+    /// Bytes that wait to be written.
+    pub pending_bytes: usize,
+    /// Messages in the index; one counts for each queue.
+    pub live_messages: u64,
+    /// Records found damaged since the start.
+    pub damaged_records: u64,
+    /// Checkpoints since the start.
+    pub checkpoints: u64,
+}
+
+/// Durable messages and definitions. A clone is another handle to the same store.
+#[derive(Debug, Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    shared: Arc<Shared>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Driven by hand instead of by threads.
+    committer: Mutex<Option<Committer>>,
+    /// Held as long as the store is open.
+    _lock: Arc<dyn DiskFile>,
+}
+
+impl Store {
+    /// Opens the store in a directory, or creates it there.
+    ///
+    /// Fails with [`Error::Locked`] while another process has it open.
+    pub fn open(directory: &Path, options: Options) -> Result<(Self, Recovered), Error> {
+        std::fs::create_dir_all(directory)
+            .map_err(Error::io("create", directory.display().to_string()))?;
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk::new(directory));
+        let lock = recovery::lock(&disk, directory)?;
+        let (shared, committer, recovered) = recovery::recover(disk, options)?;
+        let store = Self::new(shared, lock);
+        let thread = std::thread::Builder::new().name("store-commit".to_owned());
+        let thread = thread.spawn(move || committer.run());
+        let thread = thread.map_err(Error::io("start", "the commit thread"))?;
+        store.inner.threads.lock().push(thread);
+        Ok((store, recovered))
+    }
+
+    fn new(shared: Arc<Shared>, lock: Arc<dyn DiskFile>) -> Self {
+        let inner = Inner {
+            shared,
+            threads: Mutex::default(),
+            committer: Mutex::new(None),
+            _lock: lock,
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// Appends a run of messages under one lock.
+    ///
+    /// Small parts are copied, large shared ones are written from where they are. Blocks only while
+    /// [`Options::pending_limit_bytes`] are pending; who reads sockets stops earlier, when
+    /// [`Store::is_congested`]. The point is the last message's, and [`CommitPoint::ALWAYS`] for none.
+    pub fn append<'a>(&self, run: impl IntoIterator<Item = Append<'a>>) -> CommitPoint {
+        self.append_with(|appender| {
+            for message in run {
+                appender.push(message.targets, message.parts);
+            }
+        })
+    }
+
+    /// Like [`Store::append`], for messages whose parts are put together on the way.
+    ///
+    /// The store is locked while `fill` runs, which must not call it.
+    pub fn append_with(&self, fill: impl FnOnce(&mut Appender<'_>)) -> CommitPoint {
+        let shared = &*self.inner.shared;
+        let pending = shared.pending.lock();
+        let point = CommitPoint::ALWAYS;
+        let mut appender = Appender {
+            shared,
+            pending,
+            point,
+        };
+        fill(&mut appender);
+        let Appender { pending, point, .. } = appender;
+        shared
+            .pending_bytes
+            .store(pending.batch.size(), Ordering::Relaxed);
+        self.release(pending);
+        point
+    }
+
+    /// Settles messages: they are acked, dropped or purged, and need not survive.
+    ///
+    /// Nobody can wait for it; it rides along with the next group. It may come before the publish
+    /// that it settles was appended, but only for messages that are or will be appended.
+    pub fn remove(&self, queue: QueueId, sequences: &[Sequence]) {
+        let mut pending = self.inner.shared.pending.lock();
+        if !pending.closed {
+            pending.batch.remove(queue, sequences);
+            self.release(pending);
+        }
+    }
+
+    /// Appends changes of definitions, of which a crash leaves all or none.
+    pub fn change(&self, changes: &[Change<'_>]) -> CommitPoint {
+        let mut pending = self.inner.shared.pending.lock();
+        if pending.closed {
+            return CommitPoint::NEVER;
+        }
+        pending.batch.change(changes);
+        let point = CommitPoint(pending.group);
+        self.release(pending);
+        point
+    }
+
+    /// Unlocks, and wakes the committer if it has to be.
+    fn release(&self, mut pending: MutexGuard<'_, Pending>) {
+        let wake = pending.must_wake();
+        drop(pending);
+        if wake {
+            self.inner.shared.work.notify_one();
+        }
+    }
+
+    /// An id that no queue ever had.
+    pub fn allocate_queue_id(&self) -> QueueId {
+        QueueId(
+            self.inner
+                .shared
+                .next_queue_id
+                .fetch_add(1, Ordering::Relaxed),
+        )
+    }
+
+    /// Everything up to this point is durable.
+    pub fn committed(&self) -> CommitPoint {
+        self.inner.shared.committed_point()
+    }
+
+    /// Calls `waiter.notify_one()` once `point` is durable, or never will be: at once if that is
+    /// known already.
+    pub fn wake_when_committed(&self, point: CommitPoint, waiter: &Arc<Notify>) {
+        self.inner.shared.wake_when_committed(point, waiter);
+    }
+
+    /// Whether more is pending than is good for latency: time to stop reading from publishers.
+    /// It ends with the next group; the last point returned by `append` is what to wait for.
+    pub fn is_congested(&self) -> bool {
+        let shared = &self.inner.shared;
+        shared.pending_bytes.load(Ordering::Relaxed) >= shared.options.congested_bytes
+    }
+
+    /// Reads messages back, in large sequential reads. The answer is in the order of `sequences`.
+    ///
+    /// What is missing in it is not durable yet, was settled, or is damaged, which is logged: a
+    /// message whose checksum is wrong is never returned. What is returned shares large buffers:
+    /// copy what is kept for long.
+    pub fn read(
+        &self,
+        queue: QueueId,
+        sequences: &[Sequence],
+    ) -> Result<Vec<(Sequence, Bytes)>, Error> {
+        read::read(&self.inner.shared, queue, sequences)
+    }
+
+    /// Why nothing is written any more. A failure is final: appends return [`CommitPoint::NEVER`].
+    pub fn failure(&self) -> Option<Arc<Error>> {
+        self.inner.shared.failure.get().cloned()
+    }
+
+    /// Commits what is pending, writes a checkpoint and notes that the stop was clean, together with the
+    /// messages that were delivered before. Appends return [`CommitPoint::NEVER`] from now on.
+    pub fn close(&self, redelivered: Vec<(QueueId, Vec<Sequence>)>) -> Result<(), Error> {
+        let _ = redelivered;
+        self.inner.stop();
+        match self.failure() {
+            Some(failure) => Err(Error::Failed(failure)),
+            None => Ok(()),
+        }
+    }
+
+    /// What the store has done, and what it holds.
+    pub fn statistics(&self) -> Statistics {
+        let shared = &self.inner.shared;
+        Statistics {
+            groups: shared.committed_point().0,
+            written_bytes: shared.counters.written_bytes.load(Ordering::Relaxed),
+            pending_bytes: shared.pending_bytes.load(Ordering::Relaxed),
+            live_messages: shared.state.lock().index.live_messages(),
+            damaged_records: shared.counters.damaged_records.load(Ordering::Relaxed),
+            checkpoints: shared.counters.checkpoints.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Inner {
+    /// Lets the committer finish what is pending, and waits for its end.
+    fn stop(&self) {
+        let mut pending = self.shared.pending.lock();
+        pending.closed = true;
+        pending.stopping = true;
+        drop(pending);
+        self.shared.work.notify_one();
+        self.shared.room.notify_all();
+        for thread in self.threads.lock().drain(..) {
+            // A panic of it was reported, and is in `failure`.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Takes the messages of one run.
+#[derive(Debug)]
+pub struct Appender<'a> {
+    shared: &'a Shared,
+    pending: MutexGuard<'a, Pending>,
+    point: CommitPoint,
+}
+
+impl Appender<'_> {
+    /// Appends one message: where it was routed to, and its bytes, one part after another.
+    pub fn push(&mut self, targets: &[(QueueId, Sequence)], parts: &[Part<'_>]) {
+        if self.pending.batch.size() >= self.shared.options.pending_limit_bytes {
+            self.wait_for_room();
+        }
+        if self.pending.closed {
+            self.point = CommitPoint::NEVER;
+            return;
+        }
+        self.pending.batch.publish(targets, parts);
+        self.point = CommitPoint(self.pending.group);
+    }
+
+    fn wait_for_room(&mut self) {
+        let (shared, pending) = (self.shared, &mut self.pending);
+        while !pending.closed && pending.batch.size() >= shared.options.pending_limit_bytes {
+            if pending.must_wake() {
+                shared.work.notify_one();
+            }
+            shared.room.wait(pending);
+        }
+    }
+}
