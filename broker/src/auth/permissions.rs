@@ -327,6 +327,16 @@ pub enum AccessRefused {
         /// For whom.
         user: String,
     },
+    /// A requester's reply name is no queue that anybody could bind.
+    #[error("operation not permitted on a direct reply-to name")]
+    ReplyTo,
+}
+
+impl AccessRefused {
+    /// Somebody wants to bind a direct reply-to name.
+    pub fn bind_reply_to() -> Self {
+        Self::ReplyTo
+    }
 }
 
 #[cfg(test)]

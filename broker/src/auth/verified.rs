@@ -58,8 +58,8 @@ impl Verified {
     fn fingerprint(&self, user: &User, password: &[u8]) -> Fingerprint {
         let mut digest = Sha256::new().chain_update(self.key);
         for field in [
-            user.name.as_bytes(),
-            user.password.text().as_bytes(),
+            user.name().as_bytes(),
+            user.password().text().as_bytes(),
             password,
         ] {
             digest.update((field.len() as u64).to_be_bytes());
@@ -84,11 +84,7 @@ mod tests {
     const START: Timestamp = Timestamp::from_millis(0);
 
     fn user(name: &str) -> User {
-        User {
-            name: name.into(),
-            password: PasswordHash::Absent,
-            tags: vec![],
-        }
+        User::new(name, PasswordHash::Absent, vec![])
     }
 
     #[test]
@@ -105,9 +101,8 @@ mod tests {
     #[test]
     fn another_stored_hash_is_another_pair() {
         let mut verified = Verified::new();
-        let mut changed = user("a");
-        verified.remember(&changed, b"p", START);
-        changed.password = PasswordHash::sha256(b"p");
+        verified.remember(&user("a"), b"p", START);
+        let changed = User::new("a", PasswordHash::sha256(b"p"), vec![]);
         assert!(!verified.recognises(&changed, b"p", START));
     }
 
