@@ -74,7 +74,7 @@ async fn bodies_over_the_limit_are_refused() {
     let connection = server.connect().await;
     let channel = open_confirming(&connection).await;
     let queue = temporary_queue(&channel).await;
-    let body = vec![0; 600 << 20];
+    let body = vec![0; (128 << 20) + 1];
     let (options, properties) = Default::default();
     let sent = channel.basic_publish("".into(), (&*queue).into(), options, &body, properties);
     let result = within(async { sent.await?.await }).await;
