@@ -139,3 +139,60 @@ impl Hash for Binding {
         self.identity().hash(state);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ferrymq_amqp::AMQPValue;
+
+    use super::*;
+    use crate::testing::{binding, binding_with, text};
+
+    #[test]
+    fn identity_is_all_four_parts() {
+        let first = binding_with(
+            "s",
+            "k",
+            "q",
+            &[("a", AMQPValue::LongInt(5)), ("b", text("1"))],
+        );
+        let check = |other: Binding, same| {
+            assert_eq!(first == other, same, "{other:?}");
+            assert_eq!(first.cmp(&other).is_eq(), same, "{other:?}");
+        };
+        let number = |number| [("b", text("1")), ("a", number)];
+        check(
+            binding_with("s", "k", "q", &number(AMQPValue::LongInt(5))),
+            true,
+        );
+        check(
+            binding_with("s", "k", "q", &number(AMQPValue::LongInt(6))),
+            false,
+        );
+        check(
+            binding_with("s", "k", "q", &number(AMQPValue::ShortInt(5))),
+            false,
+        );
+        check(
+            binding_with("t", "k", "q", &number(AMQPValue::LongInt(5))),
+            false,
+        );
+        check(
+            binding_with("s", "l", "q", &number(AMQPValue::LongInt(5))),
+            false,
+        );
+        check(
+            binding_with("s", "k", "r", &number(AMQPValue::LongInt(5))),
+            false,
+        );
+        check(binding("s", "k", "q"), false);
+    }
+
+    #[test]
+    fn a_queue_and_an_exchange_of_one_name_are_two_destinations() {
+        let to = |to| Binding::new("s".into(), to, "k", FieldTable::default());
+        assert_ne!(
+            to(Destination::Queue("n".into())),
+            to(Destination::Exchange("n".into()))
+        );
+    }
+}

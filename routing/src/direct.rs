@@ -34,3 +34,44 @@ impl Direct {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::ExchangeKind;
+    use crate::testing::{bind, binding, binding_with, bound, queues, text};
+
+    #[track_caller]
+    fn check(keys: &[&str], expected: &str) {
+        let bindings = [("a", "1"), ("a", "2"), ("b", "2"), ("", "3"), ("#", "4")];
+        let topology = bound(ExchangeKind::Direct, &bindings);
+        assert_eq!(queues(&topology, "x", keys), expected, "{keys:?}");
+    }
+
+    #[test]
+    fn keys_are_equal_or_not() {
+        check(&["a"], "1 2");
+        check(&["b"], "2");
+        check(&["A"], "");
+        check(&[""], "3");
+        check(&["#"], "4");
+        check(&[], "");
+    }
+
+    #[test]
+    fn several_keys_reach_the_union() {
+        check(&["a", "b"], "1 2");
+        check(&["c", "b", "b"], "2");
+    }
+
+    #[test]
+    fn a_binding_stays_when_one_with_other_arguments_goes() {
+        let mut topology = bound(ExchangeKind::Direct, &[("a", "q")]);
+        let second = binding_with("x", "a", "q", &[("n", text("1"))]);
+        assert_eq!(bind(&mut topology, second.clone()), Ok(true));
+        assert_eq!(queues(&topology, "x", &["a"]), "q");
+        topology.unbind(&binding("x", "a", "q"));
+        assert_eq!(queues(&topology, "x", &["a"]), "q");
+        topology.unbind(&second);
+        assert_eq!(queues(&topology, "x", &["a"]), "");
+    }
+}

@@ -187,3 +187,126 @@ fn shown(value: Option<&AMQPValue>, both_present: bool) -> String {
         format!("the value '{text}' of type '{}'", type_name(value))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{table, text};
+
+    fn plain() -> Exchange {
+        Exchange::new("e", ExchangeKind::Direct)
+    }
+
+    fn with_alternate(value: AMQPValue) -> Exchange {
+        Exchange {
+            arguments: table(&[(ALTERNATE_EXCHANGE, value)]),
+            ..plain()
+        }
+    }
+
+    #[test]
+    fn types_by_name() {
+        for kind in ExchangeKind::ALL {
+            assert_eq!(kind.to_string().parse(), Ok(kind));
+        }
+        let unknown = "Direct".parse::<ExchangeKind>().unwrap_err();
+        assert_eq!(unknown.to_string(), "unknown exchange type 'Direct'");
+    }
+
+    #[test]
+    fn alternate_exchange_is_a_string() {
+        assert_eq!(plain().alternate(), None);
+        let good = with_alternate(text("a"));
+        assert_eq!((good.alternate(), good.validate()), (Some("a"), Ok(())));
+        let bad = with_alternate(AMQPValue::LongInt(1));
+        assert_eq!(bad.alternate(), None);
+        assert_eq!(
+            bad.validate().unwrap_err().to_string(),
+            "invalid type 'signedint' for arg 'alternate-exchange' in exchange 'e'"
+        );
+    }
+
+    #[test]
+    fn hash_arguments_mean_nothing_to_other_types() {
+        let arguments = table(&[("hash-header", AMQPValue::Void), ("x-algorithm", text("?"))]);
+        assert_eq!(
+            Exchange {
+                arguments,
+                ..plain()
+            }
+            .validate(),
+            Ok(())
+        );
+    }
+
+    #[track_caller]
+    fn check(current: &Exchange, received: &Exchange, expected: &str) {
+        let found = current.check_equivalent(received);
+        assert_eq!(
+            found.err().map_or(String::new(), |error| error.to_string()),
+            expected
+        );
+    }
+
+    #[test]
+    fn properties_must_be_equivalent() {
+        check(&plain(), &plain(), "");
+        check(
+            &plain(),
+            &Exchange::new("e", ExchangeKind::Topic),
+            "inequivalent arg 'type': received 'topic' but current is 'direct'",
+        );
+        check(
+            &plain(),
+            &Exchange {
+                durable: true,
+                ..plain()
+            },
+            "inequivalent arg 'durable': received 'true' but current is 'false'",
+        );
+        check(
+            &Exchange {
+                auto_delete: true,
+                ..plain()
+            },
+            &plain(),
+            "inequivalent arg 'auto_delete': received 'false' but current is 'true'",
+        );
+        check(
+            &plain(),
+            &Exchange {
+                internal: true,
+                ..plain()
+            },
+            "inequivalent arg 'internal': received 'true' but current is 'false'",
+        );
+    }
+
+    #[test]
+    fn of_arguments_only_the_alternate_exchange_counts() {
+        let other = Exchange {
+            arguments: table(&[("other", text("a"))]),
+            ..plain()
+        };
+        check(&plain(), &other, "");
+        let [a, b] = ["a", "b"].map(|name| with_alternate(text(name)));
+        check(&a, &a, "");
+        check(
+            &a,
+            &b,
+            "inequivalent arg 'alternate-exchange': received 'b' but current is 'a'",
+        );
+        check(
+            &a,
+            &plain(),
+            "inequivalent arg 'alternate-exchange': \
+             received none but current is the value 'a' of type 'longstr'",
+        );
+        check(
+            &plain(),
+            &a,
+            "inequivalent arg 'alternate-exchange': \
+             received the value 'a' of type 'longstr' but current is none",
+        );
+    }
+}

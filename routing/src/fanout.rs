@@ -7,3 +7,16 @@ use crate::route::Reached;
 pub(crate) fn route<'t>(bindings: &'t BindingSet, reached: &mut Reached<'t, '_>) {
     reached.add_all(bindings);
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::ExchangeKind;
+    use crate::testing::{bound, queues};
+
+    #[test]
+    fn every_binding_whatever_the_key() {
+        let topology = bound(ExchangeKind::Fanout, &[("", "1"), ("a", "2"), ("b", "2")]);
+        assert_eq!(queues(&topology, "x", &["c", "d"]), "1 2");
+        assert_eq!(queues(&topology, "x", &[""]), "1 2");
+    }
+}

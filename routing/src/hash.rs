@@ -58,3 +58,48 @@ pub(crate) fn jump(mut hash: u64, buckets: u64) -> Option<u64> {
     }
     bucket
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_never_change() {
+        // The value from the specification's own test vectors.
+        assert_eq!(bytes(b""), 0x2d06_8005_38d3_94c2);
+        assert_eq!(routing_keys(&["orders"]), bytes(b"orders"));
+        assert_ne!(routing_keys(&["a", "b"]), routing_keys(&["b", "a"]));
+        assert_ne!(routing_keys(&["a", "b"]), routing_keys(&["ab"]));
+    }
+
+    #[test]
+    fn values_hash_by_what_they_are_worth() {
+        let long = value(RawValue::LongLongInt(5));
+        assert_eq!(value(RawValue::ShortShortUInt(5)), long);
+        assert_eq!(value(RawValue::Timestamp(5)), long);
+        assert_eq!(value(RawValue::LongString(b"k")), bytes(b"k"));
+        assert_eq!(value(RawValue::Float(0.5)), value(RawValue::Double(0.5)));
+        assert_eq!(value(RawValue::Void), bytes(MISSING));
+    }
+
+    #[test]
+    fn jumps_where_the_paper_says() {
+        let check = |hash, buckets, bucket| assert_eq!(jump(hash, buckets), bucket);
+        check(1, 0, None);
+        check(1, 1, Some(0));
+        check(42, 57, Some(43));
+        check(0xdead_10cc, 1, Some(0));
+        check(0xdead_10cc, 666, Some(361));
+        check(256, 1024, Some(520));
+    }
+
+    #[test]
+    fn a_new_bucket_takes_its_share_and_nothing_else_moves() {
+        let hashes = || (0..10_000_u64).map(|number| bytes(&number.to_le_bytes()));
+        let moved: Vec<_> = hashes()
+            .filter(|hash| jump(*hash, 9) != jump(*hash, 10))
+            .collect();
+        assert!(moved.iter().all(|hash| jump(*hash, 10) == Some(9)));
+        assert!((900..1_100).contains(&moved.len()), "{}", moved.len());
+    }
+}

@@ -22,6 +22,8 @@ mod names;
 mod random;
 mod ranked;
 mod route;
+#[cfg(test)]
+mod testing;
 mod topic;
 mod topology;
 

@@ -28,3 +28,39 @@ impl Random {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::ExchangeKind;
+    use crate::testing::{bound, joined, routed};
+
+    #[track_caller]
+    fn check(random: u64, expected: &str) {
+        let bindings = [("", "1"), ("a", "2"), ("b", "2"), ("", "3")];
+        let routed = routed(
+            &bound(ExchangeKind::Random, &bindings),
+            "x",
+            &["k"],
+            &[0, 0],
+            random,
+        );
+        assert_eq!(joined(&routed.queues), expected, "{random}");
+        assert!(routed.depends_on_message);
+    }
+
+    #[test]
+    fn one_binding_by_chance() {
+        check(0, "1");
+        check(u64::MAX / 4, "1");
+        check(u64::MAX / 4 + 1, "2");
+        check(u64::MAX / 4 * 3, "2");
+        check(u64::MAX / 4 * 3 + 3, "3");
+        check(u64::MAX, "3");
+    }
+
+    #[test]
+    fn nothing_bound_nothing_drawn() {
+        let topology = bound(ExchangeKind::Random, &[]);
+        assert!(routed(&topology, "x", &["k"], &[0, 0], 7).queues.is_empty());
+    }
+}

@@ -223,3 +223,184 @@ impl Words {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ExchangeKind;
+    use crate::testing::{binding, bound, queues};
+
+    #[track_caller]
+    fn check(pattern: &str, key: &str, matches: bool) {
+        let topology = bound(ExchangeKind::Topic, &[(pattern, "q")]);
+        let expected = if matches { "q" } else { "" };
+        assert_eq!(
+            queues(&topology, "x", &[key]),
+            expected,
+            "'{pattern}' against '{key}'"
+        );
+    }
+
+    #[test]
+    fn literal_words() {
+        check("a.b", "a.b", true);
+        check("a.b", "a", false);
+        check("a.b", "a.b.c", false);
+        check("a.b", "A.b", false);
+        check("é.ü", "é.ü", true);
+    }
+
+    #[test]
+    fn star_is_one_word() {
+        check("*", "a", true);
+        check("*", "a.b", false);
+        check("a.*.c", "a.b.c", true);
+        check("a.*.c", "a.c", false);
+        check("*.*", "a.b", true);
+    }
+
+    #[test]
+    fn hash_is_any_number_of_words() {
+        check("#", "a", true);
+        check("#", "a.b.c", true);
+        check("a.#", "a", true);
+        check("a.#", "a.b.c", true);
+        check("a.#", "b.a", false);
+        check("#.c", "c", true);
+        check("#.c", "a.b.c", true);
+        check("a.#.c", "a.c", true);
+        check("a.#.c", "a.b.b.c", true);
+        check("a.#.c", "a.c.b", false);
+        check("a.#.a", "a", false);
+        check("#.#", "", true);
+        check("#.a.#", "b.a.a.b", true);
+        check("#.a.#.b.#", "b.a", false);
+        check("*.#", "", false);
+        check("*.#", "a", true);
+        check("#.*", "a.b", true);
+    }
+
+    #[test]
+    fn the_empty_key_has_no_words() {
+        check("", "", true);
+        check("#", "", true);
+        check("*", "", false);
+        check("", "a", false);
+        check("", ".", false);
+    }
+
+    #[test]
+    fn between_two_dots_is_an_empty_word() {
+        check("a..b", "a..b", true);
+        check("a.*.b", "a..b", true);
+        check("a.#.b", "a..b", true);
+        check("a.b", "a..b", false);
+        check("*.*", ".", true);
+        check("*", ".", false);
+        check("a.*", "a.", true);
+        check("a", "a.", false);
+    }
+
+    #[test]
+    fn wildcards_are_whole_words() {
+        check("a*", "ab", false);
+        check("a*", "a*", true);
+        check("#a.b", "x.b", false);
+        check("#a.b", "#a.b", true);
+        check("**", "a", false);
+        check("##", "a.b", false);
+    }
+
+    #[test]
+    fn several_keys_reach_the_union() {
+        let topology = bound(
+            ExchangeKind::Topic,
+            &[("a.#", "1"), ("b", "2"), ("c", "3"), ("#", "4")],
+        );
+        assert_eq!(queues(&topology, "x", &["a.z", "b"]), "1 2 4");
+    }
+
+    #[test]
+    fn many_hashes_do_not_multiply_the_work() {
+        let pattern = ["#.a"; 60].join(".") + ".z";
+        let patterns: Vec<_> = (0..60).map(|n| ["#.a"; 60][n..].join(".")).collect();
+        let mut bindings = vec![(pattern.as_str(), "never")];
+        bindings.extend(patterns.iter().map(|pattern| (pattern.as_str(), "q")));
+        let topology = bound(ExchangeKind::Topic, &bindings);
+        assert_eq!(queues(&topology, "x", &[&["a"; 127].join(".")]), "q");
+    }
+
+    #[test]
+    fn the_longest_key_has_256_words() {
+        let dots = ".".repeat(255);
+        check(&dots, &dots, true);
+        let mut topology = bound(ExchangeKind::Topic, &[(&dots, "q")]);
+        topology.unbind(&binding("x", &dots, "q"));
+        assert_eq!(queues(&topology, "x", &[&dots]), "");
+    }
+
+    fn naive(pattern: &[&str], words: &[&str]) -> bool {
+        let Some((first, rest)) = pattern.split_first() else {
+            return words.is_empty();
+        };
+        match *first {
+            "#" => (0..=words.len()).any(|taken| naive(rest, &words[taken..])),
+            "*" => !words.is_empty() && naive(rest, &words[1..]),
+            word => words.first() == Some(&word) && naive(rest, &words[1..]),
+        }
+    }
+
+    fn split(key: &str) -> Vec<&str> {
+        if key.is_empty() {
+            Vec::new()
+        } else {
+            key.split('.').collect()
+        }
+    }
+
+    fn keys() -> impl Strategy<Value = String> {
+        let word = prop::sample::select(vec!["a", "b", "c", "*", "#", "#", ""]);
+        prop::collection::vec(word, 0..6).prop_map(|words| words.join("."))
+    }
+
+    proptest! {
+        #[test]
+        fn matches_what_a_naive_matcher_matches(
+            changes in prop::collection::vec((keys(), 0..3usize), 0..60),
+            published in prop::collection::vec(keys(), 1..10),
+        ) {
+            let mut topic = Topic::default();
+            let mut plain: Vec<Arc<Binding>> = Vec::new();
+            for (key, queue) in changes {
+                let binding = Arc::new(binding("x", &key, ["q0", "q1", "q2"][queue]));
+                match plain.iter().position(|bound| *bound == binding) {
+                    Some(index) => topic.unbind(&plain.swap_remove(index)),
+                    None => {
+                        topic.bind(&binding);
+                        plain.push(binding);
+                    }
+                }
+            }
+            for key in &published {
+                let mut expected: Vec<_> = plain
+                    .iter()
+                    .filter(|binding| naive(&split(binding.routing_key()), &split(key)))
+                    .collect();
+                let mut walk = Walk::new(&topic.0);
+                words(key).for_each(|word| walk.take(word));
+                let nodes: Vec<_> = walk.nodes().collect();
+                let mut found: Vec<_> = nodes.iter().flat_map(|node| node.bindings.iter()).collect();
+                // Each binding once: no node is met twice.
+                expected.sort();
+                found.sort();
+                prop_assert_eq!(found, expected, "{}", key);
+            }
+            for binding in plain {
+                topic.unbind(&binding);
+            }
+            prop_assert!(topic.0.is_empty());
+        }
+    }
+}

@@ -327,3 +327,6 @@ impl Node {
         self.alternate.as_ref()
     }
 }
+
+#[cfg(test)]
+mod tests;
