@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use ferrymq_amqp::table::{string_value, type_name};
+use ferrymq_amqp::table::{integer_value, string_value, type_name};
 use ferrymq_amqp::{AMQPValue, FieldTable};
 
 use crate::consistent_hash::HashOn;
@@ -177,9 +177,10 @@ fn shown(value: Option<&AMQPValue>, both_present: bool) -> String {
     let Some(value) = value else {
         return "none".to_owned();
     };
-    let text = match string_value(value) {
-        Some(text) => text.to_owned(),
-        None => format!("{value:?}"),
+    let text = match (string_value(value), integer_value(value)) {
+        (Some(text), _) => text.to_owned(),
+        (_, Some(number)) => number.to_string(),
+        _ => format!("{value:?}"),
     };
     if both_present {
         format!("'{text}'")
@@ -307,6 +308,12 @@ mod tests {
             &a,
             "inequivalent arg 'alternate-exchange': \
              received the value 'a' of type 'longstr' but current is none",
+        );
+        check(
+            &plain(),
+            &with_alternate(AMQPValue::LongInt(5)),
+            "inequivalent arg 'alternate-exchange': \
+             received the value '5' of type 'signedint' but current is none",
         );
     }
 }
