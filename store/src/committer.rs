@@ -150,6 +150,7 @@ impl Committer {
         for removal in &removals {
             state.index.remove(*removal);
         }
+        state.segments.insert(end.segment);
         state.applied = end;
         drop(state);
         self.batch.removals = removals;

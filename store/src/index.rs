@@ -122,7 +122,10 @@ impl Index {
             self.changed.blocks.push((queue, block));
         }
         match inserted {
-            Inserted::Dead => return,
+            Inserted::Dead => {
+                self.changed.early.insert(queue);
+                return;
+            }
             Inserted::Moved(before) => {
                 release(&mut self.segments, &mut self.live_messages, before);
             }
@@ -174,11 +177,6 @@ impl Index {
         self.queues.get(&queue)?.get(sequence.0)
     }
 
-    /// Whether a queue exists.
-    pub(crate) fn contains(&self, queue: QueueId) -> bool {
-        self.queues.contains_key(&queue)
-    }
-
     /// The queues, in no order.
     pub(crate) fn queues(&self) -> impl Iterator<Item = QueueId> {
         self.queues.keys().copied()
@@ -222,20 +220,9 @@ impl Index {
         self.live_messages
     }
 
-    /// What a segment holds.
-    pub(crate) fn usage(&self, segment: u32) -> Usage {
-        self.segments.get(&segment).copied().unwrap_or_default()
-    }
-
-    /// Whether the checkpoint has anything to write.
-    pub(crate) fn has_changed(&self) -> bool {
-        let Changed {
-            blocks,
-            queues,
-            deleted,
-            early,
-        } = &self.changed;
-        !(blocks.is_empty() && queues.is_empty() && deleted.is_empty() && early.is_empty())
+    /// Whether a segment has live messages.
+    pub(crate) fn holds(&self, segment: u32) -> bool {
+        self.segments.contains_key(&segment)
     }
 
     /// Hands over what changed; from now on it counts as checkpointed.

@@ -6,7 +6,10 @@
 
 #![warn(missing_docs)]
 
+mod checkpoint;
+mod clean;
 mod committer;
+mod definitions;
 mod disk;
 mod error;
 mod index;
@@ -18,13 +21,17 @@ mod recovery;
 mod replay;
 mod segment;
 mod shared;
+mod simulation;
 mod state;
 mod store;
+mod table;
+mod threads;
 
 pub use disk::{Fault, SimulatedDisk};
 pub use error::Error;
 pub use pending::Part;
 pub use recovery::{Recovered, RecoveredQueue};
+pub use simulation::Steps;
 pub use store::{Append, Appender, Options, Statistics, Store};
 
 /// A durable queue. Given out by [`Store::allocate_queue_id`] and never used twice.

@@ -169,6 +169,11 @@ impl LogReader {
         }
     }
 
+    /// Where the log lies.
+    pub(crate) fn disk(&self) -> &dyn Disk {
+        &*self.disk
+    }
+
     /// Bytes of a segment; fewer than `length` only at the end of the file.
     pub(crate) fn read(&self, segment: u32, offset: u32, length: usize) -> Result<Bytes, Error> {
         let file = self.file(segment)?;

@@ -241,6 +241,11 @@ impl SnapshotHead {
         start
     }
 
+    /// Makes the encoded record at the beginning of `out` the snapshot's last.
+    pub(crate) fn mark_last(out: &mut [u8]) {
+        out[HEAD_BYTES + 12] = 1;
+    }
+
     /// The head of a snapshot record's payload, and the entries behind it.
     pub(crate) fn parse(payload: &[u8]) -> Option<(Self, &[u8])> {
         let (head, entries) = payload.split_at_checked(Self::BYTES)?;

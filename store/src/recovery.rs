@@ -1,15 +1,20 @@
 //! Opening what a stop or a crash left: the lock, the checkpoint, then the log's tail.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
+use crate::checkpoint::{self, Checkpointer, Loaded};
+use crate::clean::{self, Redelivered};
 use crate::committer::Committer;
 use crate::disk::{Disk, DiskFile};
 use crate::log::{LogReader, LogWriter};
 use crate::replay;
-use crate::segment::DIRECTORY;
+use crate::segment::{self, DIRECTORY};
 use crate::shared::Shared;
 use crate::state::State;
+use crate::table::{Table, Tables};
 use crate::{Error, Options, QueueId, Sequence};
 
 /// The file that says who has the directory open.
@@ -40,7 +45,7 @@ pub struct RecoveredQueue {
 }
 
 /// Takes the directory for this process, or says who has it.
-pub(crate) fn lock(disk: &Arc<dyn Disk>, directory: &Path) -> Result<Arc<dyn DiskFile>, Error> {
+pub(crate) fn lock(disk: &dyn Disk, directory: &Path) -> Result<Arc<dyn DiskFile>, Error> {
     let locked = disk.lock(LOCK_FILE).map_err(Error::io("lock", LOCK_FILE))?;
     let Some(file) = locked else {
         return Err(Error::Locked {
@@ -57,7 +62,7 @@ pub(crate) fn lock(disk: &Arc<dyn Disk>, directory: &Path) -> Result<Arc<dyn Dis
 }
 
 /// The process that the lock file names.
-fn holder(disk: &Arc<dyn Disk>) -> String {
+fn holder(disk: &dyn Disk) -> String {
     let mut bytes = [0; 20];
     let read = disk
         .open(LOCK_FILE)
@@ -71,49 +76,127 @@ fn holder(disk: &Arc<dyn Disk>) -> String {
     }
 }
 
-/// Recovers the state, and prepares to continue the log.
+/// An open store, in parts.
+pub(crate) struct Parts {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) committer: Committer,
+    pub(crate) checkpointer: Checkpointer,
+    pub(crate) recovered: Recovered,
+}
+
+/// Recovers what was there, and prepares to continue the log.
 pub(crate) fn recover(
     disk: Arc<dyn Disk>,
+    tables: &dyn Tables,
     options: Options,
-) -> Result<(Arc<Shared>, Committer, Recovered), Error> {
+) -> Result<Parts, Error> {
     disk.create_dir(DIRECTORY)
         .map_err(Error::io("create", DIRECTORY))?;
     disk.sync_dir("")
         .map_err(Error::io("sync", "the data directory"))?;
     let mut state = State::default();
     state.index.begin_replay();
-    let tail = replay::replay(&*disk, None, &mut state)?;
-    let recovered = recovered(&state);
+    let (table, loaded) = load(tables, &mut state)?;
+    let position = loaded.as_ref().map(|loaded| loaded.position);
+    let mut tail = replay::replay(&*disk, position, &mut state)?;
+    state.segments = replay::segments(&*disk)?.into_iter().collect();
+    tail.damaged += drop_lost(&*disk, &mut state)?;
+    if let Some(loaded) = &loaded {
+        let kept = state
+            .segments
+            .range(loaded.first_definitions..=loaded.position.segment);
+        state.definition_segments.extend(kept);
+    }
+    let clean = clean::take(&*disk, state.applied)?.filter(|_| tail.damaged == 0);
+    let changed = loaded.is_none() || tail.records > 0 || tail.damaged > 0;
+    let recovered = recovered(&state, loaded, clean);
+    let (fsync, segment_bytes) = (options.fsync, options.segment_bytes);
     let writer = LogWriter::new(
         Arc::clone(&disk),
-        options.fsync,
-        options.segment_bytes,
-        tail.last,
+        fsync,
+        segment_bytes,
+        state.applied,
         tail.active,
     );
     let shared = Arc::new(Shared::new(options, state, LogReader::new(disk)));
-    let committer = Committer::new(Arc::clone(&shared), writer);
-    Ok((shared, committer, recovered))
+    shared
+        .counters
+        .damaged_records
+        .store(tail.damaged, Ordering::Relaxed);
+    shared.progress.lock().any = changed;
+    Ok(Parts {
+        committer: Committer::new(Arc::clone(&shared), writer),
+        checkpointer: Checkpointer::new(Arc::clone(&shared), table),
+        shared,
+        recovered,
+    })
 }
 
-fn recovered(state: &State) -> Recovered {
-    let definitions = state.definitions.iter();
-    let definitions =
-        definitions.filter_map(|(key, value)| Some((key.to_vec(), value.as_ref()?.to_vec())));
+/// Loads the checkpoint. One that cannot be read is moved aside: the log is enough.
+fn load(tables: &dyn Tables, state: &mut State) -> Result<(Box<dyn Table>, Option<Loaded>), Error> {
+    let first = tables.open().and_then(|mut table| {
+        let loaded = checkpoint::load(&mut *table, state)?;
+        Ok((table, loaded))
+    });
+    match first {
+        Err(Error::Index(why)) => {
+            tracing::error!(why, "the index is unusable; rebuilding it from the log");
+            *state = State::default();
+            state.index.begin_replay();
+            tables.move_aside()?;
+            Ok((tables.open()?, None))
+        }
+        other => other,
+    }
+}
+
+/// Forgets messages whose bytes are gone. Returns how many.
+fn drop_lost(disk: &dyn Disk, state: &mut State) -> Result<u64, Error> {
+    let mut lengths = HashMap::new();
+    for &number in &state.segments {
+        let path = segment::path(number);
+        let length = disk.open(&path).and_then(|file| file.len());
+        lengths.insert(number, length.map_err(Error::io("open", path))?);
+    }
+    let lost = state.index.retain(|location| {
+        let end = u64::from(location.offset) + u64::from(location.length);
+        lengths
+            .get(&location.segment)
+            .is_some_and(|length| end <= *length)
+    });
+    if lost > 0 {
+        tracing::error!(
+            messages = lost,
+            "messages are lost: their part of the log is missing"
+        );
+    }
+    Ok(lost)
+}
+
+fn recovered(state: &State, loaded: Option<Loaded>, clean: Option<Redelivered>) -> Recovered {
+    let mut definitions = loaded.map(|loaded| loaded.definitions).unwrap_or_default();
+    for (key, value) in &state.definitions {
+        match value {
+            Some(value) => drop(definitions.insert(key.to_vec(), value.to_vec())),
+            None => drop(definitions.remove(&**key)),
+        }
+    }
     let mut ids: Vec<QueueId> = state.index.queues().collect();
     ids.sort_unstable();
+    let is_clean = clean.is_some();
+    let mut redelivered = clean.unwrap_or_default();
     let queue = |id| {
         let (sequences, next_sequence) = state.index.live(id);
         RecoveredQueue {
             id,
             next_sequence,
             sequences,
-            redelivered: Vec::new(),
+            redelivered: redelivered.remove(&id).unwrap_or_default(),
         }
     };
     Recovered {
-        definitions: definitions.collect(),
+        definitions: definitions.into_iter().collect(),
         queues: ids.into_iter().map(queue).collect(),
-        clean: false,
+        clean: is_clean,
     }
 }

@@ -67,7 +67,8 @@ pub(crate) fn replay(
         rebuild.finish(state);
     }
     state.index.end_replay();
-    state.applied = tail.last;
+    // New segments never take an old one's number.
+    state.applied = tail.last.max(from.unwrap_or_default());
     Ok(tail)
 }
 

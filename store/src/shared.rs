@@ -1,10 +1,10 @@
 //! What publishers, the committer and the checkpoint share.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use crate::log::{Location, LogReader};
@@ -42,6 +42,8 @@ pub(crate) struct Progress {
     pub(crate) bytes: u64,
     pub(crate) any: bool,
     pub(crate) stopping: bool,
+    /// Whether the checkpoint is written a last time before it stops.
+    pub(crate) checkpoint_last: bool,
 }
 
 /// What `Store::statistics` reports.
@@ -50,6 +52,7 @@ pub(crate) struct Counters {
     pub(crate) written_bytes: AtomicU64,
     pub(crate) damaged_records: AtomicU64,
     pub(crate) checkpoints: AtomicU64,
+    pub(crate) checkpoint_failed: AtomicBool,
 }
 
 impl Shared {
@@ -125,6 +128,37 @@ impl Shared {
             }
             waits
         });
+    }
+
+    /// Appends a record that is already encoded, when there is room.
+    pub(crate) fn append_encoded(&self, record: &[u8]) {
+        let mut pending = self.pending.lock();
+        self.wait_for_room(&mut pending);
+        if !pending.closed {
+            pending.batch.encoded(record);
+            self.release(pending);
+        }
+    }
+
+    /// Blocks while as much is pending as may be.
+    pub(crate) fn wait_for_room(&self, pending: &mut MutexGuard<'_, Pending>) {
+        while !pending.closed && pending.batch.size() >= self.options.pending_limit_bytes {
+            if pending.must_wake() {
+                self.work.notify_one();
+            }
+            self.room.wait(pending);
+        }
+    }
+
+    /// Unlocks, and wakes the committer if it has to be.
+    pub(crate) fn release(&self, mut pending: MutexGuard<'_, Pending>) {
+        self.pending_bytes
+            .store(pending.batch.size(), Ordering::Relaxed);
+        let wake = pending.must_wake();
+        drop(pending);
+        if wake {
+            self.work.notify_one();
+        }
     }
 
     /// Reports a record whose checksum or place is wrong.

@@ -17,6 +17,8 @@ pub(crate) struct State {
     pub(crate) definitions: ChangedDefinitions,
     /// Segments which hold changes that no snapshot contains, or parts of the last snapshot.
     pub(crate) definition_segments: BTreeSet<u32>,
+    /// The segments there are.
+    pub(crate) segments: BTreeSet<u32>,
     /// A snapshot whose parts are being seen.
     snapshot: Option<SnapshotHead>,
     /// The end of the last group that was applied.

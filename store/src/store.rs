@@ -3,19 +3,20 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
-use crate::committer::Committer;
+use crate::clean;
 use crate::disk::{Disk, DiskFile, RealDisk};
 use crate::pending::{Part, Pending};
 use crate::read;
 use crate::recovery::{self, Recovered};
 use crate::shared::Shared;
+use crate::table::SledTables;
+use crate::threads::Threads;
 use crate::{Change, CommitPoint, Error, QueueId, Sequence};
 
 /// Settings of a store.
@@ -73,8 +74,12 @@ pub struct Statistics {
     pub live_messages: u64,
     /// Records found damaged since the start.
     pub damaged_records: u64,
+    /// Segments of the log.
+    pub segments: usize,
     /// Checkpoints since the start.
     pub checkpoints: u64,
+    /// Whether a checkpoint failed: the log then grows until the next start.
+    pub checkpoint_failed: bool,
 }
 
 /// Durable messages and definitions. A clone is another handle to the same store.
@@ -86,9 +91,8 @@ pub struct Store {
 #[derive(Debug)]
 struct Inner {
     shared: Arc<Shared>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
-    /// Driven by hand instead of by threads.
-    committer: Mutex<Option<Committer>>,
+    /// `None` when driven by hand, and after the stop.
+    threads: Mutex<Option<Threads>>,
     /// Held as long as the store is open.
     _lock: Arc<dyn DiskFile>,
 }
@@ -98,24 +102,25 @@ impl Store {
     ///
     /// Fails with [`Error::Locked`] while another process has it open.
     pub fn open(directory: &Path, options: Options) -> Result<(Self, Recovered), Error> {
-        std::fs::create_dir_all(directory)
-            .map_err(Error::io("create", directory.display().to_string()))?;
+        let create = std::fs::create_dir_all(directory);
+        create.map_err(Error::io("create", directory.display().to_string()))?;
         let disk: Arc<dyn Disk> = Arc::new(RealDisk::new(directory));
-        let lock = recovery::lock(&disk, directory)?;
-        let (shared, committer, recovered) = recovery::recover(disk, options)?;
-        let store = Self::new(shared, lock);
-        let thread = std::thread::Builder::new().name("store-commit".to_owned());
-        let thread = thread.spawn(move || committer.run());
-        let thread = thread.map_err(Error::io("start", "the commit thread"))?;
-        store.inner.threads.lock().push(thread);
-        Ok((store, recovered))
+        let lock = recovery::lock(&*disk, directory)?;
+        let tables = SledTables::new(directory, Arc::clone(&disk), options.index_cache_bytes);
+        let parts = recovery::recover(disk, &tables, options)?;
+        let threads = Threads::start(parts.committer, parts.checkpointer)?;
+        let store = Self::new(parts.shared, Some(threads), lock);
+        Ok((store, parts.recovered))
     }
 
-    fn new(shared: Arc<Shared>, lock: Arc<dyn DiskFile>) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        threads: Option<Threads>,
+        lock: Arc<dyn DiskFile>,
+    ) -> Self {
         let inner = Inner {
             shared,
-            threads: Mutex::default(),
-            committer: Mutex::new(None),
+            threads: Mutex::new(threads),
             _lock: lock,
         };
         Self {
@@ -150,10 +155,7 @@ impl Store {
         };
         fill(&mut appender);
         let Appender { pending, point, .. } = appender;
-        shared
-            .pending_bytes
-            .store(pending.batch.size(), Ordering::Relaxed);
-        self.release(pending);
+        shared.release(pending);
         point
     }
 
@@ -165,7 +167,7 @@ impl Store {
         let mut pending = self.inner.shared.pending.lock();
         if !pending.closed {
             pending.batch.remove(queue, sequences);
-            self.release(pending);
+            self.inner.shared.release(pending);
         }
     }
 
@@ -177,17 +179,8 @@ impl Store {
         }
         pending.batch.change(changes);
         let point = CommitPoint(pending.group);
-        self.release(pending);
+        self.inner.shared.release(pending);
         point
-    }
-
-    /// Unlocks, and wakes the committer if it has to be.
-    fn release(&self, mut pending: MutexGuard<'_, Pending>) {
-        let wake = pending.must_wake();
-        drop(pending);
-        if wake {
-            self.inner.shared.work.notify_one();
-        }
     }
 
     /// An id that no queue ever had.
@@ -239,47 +232,48 @@ impl Store {
     /// Commits what is pending, writes a checkpoint and notes that the stop was clean, together with the
     /// messages that were delivered before. Appends return [`CommitPoint::NEVER`] from now on.
     pub fn close(&self, redelivered: Vec<(QueueId, Vec<Sequence>)>) -> Result<(), Error> {
-        let _ = redelivered;
-        self.inner.stop();
-        match self.failure() {
-            Some(failure) => Err(Error::Failed(failure)),
-            None => Ok(()),
+        let shared = &self.inner.shared;
+        self.inner.stop(true);
+        if let Some(failure) = self.failure() {
+            return Err(Error::Failed(failure));
         }
+        let end = shared.state.lock().applied;
+        clean::write(shared.reader.disk(), end, &redelivered)
     }
 
     /// What the store has done, and what it holds.
     pub fn statistics(&self) -> Statistics {
         let shared = &self.inner.shared;
+        let state = shared.state.lock();
         Statistics {
             groups: shared.committed_point().0,
             written_bytes: shared.counters.written_bytes.load(Ordering::Relaxed),
             pending_bytes: shared.pending_bytes.load(Ordering::Relaxed),
-            live_messages: shared.state.lock().index.live_messages(),
+            live_messages: state.index.live_messages(),
+            segments: state.segments.len(),
             damaged_records: shared.counters.damaged_records.load(Ordering::Relaxed),
+            checkpoint_failed: shared.counters.checkpoint_failed.load(Ordering::Relaxed),
             checkpoints: shared.counters.checkpoints.load(Ordering::Relaxed),
         }
     }
 }
 
 impl Inner {
-    /// Lets the committer finish what is pending, and waits for its end.
-    fn stop(&self) {
+    /// Accepts nothing more, and ends the threads once everything pending is durable.
+    fn stop(&self, checkpoint: bool) {
         let mut pending = self.shared.pending.lock();
         pending.closed = true;
-        pending.stopping = true;
         drop(pending);
-        self.shared.work.notify_one();
         self.shared.room.notify_all();
-        for thread in self.threads.lock().drain(..) {
-            // A panic of it was reported, and is in `failure`.
-            let _ = thread.join();
+        if let Some(threads) = self.threads.lock().take() {
+            threads.stop(&self.shared, checkpoint);
         }
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.stop();
+        self.stop(false);
     }
 }
 
@@ -295,7 +289,7 @@ impl Appender<'_> {
     /// Appends one message: where it was routed to, and its bytes, one part after another.
     pub fn push(&mut self, targets: &[(QueueId, Sequence)], parts: &[Part<'_>]) {
         if self.pending.batch.size() >= self.shared.options.pending_limit_bytes {
-            self.wait_for_room();
+            self.shared.wait_for_room(&mut self.pending);
         }
         if self.pending.closed {
             self.point = CommitPoint::NEVER;
@@ -303,15 +297,5 @@ impl Appender<'_> {
         }
         self.pending.batch.publish(targets, parts);
         self.point = CommitPoint(self.pending.group);
-    }
-
-    fn wait_for_room(&mut self) {
-        let (shared, pending) = (self.shared, &mut self.pending);
-        while !pending.closed && pending.batch.size() >= shared.options.pending_limit_bytes {
-            if pending.must_wake() {
-                shared.work.notify_one();
-            }
-            shared.room.wait(pending);
-        }
     }
 }

@@ -5,19 +5,20 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ferrymq_store::{
-    Append, Change, CommitPoint, Error, Options, Part, QueueId, Recovered, Sequence, Store,
+    Append, Change, CommitPoint, Error, Options, Part, QueueId, Recovered, RecoveredQueue,
+    Sequence, Store,
 };
 use tokio::sync::Notify;
 
 fn open(directory: &Path) -> (Store, Recovered) {
-    Store::open(directory, Options::default()).unwrap()
+    Store::open(directory, Options::default()).expect("opens")
 }
 
 /// Blocks until `point` is durable.
 fn wait(store: &Store, point: CommitPoint) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
-        .unwrap();
+        .expect("a runtime");
     let notify = Arc::new(Notify::new());
     while store.committed() < point {
         assert!(store.failure().is_none());
@@ -115,4 +116,144 @@ fn a_second_open_is_refused() {
     assert_eq!(refused.to_string(), expected);
     drop(store);
     open(directory.path());
+}
+
+#[test]
+fn a_clean_stop_is_told_from_a_crash() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _) = open(directory.path());
+    let queue = create_queue(&store, "orders");
+    publish(&store, queue, 1..=100);
+    store.remove(queue, &sequences(1..=9));
+    store.close(vec![(queue, sequences([12, 11, 20]))]).unwrap();
+    assert_eq!(publish(&store, queue, 101..=101), CommitPoint::NEVER);
+    assert_eq!(store.statistics().checkpoints, 1);
+    drop(store);
+
+    let (store, recovered) = open(directory.path());
+    assert!(recovered.clean);
+    assert_eq!(recovered.definitions, [(b"orders".to_vec(), b"1".to_vec())]);
+    let expected = RecoveredQueue {
+        id: queue,
+        next_sequence: recovered.queues[0].next_sequence,
+        sequences: vec![(Sequence(10), Sequence(100))],
+        redelivered: vec![(Sequence(11), Sequence(12)), (Sequence(20), Sequence(20))],
+    };
+    assert_eq!(recovered.queues, [expected]);
+    assert_eq!(store.read(queue, &sequences([50])).unwrap().len(), 1);
+    drop(store);
+
+    let (_store, recovered) = open(directory.path());
+    assert!(!recovered.clean);
+    assert_eq!(
+        recovered.queues[0].sequences,
+        [(Sequence(10), Sequence(100))]
+    );
+}
+
+#[test]
+fn a_lost_index_is_rebuilt_from_the_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _) = open(directory.path());
+    let queue = create_queue(&store, "kept");
+    let deleted = create_queue(&store, "deleted");
+    publish(&store, deleted, 1..=10);
+    publish(&store, queue, 1..=100);
+    store.remove(queue, &sequences(1..=50));
+    store.change(&[
+        Change::DeleteQueue {
+            id: deleted,
+            key: b"deleted",
+        },
+        Change::Put {
+            key: b"user",
+            value: &[7; 10_000],
+        },
+    ]);
+    store.close(Vec::new()).unwrap();
+    drop(store);
+
+    for damage in [remove_index, overwrite_index] {
+        damage(directory.path());
+        let (store, mut recovered) = open(directory.path());
+        recovered.definitions.sort();
+        let expected = [
+            (b"kept".to_vec(), b"1".to_vec()),
+            (b"user".to_vec(), vec![7; 10_000]),
+        ];
+        assert_eq!(recovered.definitions, expected);
+        assert_eq!(recovered.queues.len(), 1);
+        assert_eq!(
+            recovered.queues[0].sequences,
+            [(Sequence(51), Sequence(100))]
+        );
+        assert!(store.allocate_queue_id() > deleted);
+        store.close(Vec::new()).unwrap();
+    }
+    assert!(directory.path().join("index.damaged-1").exists());
+}
+
+fn remove_index(directory: &Path) {
+    std::fs::remove_dir_all(directory.join("index")).expect("removed");
+}
+
+fn overwrite_index(directory: &Path) {
+    for file in ["index/db", "index/conf"] {
+        std::fs::write(directory.join(file), [0xa5; 70_000]).expect("overwritten");
+    }
+}
+
+#[test]
+fn ten_thousand_queues_are_found_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _) = open(directory.path());
+    let queues: Vec<QueueId> = (0..10_000)
+        .map(|n| create_queue(&store, &format!("q{n}")))
+        .collect();
+    for queue in &queues {
+        publish(&store, *queue, 1..=3);
+    }
+    store.close(Vec::new()).unwrap();
+    drop(store);
+
+    let (_store, recovered) = open(directory.path());
+    assert_eq!(recovered.definitions.len(), 10_000);
+    let whole = |queue: &RecoveredQueue| queue.sequences == [(Sequence(1), Sequence(3))];
+    assert_eq!(
+        recovered.queues.iter().filter(|queue| whole(queue)).count(),
+        10_000
+    );
+}
+
+#[test]
+fn settled_messages_free_the_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = Options {
+        segment_bytes: 100_000,
+        checkpoint_bytes: 50_000,
+        ..Options::default()
+    };
+    let (store, _) = Store::open(directory.path(), options).unwrap();
+    let queue = create_queue(&store, "busy");
+    for round in 0..100 {
+        let first = round * 100 + 1;
+        // Definitions in every segment must not keep it: snapshots take their place.
+        store.change(&[Change::Put {
+            key: &[round as u8],
+            value: &[1; 2000],
+        }]);
+        wait(&store, publish(&store, queue, first..=first + 99));
+        store.remove(queue, &sequences(first..=first + 99));
+    }
+    let mut probe = 100_000;
+    while store.statistics().segments > 4 {
+        probe += 1;
+        wait(&store, publish(&store, queue, probe..=probe));
+        store.remove(queue, &[Sequence(probe)]);
+    }
+    drop(store);
+
+    remove_index(directory.path());
+    let (_store, recovered) = open(directory.path());
+    assert_eq!(recovered.definitions.len(), 101);
 }

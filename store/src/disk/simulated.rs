@@ -9,6 +9,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::{Disk, DiskFile};
+use crate::table::Contents;
 
 /// What a power loss keeps or loses as one.
 const SECTOR_BYTES: usize = 512;
@@ -39,6 +40,8 @@ struct State {
     /// Answers every write and sync once so many have succeeded.
     fault: Option<(u64, Fault)>,
     operations: u64,
+    /// The table of checkpoints.
+    table: Contents,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -90,6 +93,7 @@ impl SimulatedDisk {
             names,
             fault: None,
             operations: 0,
+            table: state.table.crash(&mut keep),
         };
         Self {
             state: Arc::new(Mutex::new(after)),
@@ -113,6 +117,24 @@ impl SimulatedDisk {
         let content = state.files.get_mut(&id).expect("named files exist");
         change(&mut content.now);
         content.durable = content.now.clone();
+    }
+
+    /// Forgets the table of checkpoints.
+    pub fn lose_table(&self) {
+        self.state.lock().table = Contents::default();
+    }
+
+    /// A copy of the table of checkpoints.
+    pub(crate) fn table(&self) -> Contents {
+        self.state.lock().table.clone()
+    }
+
+    /// Changes the table of checkpoints.
+    pub(crate) fn with_table(&self, change: impl FnOnce(&mut Contents)) -> io::Result<()> {
+        self.operate(|state| {
+            change(&mut state.table);
+            Ok(())
+        })
     }
 
     fn operate<T>(&self, operation: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {

@@ -1,0 +1,352 @@
+//! The checkpoint: what the log says so far goes into the table, then dead segments go.
+//!
+//! The position, the definitions, the early settled sequences and the list of dead segments are taken at one
+//! moment. Blocks of the index are taken afterwards, a few at a time: those may be newer, because a replay
+//! from the position arrives at the same state. The position is written last, the table is synced,
+//! and only then segments are removed. Never the other order.
+//!
+//! ```text
+//! value    version u32, position u64, next queue id u64, first segment with definitions u32
+//! ```
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::index::{Block, Changed, Stored};
+use crate::log::Position;
+use crate::segment::{self, DIRECTORY};
+use crate::shared::Shared;
+use crate::state::{ChangedDefinitions, State};
+use crate::table::{
+    self, BLOCKS, Batch, CHECKPOINT_KEY, EARLY, QUEUES, Table, field, numbered_key, queue_key,
+};
+use crate::{Error, QueueId, Sequence, definitions};
+
+/// The layout of the table, and the only one this program reads.
+const TABLE_VERSION: u32 = 1;
+/// How many blocks are taken under one lock.
+const BLOCKS_PER_LOCK: usize = 64;
+/// So many dead segments may be kept for their definitions, before a snapshot frees them.
+const PINNED_MAX: usize = 2;
+
+/// Writes checkpoints.
+#[derive(Debug)]
+pub(crate) struct Checkpointer {
+    shared: Arc<Shared>,
+    table: Box<dyn Table>,
+    /// The position of the last snapshot that was begun.
+    snapshot: Position,
+    /// A checkpoint failed: the table is left as it was last synced.
+    broken: bool,
+}
+
+/// What one checkpoint writes, apart from blocks.
+struct Captured {
+    position: Position,
+    next_queue_id: u64,
+    first_definitions: u32,
+    changed: Changed,
+    definitions: ChangedDefinitions,
+    queues: Vec<(QueueId, Sequence)>,
+    early: Vec<(QueueId, Vec<(Sequence, Sequence)>)>,
+    /// Segments without anything that is needed.
+    dead: Vec<u32>,
+    /// Segments that are kept for definitions only.
+    pinned: usize,
+}
+
+impl Checkpointer {
+    pub(crate) fn new(shared: Arc<Shared>, table: Box<dyn Table>) -> Self {
+        Self {
+            shared,
+            table,
+            snapshot: Position::default(),
+            broken: false,
+        }
+    }
+
+    /// Writes checkpoints when they are due, until the store is stopped.
+    pub(crate) fn run(mut self) {
+        while self.wait() {
+            self.checkpoint();
+        }
+        if self.shared.progress.lock().checkpoint_last {
+            self.checkpoint();
+        }
+    }
+
+    /// Waits until a checkpoint is due; false when the store stops.
+    fn wait(&self) -> bool {
+        let shared = &*self.shared;
+        let mut progress = shared.progress.lock();
+        while !progress.stopping && !progress.any {
+            shared.progressed.wait(&mut progress);
+        }
+        let interval = shared.options.checkpoint_interval;
+        let is_due = |bytes| bytes >= shared.options.checkpoint_bytes;
+        while !progress.stopping && !is_due(progress.bytes) {
+            if shared
+                .progressed
+                .wait_for(&mut progress, interval)
+                .timed_out()
+            {
+                break;
+            }
+        }
+        !progress.stopping
+    }
+
+    /// Writes a checkpoint, if there is anything new.
+    pub(crate) fn checkpoint(&mut self) {
+        let mut progress = self.shared.progress.lock();
+        let any = std::mem::take(&mut progress.any);
+        progress.bytes = 0;
+        drop(progress);
+        if !any || self.broken {
+            return;
+        }
+        match self.write() {
+            Ok(()) => {
+                self.shared
+                    .counters
+                    .checkpoints
+                    .fetch_add(1, Ordering::Relaxed);
+            }
+            Err(error) => {
+                self.broken = true;
+                self.shared
+                    .counters
+                    .checkpoint_failed
+                    .store(true, Ordering::Relaxed);
+                tracing::error!(%error, "a checkpoint failed; the log grows until the next start");
+            }
+        }
+    }
+
+    fn write(&mut self) -> Result<(), Error> {
+        let captured = self.capture();
+        self.write_blocks(&captured.changed.blocks)?;
+        self.write_rest(&captured)?;
+        self.table.sync()?;
+        self.remove_segments(&captured.dead)?;
+        if captured.pinned >= PINNED_MAX && captured.position.segment > self.snapshot.segment {
+            self.write_snapshot(&captured)?;
+        }
+        Ok(())
+    }
+
+    fn capture(&self) -> Captured {
+        let next_queue_id = self.shared.next_queue_id.load(Ordering::Relaxed);
+        let mut state = self.shared.state.lock();
+        let changed = state.index.take_changed();
+        let queues = changed.queues.iter();
+        let queues = queues.filter_map(|id| Some((*id, state.index.reserved(*id)?)));
+        let early = changed.early.iter().map(|id| (*id, state.index.early(*id)));
+        let (queues, early) = (queues.collect(), early.collect());
+        let position = state.applied;
+        let dead = |segment: &u32| *segment < position.segment && !state.index.holds(*segment);
+        let dead: Vec<u32> = state.segments.iter().copied().filter(dead).collect();
+        let (pinned, dead): (Vec<u32>, Vec<u32>) = dead
+            .iter()
+            .partition(|segment| state.definition_segments.contains(segment));
+        Captured {
+            position,
+            next_queue_id: next_queue_id.max(state.next_queue_id),
+            first_definitions: state.definition_segments.first().copied().unwrap_or(0),
+            changed,
+            definitions: std::mem::take(&mut state.definitions),
+            queues,
+            early,
+            dead,
+            pinned: pinned.len(),
+        }
+    }
+
+    fn write_blocks(&mut self, blocks: &[(QueueId, u64)]) -> Result<(), Error> {
+        let mut batch = Batch::default();
+        for blocks in blocks.chunks(BLOCKS_PER_LOCK) {
+            let mut state = self.shared.state.lock();
+            for &(queue, number) in blocks {
+                match state.index.checkpoint_block(queue, number) {
+                    Stored::Put(value) => batch.put(numbered_key(BLOCKS, queue, number), value),
+                    Stored::Remove => batch.remove(numbered_key(BLOCKS, queue, number)),
+                    Stored::Unchanged => {}
+                }
+            }
+            drop(state);
+            batch.apply_full(&mut *self.table)?;
+        }
+        self.table.apply(batch)
+    }
+
+    fn write_rest(&mut self, captured: &Captured) -> Result<(), Error> {
+        let table = &mut *self.table;
+        let mut batch = Batch::default();
+        for queue in &captured.changed.deleted {
+            batch.remove(queue_key(QUEUES, *queue));
+            for letter in [BLOCKS, EARLY] {
+                remove_all(table, &mut batch, &queue_key(letter, *queue))?;
+            }
+        }
+        for (queue, next) in &captured.queues {
+            batch.put(queue_key(QUEUES, *queue), next.0.to_le_bytes().to_vec());
+            batch.apply_full(table)?;
+        }
+        for (key, value) in &captured.definitions {
+            definitions::put(&mut batch, table, key, value.as_deref())?;
+            batch.apply_full(table)?;
+        }
+        // What was settled early must be as old as the position: it comes in the same batch.
+        for (queue, ranges) in &captured.early {
+            if !captured.changed.deleted.contains(queue) {
+                replace_early(table, &mut batch, *queue, ranges)?;
+            }
+        }
+        batch.put(CHECKPOINT_KEY.to_vec(), captured.encode());
+        table.apply(batch)
+    }
+
+    fn remove_segments(&mut self, dead: &[u32]) -> Result<(), Error> {
+        if dead.is_empty() {
+            return Ok(());
+        }
+        let disk = self.shared.reader.disk();
+        for &number in dead {
+            let path = segment::path(number);
+            disk.remove(&path).map_err(Error::io("remove", path))?;
+            self.shared.reader.forget(number);
+        }
+        disk.sync_dir(DIRECTORY)
+            .map_err(Error::io("sync", DIRECTORY))?;
+        let mut state = self.shared.state.lock();
+        state.segments.retain(|number| !dead.contains(number));
+        Ok(())
+    }
+
+    /// Appends all definitions to the log, so that older segments are not needed to rebuild them.
+    fn write_snapshot(&mut self, captured: &Captured) -> Result<(), Error> {
+        self.snapshot = captured.position;
+        let shared = &self.shared;
+        definitions::snapshot(
+            &*self.table,
+            captured.position,
+            captured.next_queue_id,
+            |record| {
+                shared.append_encoded(record);
+            },
+        )
+    }
+}
+
+impl Captured {
+    fn encode(&self) -> Vec<u8> {
+        let mut value = TABLE_VERSION.to_le_bytes().to_vec();
+        value.extend_from_slice(&self.position.to_u64().to_le_bytes());
+        value.extend_from_slice(&self.next_queue_id.to_le_bytes());
+        value.extend_from_slice(&self.first_definitions.to_le_bytes());
+        value
+    }
+}
+
+/// Adds the removal of all keys with a prefix to a batch, which is applied whenever it is full.
+fn remove_all(table: &mut dyn Table, batch: &mut Batch, prefix: &[u8]) -> Result<(), Error> {
+    let mut keys = Vec::new();
+    table.scan(prefix, &mut |key, _| {
+        keys.push(key.to_vec());
+        Ok(())
+    })?;
+    for key in keys {
+        batch.remove(key);
+        batch.apply_full(table)?;
+    }
+    Ok(())
+}
+
+fn replace_early(
+    table: &dyn Table,
+    batch: &mut Batch,
+    queue: QueueId,
+    ranges: &[(Sequence, Sequence)],
+) -> Result<(), Error> {
+    table.scan(&queue_key(EARLY, queue), &mut |key, _| {
+        batch.remove(key.to_vec());
+        Ok(())
+    })?;
+    for (first, last) in ranges {
+        batch.put(
+            numbered_key(EARLY, queue, first.0),
+            last.0.to_le_bytes().to_vec(),
+        );
+    }
+    Ok(())
+}
+
+/// What a table holds.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// From here on the log has to be replayed.
+    pub(crate) position: Position,
+    /// From this segment on the log may hold definitions which are needed to rebuild them.
+    pub(crate) first_definitions: u32,
+    pub(crate) definitions: HashMap<Vec<u8>, Vec<u8>>,
+}
+
+/// Loads a checkpoint into `state`; `None` if there never was one.
+pub(crate) fn load(table: &mut dyn Table, state: &mut State) -> Result<Option<Loaded>, Error> {
+    let Some(value) = table.get(CHECKPOINT_KEY)? else {
+        return Ok(None);
+    };
+    let found = u32::from_le_bytes(field(&value, 0)?);
+    if found != TABLE_VERSION {
+        return Err(Error::UnknownVersion {
+            file: "index".to_owned(),
+            found,
+            supported: TABLE_VERSION,
+        });
+    }
+    let position = Position::from_u64(u64::from_le_bytes(field(&value, 4)?));
+    state.next_queue_id = u64::from_le_bytes(field(&value, 12)?);
+    let first_definitions = u32::from_le_bytes(field(&value, 20)?);
+    load_queues(table, state)?;
+    let mut definitions = HashMap::new();
+    definitions::scan(table, |key, value| {
+        definitions.insert(key.to_vec(), value.to_vec());
+        Ok(())
+    })?;
+    Ok(Some(Loaded {
+        position,
+        first_definitions,
+        definitions,
+    }))
+}
+
+fn load_queues(table: &mut dyn Table, state: &mut State) -> Result<(), Error> {
+    let index = &mut state.index;
+    table.scan(QUEUES, &mut |key, value| {
+        index.restore_queue(table::key_queue(key)?, table::value_sequence(value)?);
+        Ok(())
+    })?;
+    let mut orphans = BTreeSet::new();
+    table.scan(BLOCKS, &mut |key, value| {
+        let (queue, number) = (table::key_queue(key)?, table::key_number(key)?);
+        let block = Block::unpack(value);
+        let block = block.ok_or_else(|| Error::Index("a block makes no sense".to_owned()))?;
+        if !index.restore_block(queue, number, block) {
+            orphans.insert(key.to_vec());
+        }
+        Ok(())
+    })?;
+    table.scan(EARLY, &mut |key, value| {
+        let first = Sequence(table::key_number(key)?);
+        index.restore_early(table::key_queue(key)?, first, table::value_sequence(value)?);
+        Ok(())
+    })?;
+    // The checkpoint of a queue that the log still has to create was not finished.
+    let mut batch = Batch::default();
+    for key in orphans {
+        batch.remove(key);
+        batch.apply_full(table)?;
+    }
+    table.apply(batch)
+}

@@ -1,0 +1,132 @@
+//! The note that a clean stop leaves, which the next start takes away.
+//!
+//! ```text
+//! magic 8 "FerryMQc", version u32, position u64: the end of the log
+//! per range of messages that were delivered before: queue u64, first sequence u64, last sequence u64
+//! crc32c u32 of the above
+//! ```
+
+use std::collections::HashMap;
+use std::io::{self, ErrorKind, IoSlice};
+
+use crate::disk::Disk;
+use crate::log::Position;
+use crate::record::{self, Removal, u32_at, u64_at};
+use crate::{Error, QueueId, Sequence};
+
+const FILE: &str = "clean";
+const NEW_FILE: &str = "clean.new";
+const MAGIC: &[u8; 8] = b"FerryMQc";
+const VERSION: u32 = 1;
+const HEAD_BYTES: usize = 20;
+
+/// Ranges of sequences, both ends included.
+pub(crate) type Redelivered = HashMap<QueueId, Vec<(Sequence, Sequence)>>;
+
+/// Leaves the note, durably.
+pub(crate) fn write(
+    disk: &dyn Disk,
+    end: Position,
+    redelivered: &[(QueueId, Vec<Sequence>)],
+) -> Result<(), Error> {
+    let bytes = encode(end, redelivered);
+    let write = || {
+        let file = disk.create(NEW_FILE)?;
+        file.write_at(0, &mut [IoSlice::new(&bytes)])?;
+        file.sync_all()?;
+        disk.rename(NEW_FILE, FILE)?;
+        disk.sync_dir("")
+    };
+    write().map_err(Error::io("write", FILE))
+}
+
+/// Takes the note away, durably. `None` if there is none for this end of the log.
+pub(crate) fn take(disk: &dyn Disk, end: Position) -> Result<Option<Redelivered>, Error> {
+    let read = || -> io::Result<Vec<u8>> {
+        let file = disk.open(FILE)?;
+        let length = usize::try_from(file.len()?).map_err(|_| ErrorKind::InvalidData)?;
+        let mut bytes = vec![0; length];
+        let read = file.read_at(0, &mut bytes)?;
+        bytes.truncate(read);
+        Ok(bytes)
+    };
+    let bytes = match read() {
+        Ok(bytes) => bytes,
+        Err(error) if ErrorKind::NotFound == error.kind() => return Ok(None),
+        Err(error) => return Err(Error::io("read", FILE)(error)),
+    };
+    let removed = disk.remove(FILE).and_then(|()| disk.sync_dir(""));
+    removed.map_err(Error::io("remove", FILE))?;
+    Ok(decode(&bytes, end))
+}
+
+fn encode(end: Position, redelivered: &[(QueueId, Vec<Sequence>)]) -> Vec<u8> {
+    let mut out = MAGIC.to_vec();
+    out.extend_from_slice(&VERSION.to_le_bytes());
+    out.extend_from_slice(&end.to_u64().to_le_bytes());
+    for (queue, sequences) in redelivered {
+        let mut sequences = sequences.clone();
+        sequences.sort_unstable();
+        for run in sequences.chunk_by(|before, next| before.0 + 1 == next.0) {
+            for number in [queue.0, run[0].0, run[run.len() - 1].0] {
+                out.extend_from_slice(&number.to_le_bytes());
+            }
+        }
+    }
+    let crc = crc32c::crc32c(&out);
+    out.extend_from_slice(&crc.to_le_bytes());
+    out
+}
+
+fn decode(bytes: &[u8], end: Position) -> Option<Redelivered> {
+    let (noted, crc) = bytes.split_last_chunk::<4>()?;
+    let whole = noted.len() >= HEAD_BYTES
+        && crc32c::crc32c(noted) == u32::from_le_bytes(*crc)
+        && &noted[..8] == MAGIC
+        && u32_at(noted, 8) == VERSION
+        && u64_at(noted, 12) == end.to_u64();
+    whole.then(|| {
+        let mut redelivered = Redelivered::new();
+        for Removal { queue, first, last } in record::removals(&noted[HEAD_BYTES..]) {
+            redelivered.entry(queue).or_default().push((first, last));
+        }
+        redelivered
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::SimulatedDisk;
+
+    #[test]
+    fn the_note_is_read_once_and_only_for_its_log() {
+        let disk = SimulatedDisk::new();
+        let end = Position {
+            segment: 3,
+            offset: 99,
+        };
+        assert_eq!(take(&disk, end).unwrap(), None);
+        let sequences = [7, 5, 6, 9].map(Sequence).to_vec();
+        write(&disk, end, &[(QueueId(1), sequences.clone())]).unwrap();
+        let expected = vec![(Sequence(5), Sequence(7)), (Sequence(9), Sequence(9))];
+        assert_eq!(take(&disk, end).unwrap().unwrap()[&QueueId(1)], expected);
+        assert_eq!(take(&disk, end).unwrap(), None);
+
+        write(&disk, end, &[(QueueId(1), sequences)]).unwrap();
+        assert_eq!(
+            take(
+                &disk,
+                Position {
+                    segment: 3,
+                    offset: 100
+                }
+            )
+            .unwrap(),
+            None
+        );
+        write(&disk, end, &[]).unwrap();
+        disk.damage("clean", |bytes| bytes[15] ^= 1);
+        assert_eq!(take(&disk, end).unwrap(), None);
+    }
+}

@@ -1,0 +1,50 @@
+//! A store on a simulated disk, driven step by step in one thread.
+
+use std::sync::Arc;
+
+use crate::checkpoint::Checkpointer;
+use crate::committer::Committer;
+use crate::disk::{Disk, SimulatedDisk};
+use crate::recovery::{self, Recovered};
+use crate::table::SimulatedTables;
+use crate::{Error, Options, Store};
+
+/// What a store's threads would do.
+#[derive(Debug)]
+pub struct Steps {
+    committer: Committer,
+    checkpointer: Checkpointer,
+}
+
+impl Store {
+    /// Opens a store on a simulated disk. Nothing happens but by the returned steps.
+    ///
+    /// [`Options::pending_limit_bytes`] must be out of reach, for nobody would make room.
+    pub fn open_simulated(
+        disk: &SimulatedDisk,
+        options: Options,
+    ) -> Result<(Self, Steps, Recovered), Error> {
+        let tables = SimulatedTables(disk.clone());
+        let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+        let lock = disk.create("lock").map_err(Error::io("lock", "lock"))?;
+        let parts = recovery::recover(disk, &tables, options)?;
+        let steps = Steps {
+            committer: parts.committer,
+            checkpointer: parts.checkpointer,
+        };
+        let store = Self::new(parts.shared, None, lock);
+        Ok((store, steps, parts.recovered))
+    }
+}
+
+impl Steps {
+    /// Commits what is pending.
+    pub fn commit(&mut self) {
+        self.committer.commit_pending();
+    }
+
+    /// Writes a checkpoint, if there is anything new.
+    pub fn checkpoint(&mut self) {
+        self.checkpointer.checkpoint();
+    }
+}

@@ -1,0 +1,90 @@
+//! A table in memory which forgets what was not synced, on the simulated disk.
+
+use std::collections::BTreeMap;
+
+use super::{Batch, Table, Tables, Visit};
+use crate::Error;
+use crate::disk::SimulatedDisk;
+
+/// What the table holds, and held.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Contents {
+    now: BTreeMap<Vec<u8>, Vec<u8>>,
+    durable: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Applied since the last sync.
+    unsynced: Vec<Batch>,
+}
+
+impl Contents {
+    /// What a power loss leaves: the first few of the unsynced batches, each whole.
+    pub(crate) fn crash(&self, keep: &mut impl FnMut() -> bool) -> Self {
+        let mut durable = self.durable.clone();
+        for batch in self.unsynced.iter().take_while(|_| keep()) {
+            change(&mut durable, batch);
+        }
+        Self {
+            now: durable.clone(),
+            durable,
+            unsynced: Vec::new(),
+        }
+    }
+}
+
+fn change(values: &mut BTreeMap<Vec<u8>, Vec<u8>>, batch: &Batch) {
+    for (key, value) in &batch.changes {
+        match value {
+            Some(value) => drop(values.insert(key.clone(), value.clone())),
+            None => drop(values.remove(key)),
+        }
+    }
+}
+
+/// Opens the table of a simulated disk.
+#[derive(Debug)]
+pub(crate) struct SimulatedTables(pub(crate) SimulatedDisk);
+
+impl Tables for SimulatedTables {
+    fn open(&self) -> Result<Box<dyn Table>, Error> {
+        Ok(Box::new(SimulatedTable(self.0.clone())))
+    }
+
+    fn move_aside(&self) -> Result<(), Error> {
+        self.0.lose_table();
+        Ok(())
+    }
+}
+
+/// The table of a simulated disk.
+#[derive(Debug)]
+pub(crate) struct SimulatedTable(pub(crate) SimulatedDisk);
+
+impl Table for SimulatedTable {
+    fn apply(&mut self, batch: Batch) -> Result<(), Error> {
+        let applied = self.0.with_table(|table| {
+            change(&mut table.now, &batch);
+            table.unsynced.push(batch);
+        });
+        applied.map_err(Error::io("write", "index"))
+    }
+
+    fn sync(&mut self) -> Result<(), Error> {
+        let synced = self.0.with_table(|table| {
+            table.durable = table.now.clone();
+            table.unsynced.clear();
+        });
+        synced.map_err(Error::io("sync", "index"))
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.0.table().now.get(key).cloned())
+    }
+
+    fn scan(&self, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), Error> {
+        let values = self.0.table().now;
+        let from = values.range(prefix.to_vec()..);
+        for (key, value) in from.take_while(|(key, _)| key.starts_with(prefix)) {
+            visit(key, value)?;
+        }
+        Ok(())
+    }
+}
