@@ -136,9 +136,10 @@ fn decode_publish(arguments: &[u8]) -> Result<Publish<'_>, Malformed> {
     let from = reader.0;
     let exchange = reader.short_string()?;
     let routing_key = reader.short_string()?;
-    let address = &from[..from.len() - reader.0.len()];
     let bits = reader.u8()?;
     reader.finish()?;
+    // The flags are the only octet behind it.
+    let address = &from[..from.len() - 1];
     Ok(Publish {
         exchange,
         routing_key,
@@ -146,6 +147,16 @@ fn decode_publish(arguments: &[u8]) -> Result<Publish<'_>, Malformed> {
         immediate: bits & 2 != 0,
         address,
     })
+}
+
+/// The flags `(mandatory, immediate)` of a `basic.publish` to exactly `address`: a publisher that
+/// sends to one place again and again has it decoded once. `None` for any other payload.
+#[inline]
+pub fn publish_again(payload: &[u8], address: &[u8]) -> Option<(bool, bool)> {
+    let (head, rest) = payload.split_first_chunk::<6>()?;
+    let (&bits, found) = rest.split_last()?;
+    let is_publish = head[..4] == PUBLISH.to_be_bytes();
+    (is_publish && found == address).then_some((bits & 1 != 0, bits & 2 != 0))
 }
 
 /// A tag and an octet of flags: ack, nack and reject.

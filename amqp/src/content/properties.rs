@@ -51,10 +51,10 @@ impl Property {
         1 << self as u8
     }
 
-    /// Its place among [`Property::ALL`].
+    /// The first property of those in `flags`, which has no unknown ones.
     #[inline]
-    const fn index(self) -> usize {
-        15 - self as usize
+    fn first_of(flags: u16) -> Option<Self> {
+        Self::ALL.get(flags.leading_zeros() as usize).copied()
     }
 
     /// The specification's name.
@@ -87,8 +87,6 @@ pub struct Properties<'a> {
     flags: u16,
     /// Flags and values.
     bytes: &'a [u8],
-    /// Where each property's value starts in `bytes`; 0 when it is absent.
-    starts: [u32; 14],
 }
 
 impl<'a> Properties<'a> {
@@ -102,13 +100,10 @@ impl<'a> Properties<'a> {
         if flags & 0b11 != 0 {
             return Err(ContentError::Properties(Malformed::UnknownFlags(flags)));
         }
-        let mut starts = [0; 14];
         let mut left = flags;
-        while left != 0 {
-            let property = Property::ALL[left.leading_zeros() as usize];
-            left &= !property.flag();
-            starts[property.index()] = (properties.len() - reader.0.len()) as u32;
-            skip(property, &mut reader).map_err(|why| ContentError::Property {
+        while let Some(property) = Property::first_of(left) {
+            left ^= property.flag();
+            check(property, &mut reader).map_err(|why| ContentError::Property {
                 property: property.name(),
                 why,
             })?;
@@ -117,7 +112,6 @@ impl<'a> Properties<'a> {
         Ok(Self {
             flags,
             bytes: properties,
-            starts,
         })
     }
 
@@ -236,35 +230,55 @@ impl<'a> Properties<'a> {
     /// What follows from the start of a property's value, when it is there.
     #[inline]
     fn reader(&self, property: Property) -> Option<Reader<'a>> {
-        if !self.has(property) {
-            return None;
+        match self.has(property) {
+            true => Some(self.behind(self.flags & !(property.flag() | (property.flag() - 1)))),
+            false => None,
         }
-        let start = self.starts[property.index()] as usize;
-        self.bytes.get(start..).map(Reader)
+    }
+
+    /// What follows behind the values of the properties in `flags`, which are the first ones.
+    #[inline]
+    fn behind(&self, flags: u16) -> Reader<'a> {
+        let mut reader = Reader(self.bytes.get(2..).unwrap_or_default());
+        let mut left = flags;
+        while let Some(property) = Property::first_of(left) {
+            left ^= property.flag();
+            // Invariant: every value was checked, so that none is cut.
+            skip(property, &mut reader).ok();
+        }
+        reader
     }
 
     /// Where the value of `property` starts and ends, or would if it were there.
     pub(super) fn span(&self, property: Property) -> (usize, usize) {
-        let behind = |flags: u16| match flags {
-            0 => self.bytes.len(),
-            _ => self.starts[flags.leading_zeros() as usize] as usize,
-        };
-        let lower = self.flags & (property.flag() - 1);
-        let start = behind(lower | self.flags & property.flag());
-        (start, behind(lower))
+        let position = |flags| self.bytes.len() - self.behind(flags).0.len();
+        let above = self.flags & !(property.flag() | (property.flag() - 1));
+        (
+            position(above),
+            position(above | self.flags & property.flag()),
+        )
+    }
+}
+
+/// Walks over one value.
+#[inline]
+fn skip(property: Property, reader: &mut Reader<'_>) -> Result<(), Malformed> {
+    match property {
+        Property::DeliveryMode | Property::Priority => reader.u8().map(drop),
+        Property::Headers => reader.long_bytes().map(drop),
+        Property::Timestamp => reader.u64().map(drop),
+        _ => reader.short_bytes().map(drop),
     }
 }
 
 /// Walks over one value, and checks it.
 #[inline]
-fn skip(property: Property, reader: &mut Reader<'_>) -> Result<(), Malformed> {
+fn check(property: Property, reader: &mut Reader<'_>) -> Result<(), Malformed> {
     match property {
-        Property::DeliveryMode | Property::Priority => reader.u8().map(drop),
         Property::Headers => RawTable::read(reader).map(drop),
-        Property::Timestamp => reader.u64().map(drop),
         Property::Expiration | Property::ReplyTo | Property::UserId => {
             reader.short_string().map(drop)
         }
-        _ => reader.short_bytes().map(drop),
+        _ => skip(property, reader),
     }
 }

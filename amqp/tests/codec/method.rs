@@ -130,6 +130,9 @@ proptest! {
             immediate,
         })));
         let address = address(exchange.as_str(), key.as_str());
+        let again = method::publish_again(payload(&frame), &address);
+        prop_assert_eq!(again, Some((mandatory, immediate)));
+        prop_assert_eq!(method::publish_again(payload(&frame), &address[1..]), None);
         prop_assert_eq!(decode(payload(&frame)), Ok(Method::Publish(Publish {
             exchange: exchange.as_str(),
             routing_key: key.as_str(),
