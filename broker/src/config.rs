@@ -1,0 +1,285 @@
+//! All settings, with their defaults. Where they come from: `config/load.rs`; their names and
+//! allowed values, one list: `config/keys.rs`.
+
+mod keys;
+mod load;
+mod values;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use keys::{Key, keys};
+pub use load::{ConfigError, Loaded, Override, load};
+
+use crate::queue::arguments::{Durability, QueueType};
+
+/// Where a default installation keeps its data, in the directory that it is started in.
+const DATA_DIR: &str = "ferrymq-data";
+/// How long a quorum queue's consumer may sit on a delivery.
+const QUORUM_CONSUMER_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+
+/// Everything that can be set.
+#[derive(Clone)]
+pub struct Config {
+    /// Where definitions and messages are kept.
+    pub data_dir: PathBuf,
+    /// This node's name, shown to clients and in statistics.
+    pub node_name: String,
+    /// Where AMQP clients connect.
+    pub amqp_listen: String,
+    /// Seconds between heartbeats that the broker proposes; 0: none.
+    pub heartbeat_seconds: u16,
+    /// Bytes of a frame, overhead included.
+    pub frame_max: u32,
+    /// Channels of a connection.
+    pub channel_max: u16,
+    /// From the first byte to `connection.open-ok`.
+    pub handshake_timeout: Duration,
+    /// Bytes of a message's body.
+    pub max_message_bytes: u64,
+    /// Where the management interface listens; `None`: nowhere.
+    pub http_listen: Option<String>,
+    /// Where Prometheus reads; `None`: nowhere.
+    pub metrics_listen: Option<String>,
+    /// Memory use from which publishers wait.
+    pub memory_high_watermark: Watermark,
+    /// Free disk space below which publishers wait, in bytes.
+    pub disk_free_limit_bytes: u64,
+    /// How long a consumer may sit on a delivery.
+    pub consumer_timeout: ConsumerTimeout,
+    /// Users who may only connect from this machine.
+    pub loopback_users: Vec<String>,
+    /// The user that an empty data directory gets.
+    pub default_user: String,
+    /// The default user's password.
+    pub default_pass: String,
+    /// The vhost that an empty data directory gets.
+    pub default_vhost: String,
+    /// As what the broker presents itself to clients.
+    pub present_as: Product,
+    /// The RabbitMQ version that clients are told to expect the behaviour of.
+    pub rabbitmq_version: String,
+    /// What is logged.
+    pub log_level: LogLevel,
+    /// How it is logged.
+    pub log_format: LogFormat,
+    /// When a segment of the log is full.
+    pub segment_bytes: u64,
+    /// Log written between two checkpoints at most.
+    pub checkpoint_bytes: u64,
+    /// What a confirm of a persistent message stands for.
+    pub durability: Durability,
+}
+
+/// Memory use from which publishers wait.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Watermark {
+    /// A share of the memory there is.
+    Relative(f64),
+    /// Bytes.
+    Absolute(u64),
+}
+
+impl Watermark {
+    /// In bytes, when there are `available` bytes of memory.
+    pub fn bytes(self, available: u64) -> u64 {
+        match self {
+            Self::Relative(share) => (available as f64 * share) as u64,
+            Self::Absolute(bytes) => bytes,
+        }
+    }
+}
+
+/// How long consumers may sit on a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConsumerTimeout {
+    /// Half an hour on quorum queues, for ever on others.
+    ByQueueType,
+    /// For ever.
+    Off,
+    /// As long on every queue.
+    After(Duration),
+}
+
+/// As what the broker presents itself to clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Product {
+    /// Under its own name.
+    FerryMq,
+    /// As RabbitMQ, for clients that behave differently otherwise.
+    RabbitMq,
+}
+
+/// The least severe lines that are logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Every step.
+    Trace,
+    /// What developers want to know.
+    Debug,
+    /// What operators want to know.
+    Info,
+    /// What may need attention.
+    Warning,
+    /// What went wrong.
+    Error,
+    /// Nothing at all.
+    None,
+}
+
+/// How lines are logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// An object per line.
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: DATA_DIR.into(),
+            node_name: default_node_name(),
+            amqp_listen: "[::]:5672".into(),
+            heartbeat_seconds: 60,
+            frame_max: 128 * 1024,
+            channel_max: 2047,
+            handshake_timeout: Duration::from_secs(10),
+            max_message_bytes: 16 << 20,
+            http_listen: Some("[::]:15672".into()),
+            metrics_listen: Some("[::]:15692".into()),
+            memory_high_watermark: Watermark::Relative(0.6),
+            disk_free_limit_bytes: 50_000_000,
+            consumer_timeout: ConsumerTimeout::ByQueueType,
+            loopback_users: vec!["guest".into()],
+            default_user: "guest".into(),
+            default_pass: "guest".into(),
+            default_vhost: "/".into(),
+            present_as: Product::FerryMq,
+            rabbitmq_version: "4.2.0".into(),
+            log_level: LogLevel::Info,
+            log_format: LogFormat::Text,
+            segment_bytes: 64 << 20,
+            checkpoint_bytes: 64 << 20,
+            durability: Durability::Strict,
+        }
+    }
+}
+
+/// `ferrymq@HOST`.
+fn default_node_name() -> String {
+    let system = rustix::system::uname();
+    format!("ferrymq@{}", system.nodename().to_string_lossy())
+}
+
+impl Config {
+    /// What `connection.start` tells of the broker, beside its capabilities.
+    pub fn server_properties(&self) -> Vec<(&'static str, String)> {
+        let own_version = env!("CARGO_PKG_VERSION").to_owned();
+        let mut properties = match self.present_as {
+            Product::FerryMq => vec![
+                ("product", "FerryMQ".to_owned()),
+                ("version", own_version),
+                ("rabbitmq_compat", self.rabbitmq_version.clone()),
+            ],
+            Product::RabbitMq => vec![
+                ("product", "RabbitMQ".to_owned()),
+                ("version", self.rabbitmq_version.clone()),
+                ("ferrymq_version", own_version),
+            ],
+        };
+        properties.extend([
+            ("platform", format!("Rust {}", std::env::consts::ARCH)),
+            ("copyright", "The FerryMQ authors".to_owned()),
+            ("information", "Licensed under Apache-2.0 or MIT".to_owned()),
+            ("cluster_name", self.node_name.clone()),
+        ]);
+        properties
+    }
+
+    /// How long a consumer of a queue of `queue_type` may sit on a delivery; `None`: for ever.
+    pub fn consumer_timeout(&self, queue_type: QueueType) -> Option<Duration> {
+        match self.consumer_timeout {
+            ConsumerTimeout::ByQueueType => {
+                (queue_type == QueueType::Quorum).then_some(QUORUM_CONSUMER_TIMEOUT)
+            }
+            ConsumerTimeout::Off => None,
+            ConsumerTimeout::After(timeout) => Some(timeout),
+        }
+    }
+
+    /// The store's part of the settings.
+    pub fn store_options(&self) -> ferrymq_store::Options {
+        ferrymq_store::Options {
+            segment_bytes: self.segment_bytes,
+            checkpoint_bytes: self.checkpoint_bytes,
+            fsync: self.durability == Durability::Strict,
+            ..ferrymq_store::Options::default()
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    /// Only what helps in a message; the password stays out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("data_dir", &self.data_dir)
+            .field("node_name", &self.node_name)
+            .field("amqp_listen", &self.amqp_listen)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_compatibility_switch_renames_the_product() {
+        let property = |config: &Config, name: &str| {
+            let mut properties = config.server_properties().into_iter();
+            properties
+                .find(|(found, _)| *found == name)
+                .map(|(_, value)| value)
+        };
+        let mut config = Config::default();
+        assert_eq!(property(&config, "product").as_deref(), Some("FerryMQ"));
+        assert_eq!(
+            property(&config, "rabbitmq_compat").as_deref(),
+            Some("4.2.0")
+        );
+        config.present_as = Product::RabbitMq;
+        assert_eq!(property(&config, "product").as_deref(), Some("RabbitMQ"));
+        assert_eq!(property(&config, "version").as_deref(), Some("4.2.0"));
+    }
+
+    #[test]
+    fn only_quorum_queues_time_consumers_out_by_default() {
+        let mut config = Config::default();
+        assert_eq!(config.consumer_timeout(QueueType::Classic), None);
+        let half_an_hour = Some(Duration::from_secs(1800));
+        assert_eq!(config.consumer_timeout(QueueType::Quorum), half_an_hour);
+        config.consumer_timeout = ConsumerTimeout::Off;
+        assert_eq!(config.consumer_timeout(QueueType::Quorum), None);
+        config.consumer_timeout = ConsumerTimeout::After(Duration::from_secs(1));
+        let second = Some(Duration::from_secs(1));
+        assert_eq!(config.consumer_timeout(QueueType::Classic), second);
+    }
+
+    #[test]
+    fn a_relative_watermark_is_a_share() {
+        assert_eq!(Watermark::Relative(0.5).bytes(1000), 500);
+        assert_eq!(Watermark::Absolute(7).bytes(1000), 7);
+    }
+
+    #[test]
+    fn debug_output_shows_no_password() {
+        let config = Config {
+            default_pass: "secret".into(),
+            ..Config::default()
+        };
+        assert!(!format!("{config:?}").contains("secret"));
+    }
+}

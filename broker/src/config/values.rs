@@ -1,0 +1,241 @@
+//! Values as they stand in the file, the environment or a flag, and what they mean.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A value before anybody knows what it is for. The environment and flags hold only text.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Value {
+    Text(String),
+    Integer(i64),
+    Float(f64),
+    Flag(bool),
+    List(Vec<String>),
+    /// A date, a table, a mixed list: nothing that any setting takes.
+    Other(&'static str),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "{text:?}"),
+            Self::Integer(number) => write!(f, "{number}"),
+            Self::Float(number) => write!(f, "{number}"),
+            Self::Flag(flag) => write!(f, "{flag}"),
+            Self::List(list) => write!(f, "{list:?}"),
+            Self::Other(what) => f.write_str(what),
+        }
+    }
+}
+
+impl Value {
+    /// Text that is not empty.
+    pub(super) fn text(&self) -> Option<String> {
+        match self {
+            Self::Text(text) if !text.trim().is_empty() => Some(text.clone()),
+            _ => None,
+        }
+    }
+
+    /// An integer within `min..=max`.
+    pub(super) fn integer(&self, min: u64, max: u64) -> Option<u64> {
+        let number = match self {
+            Self::Integer(number) => u64::try_from(*number).ok()?,
+            Self::Text(text) => text.trim().parse().ok()?,
+            _ => return None,
+        };
+        (min..=max).contains(&number).then_some(number)
+    }
+
+    /// Bytes within `min..=max`: a number, with or without a unit.
+    pub(super) fn size(&self, min: u64, max: u64) -> Option<u64> {
+        let bytes = match self {
+            Self::Integer(number) => u64::try_from(*number).ok()?,
+            Self::Text(text) => with_unit(text, size_unit)?,
+            _ => return None,
+        };
+        (min..=max).contains(&bytes).then_some(bytes)
+    }
+
+    /// A share of a whole, from 0 to 1.
+    pub(super) fn share(&self) -> Option<f64> {
+        let share = match self {
+            Self::Float(number) => *number,
+            Self::Integer(0) => 0.0,
+            Self::Integer(1) => 1.0,
+            Self::Text(text) => text.trim().parse().ok()?,
+            _ => return None,
+        };
+        (0.0..=1.0).contains(&share).then_some(share)
+    }
+
+    /// A span of time longer than zero. Its unit is never left to guess.
+    pub(super) fn span(&self) -> Option<Duration> {
+        let Self::Text(text) = self else { return None };
+        let millis = with_unit(text, time_unit)?;
+        (millis > 0).then(|| Duration::from_millis(millis))
+    }
+
+    /// A list of words, or words separated by commas; `none` is an empty list.
+    pub(super) fn words(&self) -> Option<Vec<String>> {
+        match self {
+            Self::List(list) => Some(list.clone()),
+            Self::Text(text) if text.trim() == "none" => Some(Vec::new()),
+            Self::Text(text) => {
+                let words = text.split(',').map(|word| word.trim().to_owned());
+                Some(words.filter(|word| !word.is_empty()).collect())
+            }
+            _ => None,
+        }
+    }
+
+    /// An address and a port. Who binds it finds out whether the address exists.
+    pub(super) fn address(&self) -> Option<String> {
+        let address = self.text()?;
+        let (host, port) = address.rsplit_once(':')?;
+        let port_fits = port.parse::<u16>().is_ok();
+        let brackets_match = host.starts_with('[') == host.ends_with(']');
+        let is_v6 = host.contains(':');
+        (port_fits && !host.is_empty() && brackets_match && is_v6 == host.starts_with('['))
+            .then_some(address)
+    }
+
+    /// As [`Value::address`]; `none` is no address.
+    pub(super) fn optional_address(&self) -> Option<Option<String>> {
+        match self {
+            Self::Text(text) if text == "none" => Some(None),
+            _ => self.address().map(Some),
+        }
+    }
+
+    /// One of these words.
+    pub(super) fn one_of<T: Copy>(&self, words: &[(&str, T)]) -> Option<T> {
+        let Self::Text(text) = self else { return None };
+        let found = words.iter().find(|(word, _)| *word == text.as_str());
+        found.map(|(_, meaning)| *meaning)
+    }
+}
+
+/// `10MiB` with the units of `unit`; fractions are fine.
+fn with_unit(text: &str, unit: fn(&str) -> Option<f64>) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.');
+    let (number, name) = text.split_at(digits.unwrap_or(text.len()));
+    let unit = unit(name.trim())?;
+    if let Ok(whole) = number.parse::<u64>() {
+        return whole.checked_mul(unit as u64);
+    }
+    let product = number.parse::<f64>().ok()? * unit;
+    (product.is_finite() && product < u64::MAX as f64).then_some(product as u64)
+}
+
+/// Bytes. Compat: K, M and G alone are decimal, as in `rabbitmq.conf`.
+fn size_unit(name: &str) -> Option<f64> {
+    Some(match name {
+        "" | "B" => 1.0,
+        "k" | "K" | "kB" | "KB" => 1e3,
+        "M" | "MB" => 1e6,
+        "G" | "GB" => 1e9,
+        "T" | "TB" => 1e12,
+        "Ki" | "KiB" => 1024.0,
+        "Mi" | "MiB" => 1024.0 * 1024.0,
+        "Gi" | "GiB" => 1024.0 * 1024.0 * 1024.0,
+        "Ti" | "TiB" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        _ => return None,
+    })
+}
+
+/// Milliseconds.
+fn time_unit(name: &str) -> Option<f64> {
+    Some(match name {
+        "ms" => 1.0,
+        "s" => 1e3,
+        "m" | "min" => 60e3,
+        "h" => 3_600e3,
+        "d" => 86_400e3,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Value {
+        Value::Text(text.to_owned())
+    }
+
+    #[test]
+    fn sizes_have_two_kinds_of_units() {
+        let check = |value: &str, bytes: Option<u64>| {
+            assert_eq!(text(value).size(0, u64::MAX), bytes, "{value}");
+        };
+        check("17", Some(17));
+        check("10MB", Some(10_000_000));
+        check("10 MiB", Some(10 << 20));
+        check("1.5GiB", Some(3 << 29));
+        check("50M", Some(50_000_000));
+        check("MB", None);
+        check("10MBit", None);
+        check("-1", None);
+        check("1e3", None);
+        check("99999999999999TiB", None);
+        assert_eq!(Value::Integer(5).size(0, 9), Some(5));
+        assert_eq!(Value::Integer(10).size(0, 9), None);
+        assert_eq!(Value::Integer(-1).size(0, 9), None);
+    }
+
+    #[test]
+    fn spans_need_a_unit() {
+        let check = |value: &str, millis: Option<u64>| {
+            assert_eq!(
+                text(value).span(),
+                millis.map(Duration::from_millis),
+                "{value}"
+            );
+        };
+        check("10s", Some(10_000));
+        check("1500ms", Some(1_500));
+        check("1.5 h", Some(5_400_000));
+        check("30min", Some(1_800_000));
+        check("10", None);
+        check("0s", None);
+        check("soon", None);
+        assert_eq!(Value::Integer(10).span(), None);
+    }
+
+    #[test]
+    fn addresses_have_a_port() {
+        let check = |value: &str, fits: bool| {
+            assert_eq!(text(value).address().is_some(), fits, "{value}");
+        };
+        check("0.0.0.0:5672", true);
+        check("[::1]:0", true);
+        check("localhost:5672", true);
+        check("5672", false);
+        check(":5672", false);
+        check("::1:5672", false);
+        check("[::1:5672", false);
+        check("localhost:amqp", false);
+        check("localhost:70000", false);
+        assert_eq!(text("none").optional_address(), Some(None));
+    }
+
+    #[test]
+    fn lists_come_with_brackets_or_commas() {
+        let words = |value: Value| value.words().unwrap().join("|");
+        assert_eq!(words(text("a, b,,c")), "a|b|c");
+        assert_eq!(words(text("none")), "");
+        assert_eq!(words(Value::List(vec!["a".into()])), "a");
+        assert_eq!(Value::Flag(true).words(), None);
+    }
+
+    #[test]
+    fn numbers_may_come_as_text() {
+        assert_eq!(text("60").integer(0, 100), Some(60));
+        assert_eq!(text("101").integer(0, 100), None);
+        assert_eq!(text("0.4").share(), Some(0.4));
+        assert_eq!(Value::Float(1.5).share(), None);
+        assert_eq!(text("NaN").share(), None);
+    }
+}
