@@ -1,0 +1,67 @@
+//! Time as a value, and the only place of this crate that reads the system's clock.
+
+use std::sync::LazyLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Milliseconds since the Unix epoch. A plain number, so that tests write `at(60)` and deadlines
+/// outlive a restart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// The moment `milliseconds` after the Unix epoch.
+    pub const fn from_millis(milliseconds: u64) -> Self {
+        Self(milliseconds)
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// Whole seconds since the Unix epoch; wraps in 2106, good enough for ages.
+    pub const fn as_seconds(self) -> u32 {
+        (self.0 / 1_000) as u32
+    }
+
+    /// The moment `span` later; saturates.
+    pub fn after(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(span.as_millis() as u64))
+    }
+
+    /// How long ago `earlier` was; zero when it lies ahead.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// Where the monotonic clock stood when the wall clock was read, once.
+static ANCHOR: LazyLock<(Instant, Timestamp)> = LazyLock::new(anchor);
+
+#[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
+fn anchor() -> (Instant, Timestamp) {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH);
+    let wall = Timestamp(elapsed.unwrap_or_default().as_millis() as u64);
+    (Instant::now(), wall)
+}
+
+/// Reads the clock: wall time at start, going on monotonically, so that setting the system's
+/// clock disturbs no deadline. Called once per batch of work, never per message.
+#[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
+pub fn now() -> Timestamp {
+    let (start, wall) = *ANCHOR;
+    wall.after(Instant::now().duration_since(start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_saturate() {
+        let at = Timestamp::from_millis;
+        assert_eq!(at(60).after(Duration::from_millis(5)), at(65));
+        assert_eq!(at(60).since(at(70)), Duration::ZERO);
+        assert_eq!(at(u64::MAX).after(Duration::from_secs(1)), at(u64::MAX));
+    }
+}

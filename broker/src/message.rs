@@ -1,0 +1,248 @@
+//! An immutable message, cheap to clone.
+//!
+//! A message lives in one allocation: the head, then the bytes that came from the publisher.
+//!
+//! ```text
+//! head │ exchange shortstr ‖ routing-key shortstr │ property flags ‖ properties │ body (≤ 4 KiB)
+//!      └──────────────── address ────────────────┘ └──────── properties ───────┘
+//! ```
+//!
+//! A larger body stays a chain of slices of the buffers that it arrived in.
+
+use bytes::Bytes;
+use triomphe::ThinArc;
+
+/// Bodies up to this many bytes are copied into the message's own allocation: a slice would pin
+/// the whole read buffer for as long as the message waits.
+pub const SMALL_BODY_BYTES: u64 = 4 * 1024;
+
+/// Bytes in front of a stored message: the lengths of address and properties, and the flags.
+pub const STORED_HEAD_BYTES: usize = 7;
+
+/// What [`Message::from_stored`] was given is not a message.
+#[derive(Debug, thiserror::Error)]
+#[error("a stored message of {0} bytes is too short for its own lengths")]
+pub struct BadStoredMessage(usize);
+
+/// One published message: where it was published to, its properties and its body.
+#[derive(Clone)]
+pub struct Message(ThinArc<Head, u8>);
+
+struct Head {
+    address_len: u16,
+    properties_len: u32,
+    persistent: bool,
+    body_len: u64,
+    /// The body when it is larger than [`SMALL_BODY_BYTES`], in order.
+    large_body: Option<Box<[Bytes]>>,
+}
+
+impl Message {
+    /// A message with a small body: `bytes` is address, properties and body, one after another.
+    pub fn small(
+        bytes: &[u8],
+        address_len: usize,
+        properties_len: usize,
+        persistent: bool,
+    ) -> Self {
+        debug_assert!(address_len + properties_len <= bytes.len());
+        let head = Head {
+            address_len: address_len as u16,
+            properties_len: properties_len as u32,
+            persistent,
+            body_len: (bytes.len() - address_len - properties_len) as u64,
+            large_body: None,
+        };
+        Self(ThinArc::from_header_and_slice(head, bytes))
+    }
+
+    /// A message with a large body: `bytes` is address and properties, `chunks` the body in order.
+    pub fn large(bytes: &[u8], address_len: usize, persistent: bool, chunks: Vec<Bytes>) -> Self {
+        debug_assert!(address_len <= bytes.len());
+        let head = Head {
+            address_len: address_len as u16,
+            properties_len: (bytes.len() - address_len) as u32,
+            persistent,
+            body_len: chunks.iter().map(|chunk| chunk.len() as u64).sum(),
+            large_body: Some(chunks.into_boxed_slice()),
+        };
+        Self(ThinArc::from_header_and_slice(head, bytes))
+    }
+
+    /// Exchange and routing key as two short strings, as they stand in `basic.publish`,
+    /// `basic.deliver`, `basic.get-ok` and `basic.return`.
+    pub fn address(&self) -> &[u8] {
+        &self.0.slice[..self.head().address_len as usize]
+    }
+
+    /// The exchange that the message was published to, as bytes (checked UTF-8 when it came).
+    pub fn exchange(&self) -> &[u8] {
+        let address = self.address();
+        &address[1..1 + address[0] as usize]
+    }
+
+    /// The first routing key, as bytes (checked UTF-8 when it came).
+    pub fn routing_key(&self) -> &[u8] {
+        let address = self.address();
+        &address[2 + address[0] as usize..]
+    }
+
+    /// The property flags and properties, as they came.
+    pub fn properties(&self) -> &[u8] {
+        let head = self.head();
+        let start = head.address_len as usize;
+        &self.0.slice[start..start + head.properties_len as usize]
+    }
+
+    /// Was it published with delivery mode 2?
+    pub fn is_persistent(&self) -> bool {
+        self.head().persistent
+    }
+
+    /// Bytes of the body.
+    pub fn body_len(&self) -> u64 {
+        self.head().body_len
+    }
+
+    /// The body's pieces, in order. A small body is one piece, an empty one none.
+    pub fn body(&self) -> BodyPieces<'_> {
+        match &self.head().large_body {
+            Some(chunks) => BodyPieces::Large(chunks),
+            None => {
+                let head = self.head();
+                let start = head.address_len as usize + head.properties_len as usize;
+                BodyPieces::Small(&self.0.slice[start..])
+            }
+        }
+    }
+
+    /// Memory that the message holds, in bytes, without what its slices share with others.
+    pub fn memory_bytes(&self) -> u64 {
+        let large = match &self.head().large_body {
+            Some(chunks) => self.head().body_len + (chunks.len() * size_of::<Bytes>()) as u64,
+            None => 0,
+        };
+        self.0.slice.len() as u64 + size_of::<Head>() as u64 + 16 + large
+    }
+
+    /// What stands in front of [`Message::own_bytes`] and the large body in the log.
+    pub fn stored_head(&self) -> [u8; STORED_HEAD_BYTES] {
+        let head = self.head();
+        let mut out = [0; STORED_HEAD_BYTES];
+        out[0] = u8::from(head.persistent);
+        out[1..3].copy_from_slice(&head.address_len.to_be_bytes());
+        out[3..7].copy_from_slice(&head.properties_len.to_be_bytes());
+        out
+    }
+
+    /// Everything in the message's own allocation: address, properties and a small body.
+    pub fn own_bytes(&self) -> &[u8] {
+        &self.0.slice
+    }
+
+    /// The slices of a large body, in order; none for a small one.
+    pub fn large_body(&self) -> &[Bytes] {
+        self.head().large_body.as_deref().unwrap_or_default()
+    }
+
+    /// The message whose [`Message::stored_head`], [`Message::own_bytes`] and large body were
+    /// written one after another.
+    ///
+    /// # Errors
+    /// When the lengths in the head go beyond `stored`.
+    pub fn from_stored(stored: &Bytes) -> Result<Self, BadStoredMessage> {
+        let bad = || BadStoredMessage(stored.len());
+        let (head, rest) = stored.split_at_checked(STORED_HEAD_BYTES).ok_or_else(bad)?;
+        let persistent = head[0] & 1 == 1;
+        let address_len = u16::from_be_bytes([head[1], head[2]]) as usize;
+        let properties_len = u32::from_be_bytes([head[3], head[4], head[5], head[6]]) as usize;
+        let fixed = address_len + properties_len;
+        let body_len = rest.len().checked_sub(fixed).ok_or_else(bad)?;
+        if body_len as u64 <= SMALL_BODY_BYTES {
+            return Ok(Self::small(rest, address_len, properties_len, persistent));
+        }
+        let body = stored.slice(STORED_HEAD_BYTES + fixed..);
+        Ok(Self::large(
+            &rest[..fixed],
+            address_len,
+            persistent,
+            vec![body],
+        ))
+    }
+
+    fn head(&self) -> &Head {
+        &self.0.header.header
+    }
+}
+
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Message")
+            .field("exchange", &String::from_utf8_lossy(self.exchange()))
+            .field("routing_key", &String::from_utf8_lossy(self.routing_key()))
+            .field("body_len", &self.body_len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A message's body: one small piece, or the slices that it arrived in.
+#[derive(Clone, Copy)]
+pub enum BodyPieces<'a> {
+    /// In the message's own allocation.
+    Small(&'a [u8]),
+    /// A chain of shared slices.
+    Large(&'a [Bytes]),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn whole_body(message: &Message) -> Vec<u8> {
+        match message.body() {
+            BodyPieces::Small(bytes) => bytes.to_vec(),
+            BodyPieces::Large(chunks) => chunks.concat(),
+        }
+    }
+
+    fn stored(message: &Message) -> Bytes {
+        let mut out = message.stored_head().to_vec();
+        out.extend_from_slice(message.own_bytes());
+        message
+            .large_body()
+            .iter()
+            .for_each(|chunk| out.extend_from_slice(chunk));
+        Bytes::from(out)
+    }
+
+    #[test]
+    fn a_small_message_gives_back_its_parts() {
+        let message = Message::small(b"\x02ex\x03keyPPbody", 7, 2, true);
+        assert_eq!(message.exchange(), b"ex");
+        assert_eq!(message.routing_key(), b"key");
+        assert_eq!(message.properties(), b"PP");
+        assert_eq!(whole_body(&message), b"body");
+        let again = Message::from_stored(&stored(&message)).unwrap();
+        assert_eq!(again.own_bytes(), message.own_bytes());
+        assert!(again.is_persistent());
+    }
+
+    #[test]
+    fn a_large_message_survives_storage() {
+        let chunks = vec![Bytes::from(vec![1; 3000]), Bytes::from(vec![2; 3000])];
+        let message = Message::large(b"\x00\x01kPP", 3, false, chunks);
+        assert_eq!(message.body_len(), 6000);
+        let again = Message::from_stored(&stored(&message)).unwrap();
+        assert_eq!(whole_body(&again), whole_body(&message));
+        assert_eq!(again.properties(), b"PP");
+        assert!(!again.is_persistent());
+    }
+
+    #[test]
+    fn a_stored_message_with_lying_lengths_is_refused() {
+        assert!(Message::from_stored(&Bytes::from_static(b"\x01\x00")).is_err());
+        assert!(
+            Message::from_stored(&Bytes::from_static(b"\x01\x00\x09\x00\x00\x00\x09abc")).is_err()
+        );
+    }
+}
