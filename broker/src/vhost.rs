@@ -1,0 +1,198 @@
+//! A virtual host: one topology and its queues.
+//!
+//! Readers take an immutable snapshot and never lock. Writers take turns: copy the snapshot
+//! (cheap, its maps are persistent), change the copy, write the change to the log, swap. The
+//! generation tells routes that were cached under an older snapshot.
+
+mod bindings;
+mod exchanges;
+mod publish;
+mod queues;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::{ArcSwap, Guard};
+use ferrymq_routing::{Exchange, QueueName, Topology};
+use ferrymq_store::{CommitPoint, Store};
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::actor::Actor;
+use crate::auth::Users;
+use crate::definitions::{self, Definition};
+use crate::error::Error;
+use crate::names::Resource;
+use crate::queue::shared::{SharedQueue, Work};
+use crate::reply_to::ReplyTo;
+use crate::session::outbox::Item;
+
+pub use exchanges::ExchangeDeclare;
+pub use publish::{Pending, Route};
+pub use queues::{DeleteConditions, QueueDeclare, QueueStatus, settings};
+
+/// A virtual host.
+pub struct VHost {
+    name: Arc<str>,
+    snapshot: ArcSwap<Snapshot>,
+    generation: AtomicU64,
+    /// Held while the snapshot changes: the log's order of definitions is the snapshots'.
+    writing: Mutex<LastChange>,
+    store: Store,
+    users: Arc<Users>,
+    reply_to: Arc<ReplyTo>,
+}
+
+/// When the latest change of this vhost's durable definitions is on disk.
+struct LastChange(CommitPoint);
+
+/// Everything that exists in a vhost at one moment.
+#[derive(Clone, Default)]
+pub struct Snapshot {
+    /// Exchanges and bindings.
+    pub topology: Topology,
+    /// Queues by name. Invariant: the same names as in `topology`.
+    pub queues: imbl::HashMap<QueueName, Arc<SharedQueue>>,
+}
+
+impl VHost {
+    /// A vhost with these contents.
+    pub fn new(
+        name: Arc<str>,
+        snapshot: Snapshot,
+        store: Store,
+        users: Arc<Users>,
+        reply_to: Arc<ReplyTo>,
+    ) -> Self {
+        Self {
+            name,
+            snapshot: ArcSwap::from_pointee(snapshot),
+            generation: AtomicU64::new(1),
+            writing: Mutex::new(LastChange(CommitPoint(0))),
+            store,
+            users,
+            reply_to,
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// What exists now.
+    pub fn snapshot(&self) -> Guard<Arc<Snapshot>> {
+        self.snapshot.load()
+    }
+
+    /// Changes whenever a route that was found before may not hold any more: after a change of
+    /// exchanges, queues or bindings, or of anybody's permissions.
+    #[inline]
+    pub fn generation(&self) -> (u64, u64) {
+        (
+            self.generation.load(Ordering::Acquire),
+            self.users.generation(),
+        )
+    }
+
+    /// The queue `name`, if `actor`'s connection may use it.
+    ///
+    /// # Errors
+    /// 404 when it is missing, 405 when it is exclusive to another connection.
+    pub fn queue(&self, actor: &Actor, name: &str) -> Result<Arc<SharedQueue>, Error> {
+        self.snapshot.load().queue(&self.name, actor, name)
+    }
+
+    fn queue_resource(&self, name: &str) -> Resource {
+        Resource::queue(name, &self.name)
+    }
+
+    fn exchange_resource(&self, name: &str) -> Resource {
+        Resource::exchange(name, &self.name)
+    }
+
+    /// Begins a change: nobody else changes this vhost until it is dropped.
+    fn change(&self) -> Change<'_> {
+        let last = self.writing.lock();
+        let next = Snapshot::clone(&self.snapshot.load());
+        Change {
+            vhost: self,
+            last,
+            next,
+            log: Vec::new(),
+        }
+    }
+}
+
+impl Snapshot {
+    fn durable_exchange(&self, name: &str) -> Option<&Exchange> {
+        let exchange = self.topology.exchange(name)?;
+        exchange.durable.then_some(&**exchange)
+    }
+
+    fn queue(&self, vhost: &str, actor: &Actor, name: &str) -> Result<Arc<SharedQueue>, Error> {
+        let queue = self
+            .queues
+            .get(name)
+            .ok_or_else(|| Error::no_queue(name, vhost))?;
+        if queue.owner.is_some() && queue.owner != actor.connection {
+            return Err(Error::Locked(Resource::queue(name, vhost)));
+        }
+        Ok(Arc::clone(queue))
+    }
+}
+
+/// A change of a vhost in the making. Dropped without [`Change::publish`], it never happened.
+struct Change<'a> {
+    vhost: &'a VHost,
+    last: MutexGuard<'a, LastChange>,
+    next: Snapshot,
+    /// Changes of durable definitions, for the log.
+    log: Vec<definitions::Change>,
+}
+
+impl Change<'_> {
+    fn put(&mut self, definition: Definition) {
+        self.log.push(definitions::Change::put(&definition));
+    }
+
+    fn remove(&mut self, definition: Definition) {
+        self.log.push(definitions::Change::remove(&definition));
+    }
+
+    /// Writes what has been collected to the log; gives the point at which it is on disk.
+    fn log_now(&mut self) -> CommitPoint {
+        if !self.log.is_empty() {
+            self.last.0 = definitions::log(&self.vhost.store, &self.log);
+            self.log.clear();
+        }
+        self.last.0
+    }
+
+    /// Logs the change and makes it visible; gives the point at which it is on disk.
+    fn publish(mut self) -> CommitPoint {
+        self.log_now();
+        self.vhost.snapshot.store(Arc::new(self.next));
+        self.vhost.generation.fetch_add(1, Ordering::Release);
+        self.last.0
+    }
+
+    /// Nothing needs to change; gives the point at which everything so far is on disk.
+    fn unchanged(self) -> CommitPoint {
+        self.last.0
+    }
+}
+
+/// Empties a queue that has left its vhost, and tells its consumers.
+fn end_queue(queue: &Arc<SharedQueue>, work: &mut Work) -> usize {
+    let mut consumers = Vec::new();
+    let ready = queue.run(work, |queue, _| {
+        let ready = queue.counts().ready;
+        consumers = queue.delete();
+        ready
+    });
+    for port in consumers {
+        let notice = std::iter::once(Item::Cancelled(port.number));
+        port.outbox.push(notice, &mut work.dirty);
+    }
+    ready
+}

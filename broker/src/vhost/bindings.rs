@@ -1,0 +1,151 @@
+//! Bindings of a vhost: between exchanges and queues, and between exchanges.
+
+use ferrymq_routing::{Binding, Destination, ExchangeKind, Removed};
+use ferrymq_store::CommitPoint;
+
+use super::{Change, Snapshot, VHost};
+use crate::actor::Actor;
+use crate::auth::{Permission, ResourceKind};
+use crate::definitions::{self, Definition};
+use crate::error::Error;
+use crate::reply_to;
+
+impl VHost {
+    /// Binds; gives the point at which the binding is on disk. Binding twice is no error.
+    ///
+    /// # Errors
+    /// 403 without `write` on the destination or `read` on the source, and for the default
+    /// exchange; 404 when an end is missing; 405 for a queue of another connection; 406 when the
+    /// source's type refuses the arguments.
+    pub fn bind(&self, actor: &Actor, binding: Binding) -> Result<CommitPoint, Error> {
+        self.check_binding(actor, &binding)?;
+        let mut change = self.change();
+        self.check_ends(&change.next, actor, &binding)?;
+        let added = change
+            .next
+            .topology
+            .bind(binding.clone())
+            .map_err(|why| Error::PreconditionFailed(why.to_string()))?;
+        if !added {
+            return Ok(change.unchanged());
+        }
+        if change.is_durable(&binding) {
+            change.put(Definition::binding(&self.name, &binding));
+        }
+        Ok(change.publish())
+    }
+
+    /// Unbinds. What is not bound, or not there, counts as unbound.
+    ///
+    /// # Errors
+    /// 403 and 405 as [`VHost::bind`].
+    pub fn unbind(&self, actor: &Actor, binding: &Binding) -> Result<CommitPoint, Error> {
+        self.check_binding(actor, binding)?;
+        let mut change = self.change();
+        if let Destination::Queue(name) = binding.destination()
+            && change.next.queues.contains_key(name)
+        {
+            change.next.queue(&self.name, actor, name.as_str())?;
+        }
+        let removed = change.next.topology.unbind(binding);
+        if removed.bindings.is_empty() {
+            return Ok(change.unchanged());
+        }
+        change.log_removed(&removed);
+        Ok(change.publish())
+    }
+
+    /// Permissions, and names that can't be bound.
+    fn check_binding(&self, actor: &Actor, binding: &Binding) -> Result<(), Error> {
+        let (kind, destination) = match binding.destination() {
+            Destination::Queue(name) => (ResourceKind::Queue, name.as_str()),
+            Destination::Exchange(name) => (ResourceKind::Exchange, name.as_str()),
+        };
+        let source: &str = binding.source().as_str();
+        if kind == ResourceKind::Queue && reply_to::is_reply_name(destination) {
+            return Err(Error::AccessRefused(
+                crate::auth::AccessRefused::bind_reply_to(),
+            ));
+        }
+        let users = &self.users;
+        users.require(
+            &actor.user,
+            &self.name,
+            Permission::Write,
+            kind,
+            destination,
+        )?;
+        if kind == ResourceKind::Exchange {
+            self.refuse_default_exchange(destination)?;
+        }
+        self.refuse_default_exchange(source)?;
+        self.require_exchange(actor, Permission::Read, source)?;
+        if self.exchange_kind(source) == Some(ExchangeKind::Topic) {
+            users.require_topic(
+                &actor.user,
+                &self.name,
+                Permission::Read,
+                source,
+                binding.routing_key(),
+            )?;
+        }
+        Ok(())
+    }
+
+    fn check_ends(
+        &self,
+        snapshot: &Snapshot,
+        actor: &Actor,
+        binding: &Binding,
+    ) -> Result<(), Error> {
+        let source: &str = binding.source().as_str();
+        if snapshot.topology.exchange(source).is_none() {
+            return Err(Error::no_exchange(source, &self.name));
+        }
+        match binding.destination() {
+            Destination::Queue(name) => snapshot.queue(&self.name, actor, name.as_str()).map(drop),
+            Destination::Exchange(name) => match snapshot.topology.exchange(name.as_str()) {
+                Some(_) => Ok(()),
+                None => Err(Error::no_exchange(name.as_str(), &self.name)),
+            },
+        }
+    }
+
+    pub(super) fn exchange_kind(&self, name: &str) -> Option<ExchangeKind> {
+        let snapshot = self.snapshot.load();
+        Some(snapshot.topology.exchange(name)?.kind)
+    }
+}
+
+impl Change<'_> {
+    /// A binding survives a restart only if both of its ends do. Asked of the snapshot before the
+    /// change, so that it also answers for ends that are about to go.
+    pub(super) fn is_durable(&self, binding: &Binding) -> bool {
+        let before = self.vhost.snapshot.load();
+        before.durable_exchange(binding.source().as_str()).is_some()
+            && match binding.destination() {
+                Destination::Queue(name) => {
+                    let queue = before.queues.get(name);
+                    queue.is_some_and(|queue| queue.durable.is_some())
+                }
+                Destination::Exchange(name) => before.durable_exchange(name.as_str()).is_some(),
+            }
+    }
+
+    /// Takes bindings and auto-deleted exchanges that went with something else out of the log.
+    pub(super) fn log_removed(&mut self, removed: &Removed) {
+        for binding in &removed.bindings {
+            if self.is_durable(binding) {
+                let definition = Definition::binding(&self.vhost.name, binding);
+                self.log.push(definitions::Change::remove(&definition));
+            }
+        }
+        for exchange in &removed.exchanges {
+            let before = self.vhost.snapshot.load();
+            if let Some(exchange) = before.durable_exchange(exchange.as_str()) {
+                let definition = Definition::exchange(&self.vhost.name, exchange);
+                self.log.push(definitions::Change::remove(&definition));
+            }
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Publishing into a vhost: find the queues, give each its copy, log what must survive.
+
+use std::sync::Arc;
+
+use ferrymq_amqp::Properties;
+use ferrymq_routing::{ExchangeKind, RouteInput, Routed};
+use ferrymq_store::{CommitPoint, Part, QueueId};
+use smallvec::SmallVec;
+
+use super::{Snapshot, VHost};
+use crate::actor::Actor;
+use crate::auth::Permission;
+use crate::error::Error;
+use crate::message::Message;
+use crate::queue::Sequence;
+use crate::queue::shared::{SharedQueue, Work};
+use crate::reply_to::{self, Requester};
+use crate::session::outbox::{Handover, Item};
+
+/// Where messages with the same exchange and routing key go.
+#[derive(Default)]
+pub struct Route {
+    queues: SmallVec<[Arc<SharedQueue>; 1]>,
+    requesters: SmallVec<[Requester; 1]>,
+    /// Holds for this message only: its headers decided, or chance did.
+    pub once: bool,
+}
+
+/// A run of messages for one route, on its way into the queues.
+#[derive(Default)]
+pub struct Pending {
+    /// The messages, in order.
+    pub messages: Vec<Message>,
+    /// Where each message of the run that must survive stands: (message, its places).
+    stored: Vec<Stored>,
+}
+
+struct Stored {
+    message: Message,
+    targets: SmallVec<[(QueueId, Sequence); 1]>,
+}
+
+impl Route {
+    /// Does it lead nowhere?
+    pub fn is_empty(&self) -> bool {
+        self.queues.is_empty() && self.requesters.is_empty()
+    }
+}
+
+impl VHost {
+    /// Where a message goes that `actor` publishes. `routing_keys`: the published key, then CC
+    /// and BCC; `properties` when it has any to look at.
+    ///
+    /// # Errors
+    /// amqp.md 11: 403 without `write` on the exchange or, for a topic exchange, on a key; 404
+    /// when the exchange is missing; 403 when it is internal.
+    pub fn route(
+        &self,
+        actor: &Actor,
+        exchange: &str,
+        routing_keys: &[&str],
+        properties: Option<&Properties<'_>>,
+    ) -> Result<Route, Error> {
+        self.require_exchange(actor, Permission::Write, exchange)?;
+        let snapshot = self.snapshot.load();
+        let found = snapshot
+            .topology
+            .exchange(exchange)
+            .ok_or_else(|| Error::no_exchange(exchange, &self.name))?;
+        if found.internal {
+            return Err(Error::InternalExchange(self.exchange_resource(exchange)));
+        }
+        if found.kind == ExchangeKind::Topic {
+            for key in routing_keys {
+                let users = &self.users;
+                users.require_topic(&actor.user, &self.name, Permission::Write, exchange, key)?;
+            }
+        }
+        let mut route = snapshot.route(exchange, routing_keys, properties);
+        if exchange.is_empty() {
+            self.add_requesters(routing_keys, &mut route);
+        }
+        Ok(route)
+    }
+
+    /// Gives every queue of `route` its copy of the pending messages, and hands over what can be
+    /// handed over. Gives the point from which on the persistent ones are on stable storage.
+    pub fn publish(&self, route: &Route, pending: &mut Pending, work: &mut Work) -> CommitPoint {
+        for requester in &route.requesters {
+            requester.answer(&pending.messages, work);
+        }
+        match &route.queues[..] {
+            [] => pending.messages.clear(),
+            [queue] => enqueue_last(queue, pending, work),
+            queues => {
+                pending.prepare_fan_out();
+                for queue in queues {
+                    enqueue_copies(queue, pending, work);
+                }
+                pending.messages.clear();
+                pending.stored.retain(|stored| !stored.targets.is_empty());
+            }
+        }
+        self.log(pending)
+    }
+
+    /// Answers go to whoever waits for them, if it is still there.
+    fn add_requesters(&self, routing_keys: &[&str], route: &mut Route) {
+        for key in routing_keys
+            .iter()
+            .filter(|key| reply_to::is_reply_name(key))
+        {
+            route.requesters.extend(self.reply_to.find(key));
+            route.once = true;
+        }
+    }
+
+    /// One record per message, however many queues it went to.
+    fn log(&self, pending: &mut Pending) -> CommitPoint {
+        if pending.stored.is_empty() {
+            return CommitPoint(0);
+        }
+        let point = self.store.append_with(|log| {
+            for Stored { message, targets } in &pending.stored {
+                let head = message.stored_head();
+                let mut parts: SmallVec<[Part<'_>; 2]> = SmallVec::new();
+                parts.push(Part::Copied(&head));
+                parts.push(Part::Copied(message.own_bytes()));
+                parts.extend(message.large_body().iter().map(Part::Shared));
+                log.push(targets, &parts);
+            }
+        });
+        pending.stored.clear();
+        point
+    }
+}
+
+impl Snapshot {
+    fn route(
+        &self,
+        exchange: &str,
+        routing_keys: &[&str],
+        properties: Option<&Properties<'_>>,
+    ) -> Route {
+        let mut routed = Routed::default();
+        let input = RouteInput {
+            routing_keys,
+            properties,
+            random: rand::random(),
+        };
+        self.topology.route(exchange, &input, &mut routed);
+        let queue = |name| self.queues.get(name).cloned();
+        Route {
+            queues: routed.queues.iter().filter_map(queue).collect(),
+            requesters: SmallVec::new(),
+            once: routed.depends_on_message || routing_keys.len() > 1,
+        }
+    }
+}
+
+impl Pending {
+    fn prepare_fan_out(&mut self) {
+        let stored = self.messages.iter().map(|message| Stored {
+            message: message.clone(),
+            targets: SmallVec::new(),
+        });
+        self.stored.extend(stored);
+    }
+}
+
+/// The only queue of a route takes the messages themselves.
+fn enqueue_last(queue: &Arc<SharedQueue>, pending: &mut Pending, work: &mut Work) {
+    let Pending { messages, stored } = pending;
+    let id = queue.durable.as_ref().map(|durable| durable.id);
+    queue.run(work, |queue, effects| {
+        for message in messages.drain(..) {
+            let Some(id) = id.filter(|_| message.is_persistent()) else {
+                queue.publish(message, effects);
+                continue;
+            };
+            let copy = message.clone();
+            let accepted = queue.publish(message, effects);
+            if let Some(accepted) = accepted.filter(|accepted| !accepted.settled) {
+                let targets = SmallVec::from_buf([(id, accepted.sequence)]);
+                stored.push(Stored {
+                    message: copy,
+                    targets,
+                });
+            }
+        }
+    });
+}
+
+fn enqueue_copies(queue: &Arc<SharedQueue>, pending: &mut Pending, work: &mut Work) {
+    let id = queue.durable.as_ref().map(|durable| durable.id);
+    let Pending { messages, stored } = pending;
+    queue.run(work, |queue, effects| {
+        for (message, stored) in messages.iter().zip(stored) {
+            let accepted = queue.publish(message.clone(), effects);
+            if let (Some(accepted), Some(id)) = (accepted, id)
+                && !accepted.settled
+                && message.is_persistent()
+            {
+                stored.targets.push((id, accepted.sequence));
+            }
+        }
+    });
+}
+
+impl Requester {
+    /// At most once: answers that don't fit into a full outbox are dropped.
+    fn answer(&self, messages: &[Message], work: &mut Work) {
+        let fits = messages
+            .iter()
+            .filter(|message| self.outbox.reserve(message));
+        let items = fits.map(|message| {
+            Item::Deliver(Handover {
+                consumer: self.number,
+                returns: 0,
+                sequence: Sequence(0),
+                message: message.clone(),
+            })
+        });
+        self.outbox.push(items, &mut work.dirty);
+    }
+}

@@ -1,0 +1,260 @@
+//! Queues of a vhost: declare, delete, purge.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ferrymq_amqp::FieldTable;
+use ferrymq_routing::QueueName;
+use ferrymq_store::CommitPoint;
+
+use super::{VHost, end_queue};
+use crate::actor::Actor;
+use crate::auth::{Permission, ResourceKind};
+use crate::definitions::Definition;
+use crate::error::Error;
+use crate::queue::arguments::{self, Declared, Flags, QueueType};
+use crate::queue::equivalence::check_equivalent;
+use crate::queue::shared::{Durable, SharedQueue, Work};
+use crate::queue::{Queue, Sequence, Settings};
+
+/// What `queue.declare` asks for.
+pub struct QueueDeclare {
+    /// Its name; empty: the broker finds one.
+    pub name: String,
+    /// Durable, exclusive, auto-delete.
+    pub flags: Flags,
+    /// `x-arguments`.
+    pub arguments: FieldTable,
+}
+
+/// What `queue.declare-ok` says.
+pub struct QueueStatus {
+    /// Its name.
+    pub name: QueueName,
+    /// Messages that wait.
+    pub ready: usize,
+    /// Consumers.
+    pub consumers: usize,
+    /// When its declaration is on disk.
+    pub declared_at: CommitPoint,
+}
+
+/// When `queue.delete` is to be refused.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DeleteConditions {
+    /// When it has consumers.
+    pub if_unused: bool,
+    /// When messages wait in it.
+    pub if_empty: bool,
+}
+
+impl VHost {
+    /// Declares a queue, or finds an equal one.
+    ///
+    /// # Errors
+    /// amqp.md 9.1, in RabbitMQ's order: reserved name 403, no permission 403, exclusive to
+    /// another connection 405, existing and different 406, invalid arguments 406.
+    pub fn declare_queue(
+        &self,
+        actor: &Actor,
+        declare: QueueDeclare,
+    ) -> Result<QueueStatus, Error> {
+        let server_named = declare.name.is_empty();
+        let name = self.queue_name(&declare)?;
+        self.require_queue(actor, Permission::Configure, &name)?;
+        let declared = Declared::parse(
+            declare.flags,
+            server_named,
+            declare.arguments,
+            QueueType::Classic,
+        )
+        .map_err(|why| why.on(self.queue_resource(&name)));
+        let mut change = self.change();
+        if change.next.queues.contains_key(name.as_str()) {
+            let existing = change.next.queue(&self.name, actor, &name)?;
+            if declare.flags.exclusive != existing.owner.is_some() {
+                return Err(Error::Locked(self.queue_resource(&name)));
+            }
+            check_equivalent(&existing.declared, &declared?)
+                .map_err(|difference| difference.on(self.queue_resource(&name)))?;
+            return Ok(status(&existing));
+        }
+        let declared = declared?;
+        if let Some(exchange) = &declared.arguments.dead_letter_exchange {
+            self.require_queue(actor, Permission::Read, &name)?;
+            self.require_exchange(actor, Permission::Write, exchange)?;
+        }
+        let name = QueueName::from(name);
+        let owner = declared
+            .flags
+            .exclusive
+            .then_some(actor.connection)
+            .flatten();
+        let id = declared
+            .flags
+            .durable
+            .then(|| self.store.allocate_queue_id());
+        if let Some(id) = id {
+            change.put(Definition::queue(&self.name, &name, id, &declared));
+        }
+        let queue = Queue::new(settings(&declared), Sequence(1));
+        let make = |durable| {
+            let vhost = Arc::clone(&self.name);
+            Arc::new(SharedQueue::new(
+                name.clone(),
+                vhost,
+                declared,
+                owner,
+                durable,
+                queue,
+            ))
+        };
+        let declared_at = change.log_now();
+        let durable = id.map(|id| Durable {
+            id,
+            declared_at,
+            store: self.store.clone(),
+        });
+        let queue = make(durable);
+        change.next.topology.add_queue(name.clone());
+        change.next.queues.insert(name, Arc::clone(&queue));
+        change.publish();
+        Ok(status(&queue))
+    }
+
+    /// Finds a queue without changing anything (`queue.declare` with passive).
+    ///
+    /// # Errors
+    /// 403 without any permission on the name, 404 when missing, 405 when exclusive to another
+    /// connection.
+    pub fn find_queue(&self, actor: &Actor, name: &str) -> Result<QueueStatus, Error> {
+        self.users
+            .require_any(&actor.user, &self.name, ResourceKind::Queue, name)?;
+        Ok(status(&*self.queue(actor, name)?))
+    }
+
+    /// Deletes a queue; gives the number of ready messages that went with it, and the point at
+    /// which it is gone from disk. One that is missing counts as deleted.
+    ///
+    /// # Errors
+    /// 403 without permission, 405 when exclusive to another connection, 406 when `conditions`
+    /// are not met.
+    pub fn delete_queue(
+        &self,
+        actor: &Actor,
+        name: &str,
+        conditions: DeleteConditions,
+        work: &mut Work,
+    ) -> Result<(usize, CommitPoint), Error> {
+        self.require_queue(actor, Permission::Configure, name)?;
+        let snapshot = self.snapshot.load_full();
+        if !snapshot.queues.contains_key(name) {
+            return Ok((0, CommitPoint(0)));
+        }
+        let queue = snapshot.queue(&self.name, actor, name)?;
+        let counts = queue.inspect(Queue::counts);
+        if conditions.if_unused && counts.consumers > 0 {
+            return Err(Error::InUse(self.queue_resource(name)));
+        }
+        if conditions.if_empty && counts.ready > 0 {
+            return Err(Error::NotEmpty(self.queue_resource(name)));
+        }
+        Ok(self.remove_queue(&queue, work))
+    }
+
+    /// Removes `queue`, if it is still the one of its name: after `queue.delete`, when its last
+    /// consumer went (auto-delete), or with its connection (exclusive).
+    pub fn remove_queue(&self, queue: &Arc<SharedQueue>, work: &mut Work) -> (usize, CommitPoint) {
+        let mut change = self.change();
+        let name = queue.name.as_str();
+        let current = change.next.queues.get(name);
+        if !current.is_some_and(|current| Arc::ptr_eq(current, queue)) {
+            return (0, change.unchanged());
+        }
+        change.next.queues.remove(name);
+        let removed = change.next.topology.remove_queue(name);
+        change.log_removed(&removed);
+        if let Some(durable) = &queue.durable {
+            change.remove(Definition::queue(
+                &self.name,
+                &queue.name,
+                durable.id,
+                &queue.declared,
+            ));
+        }
+        let point = change.publish();
+        (end_queue(queue, work), point)
+    }
+
+    /// Drops the ready messages of a queue; gives their number.
+    ///
+    /// # Errors
+    /// 403 without `read`, 404 when missing, 405 when exclusive to another connection.
+    pub fn purge_queue(&self, actor: &Actor, name: &str, work: &mut Work) -> Result<usize, Error> {
+        self.require_queue(actor, Permission::Read, name)?;
+        let queue = self.queue(actor, name)?;
+        Ok(queue.run(work, Queue::purge))
+    }
+
+    /// The queue `name`, if `actor` may read it.
+    ///
+    /// # Errors
+    /// As [`VHost::purge_queue`].
+    pub fn readable_queue(&self, actor: &Actor, name: &str) -> Result<Arc<SharedQueue>, Error> {
+        self.require_queue(actor, Permission::Read, name)?;
+        self.queue(actor, name)
+    }
+
+    fn require_queue(
+        &self,
+        actor: &Actor,
+        permission: Permission,
+        name: &str,
+    ) -> Result<(), Error> {
+        let kind = ResourceKind::Queue;
+        Ok(self
+            .users
+            .require(&actor.user, &self.name, permission, kind, name)?)
+    }
+
+    /// The name asked for, or a new one.
+    fn queue_name(&self, declare: &QueueDeclare) -> Result<String, Error> {
+        if declare.name.is_empty() {
+            let prefix = arguments::name_prefix(&declare.arguments)
+                .map_err(|why| why.on(self.queue_resource("")))?;
+            let random: [u8; 16] = rand::random();
+            let random = URL_SAFE_NO_PAD.encode(random);
+            return Ok(format!("{}{random}", prefix.unwrap_or("amq.gen-")));
+        }
+        if declare.name.starts_with("amq.") {
+            return Err(Error::ReservedName {
+                kind: "queue",
+                name: declare.name.clone(),
+            });
+        }
+        Ok(declare.name.clone())
+    }
+}
+
+/// What the queue's state machine needs to know of its declaration.
+pub fn settings(declared: &Declared) -> Settings {
+    Settings {
+        durable: declared.flags.durable,
+        auto_delete: declared.flags.auto_delete,
+        single_active_consumer: declared.arguments.single_active_consumer,
+    }
+}
+
+fn status(queue: &SharedQueue) -> QueueStatus {
+    let counts = queue.inspect(Queue::counts);
+    QueueStatus {
+        name: queue.name.clone(),
+        ready: counts.ready,
+        consumers: counts.consumers,
+        declared_at: queue
+            .durable
+            .as_ref()
+            .map_or(CommitPoint(0), |durable| durable.declared_at),
+    }
+}
