@@ -1,0 +1,238 @@
+//! From the outbox to the client: deliveries get their tags, unacked ones are kept; and what
+//! happens to them when a consumer, a channel or the connection goes.
+
+use std::sync::Arc;
+
+use ferrymq_amqp::AMQPClass;
+use ferrymq_amqp::ShortString;
+use ferrymq_amqp::method::{self, basic};
+
+use crate::queue::Settled;
+use crate::queue::ready::Entry;
+use crate::session::channel::Channel;
+use crate::session::channels::Channels;
+use crate::session::context::Context;
+use crate::session::outbox::{ConsumerNumber, Handover, Item};
+use crate::session::unacked::Unacked;
+
+/// What others asked of the connection as a whole.
+#[derive(Default)]
+pub struct Asked {
+    /// Close, with this explanation.
+    pub close: Option<Arc<str>>,
+    /// The alarms have changed.
+    pub alarms: Option<crate::alarms::Alarms>,
+}
+
+impl Channels {
+    /// Sends what waits in the outbox, as long as there is room to write; `all`: regardless.
+    pub fn drain_outbox(&mut self, all: bool) -> Asked {
+        let mut asked = Asked::default();
+        while all || self.context.outbound.has_room() {
+            let mut items = std::mem::take(&mut self.context.taken);
+            let stalled = self.context.outbox.take(&mut items);
+            let done = items.is_empty() && stalled.is_empty();
+            for item in items.drain(..) {
+                match item {
+                    Item::Deliver(handover) => self.deliver(handover),
+                    Item::Cancelled(number) => self.consumer_cancelled(number),
+                    Item::Close(reason) => asked.close = Some(reason),
+                    Item::Alarms(alarms) => asked.alarms = Some(alarms),
+                }
+            }
+            self.context.taken = items;
+            if done {
+                break;
+            }
+            if !all {
+                self.context.resume(stalled);
+            } else if !stalled.is_empty() {
+                // Not to run forever, they are resumed by the next regular drain.
+                self.context.resume(stalled);
+                break;
+            }
+        }
+        asked
+    }
+
+    /// Sends one delivery; on a channel that is closing it is kept, to go back with the others.
+    #[inline]
+    fn deliver(&mut self, handover: Handover) {
+        let Self { open, context } = self;
+        let Context {
+            consumers,
+            outbound,
+            limits,
+            now,
+            ..
+        } = context;
+        let Some(consumer) = consumers.get_mut(handover.consumer) else {
+            return;
+        };
+        let Some(channel) = open.get_mut(&consumer.channel) else {
+            return;
+        };
+        let redelivered = handover.returns > 0;
+        let message = handover.message.clone();
+        let delivery_tag = if consumer.no_ack {
+            channel.unacked.skip()
+        } else {
+            consumer.unacked += 1;
+            channel.unacked.push(Unacked::sent(handover, *now))
+        };
+        if channel.is_closing() {
+            return;
+        }
+        let (tag, id) = (&*consumer.tag, channel.id);
+        outbound.append(|out| {
+            method::encode_deliver(out, id, tag, delivery_tag, redelivered, message.address());
+        });
+        outbound.content(id, &message, limits.frame_max);
+    }
+
+    /// The consumer's queue went: tell the client, if it can take that.
+    fn consumer_cancelled(&mut self, number: ConsumerNumber) {
+        let context = &mut self.context;
+        let Some(consumer) = context.consumers.get_mut(number) else {
+            return;
+        };
+        if !std::mem::replace(&mut consumer.live, false) {
+            return;
+        }
+        consumer.slot = None;
+        let (channel, tag) = (consumer.channel, ShortString::from(consumer.tag()));
+        context.consumers.remove_if_done(number);
+        let closing = self.open.get(&channel).is_none_or(|open| open.is_closing());
+        if context.capabilities.consumer_cancel_notify && !closing {
+            let cancel = basic::Cancel {
+                consumer_tag: tag,
+                nowait: true,
+            };
+            let method = basic::AMQPMethod::Cancel(cancel);
+            context.send(channel, AMQPClass::Basic(method));
+        }
+    }
+
+    /// Ends everything that a channel holds: its consumers are gone, its unacked deliveries are
+    /// back in their queues before others are served.
+    pub fn release_channel(&mut self, id: u16) {
+        let consumers = self.context.consumers.of_channel(id);
+        for &number in &consumers {
+            self.pause(number);
+        }
+        self.drain_outbox(true);
+        let Some(channel) = self.open.get_mut(&id) else {
+            return;
+        };
+        let context = &mut self.context;
+        if let Some((_, name)) = channel.reply_consumer.take() {
+            context.broker.reply_to().remove(&name);
+        }
+        let mut unacked: Vec<Unacked> = channel.take_unacked().collect();
+        for &number in &consumers {
+            let (theirs, others) = unacked
+                .into_iter()
+                .partition(|delivery| delivery.consumer == number);
+            unacked = others;
+            context.end_consumer(number, theirs);
+        }
+        self.drain_outbox(true);
+        let Some(channel) = self.open.get_mut(&id) else {
+            return;
+        };
+        let late: Vec<Unacked> = channel.take_unacked().collect();
+        self.context.requeue(late.into_iter());
+        for number in consumers {
+            self.context.consumers.remove_if_done(number);
+        }
+        self.context
+            .confirming
+            .retain(|&confirming| confirming != id);
+        self.context.delete_unused();
+    }
+
+    fn pause(&mut self, number: ConsumerNumber) {
+        let context = &mut self.context;
+        let Some(consumer) = context.consumers.get(number) else {
+            return;
+        };
+        if let (Some(queue), Some(slot)) = (&consumer.queue, consumer.slot) {
+            queue.run(&mut context.work, |queue, _| queue.pause(slot));
+        }
+    }
+}
+
+impl Channel {
+    /// Takes all unacked deliveries, also those that a transaction holds.
+    fn take_unacked(&mut self) -> impl Iterator<Item = Unacked> + use<> {
+        if let crate::session::channel::Mode::Transaction(transaction) = &mut self.mode {
+            let held = std::mem::take(&mut transaction.settlements);
+            let held = held.into_iter().flat_map(|(_, deliveries)| deliveries);
+            self.unacked.restore(held);
+        }
+        self.unacked.take_all()
+    }
+}
+
+impl Context {
+    /// Deliveries are done with: each queue hears of its own, in order.
+    pub fn settle(&mut self, deliveries: &[Unacked]) {
+        for run in deliveries.chunk_by(|a, b| a.consumer == b.consumer) {
+            let number = run[0].consumer;
+            let Some(consumer) = self.consumers.get_mut(number) else {
+                continue;
+            };
+            consumer.unacked -= run.len() as u32;
+            if let Some(queue) = &consumer.queue {
+                let slot = consumer.slot;
+                self.settled.clear();
+                self.settled.extend(run.iter().map(|delivery| Settled {
+                    sequence: delivery.sequence,
+                    persistent: delivery.message.is_persistent(),
+                }));
+                let settled = &self.settled;
+                queue.run(&mut self.work, |queue, effects| {
+                    queue.settle(slot, settled, effects);
+                });
+            }
+            self.consumers.remove_if_done(number);
+        }
+    }
+
+    /// Deliveries go back to their queues.
+    pub fn requeue(&mut self, deliveries: impl Iterator<Item = Unacked>) {
+        let mut deliveries = deliveries.peekable();
+        while let Some(number) = deliveries.peek().map(|delivery| delivery.consumer) {
+            let run = std::iter::from_fn(|| deliveries.next_if(|next| next.consumer == number));
+            let entries: Vec<Entry> = run.map(Unacked::into_entry).collect();
+            let Some(consumer) = self.consumers.get_mut(number) else {
+                continue;
+            };
+            consumer.unacked -= entries.len() as u32;
+            if let Some(queue) = &consumer.queue {
+                let slot = consumer.slot;
+                queue.run(&mut self.work, |queue, effects| {
+                    queue.requeue(slot, entries.into_iter(), effects);
+                });
+            }
+            self.consumers.remove_if_done(number);
+        }
+    }
+
+    /// Ends a consumer; `returned` go back to its queue before anybody else is served.
+    pub fn end_consumer(&mut self, number: ConsumerNumber, returned: Vec<Unacked>) {
+        let Some(consumer) = self.consumers.get_mut(number) else {
+            return;
+        };
+        consumer.live = false;
+        consumer.unacked -= returned.len() as u32;
+        let entries: Vec<Entry> = returned.into_iter().map(Unacked::into_entry).collect();
+        let (Some(queue), slot) = (&consumer.queue, consumer.slot.take()) else {
+            return;
+        };
+        queue.run(&mut self.work, |queue, effects| match slot {
+            Some(slot) => queue.unsubscribe(slot, entries.into_iter(), effects),
+            None => queue.requeue(None, entries.into_iter(), effects),
+        });
+    }
+}

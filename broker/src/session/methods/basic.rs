@@ -1,0 +1,146 @@
+//! `basic.qos`, `get`, `ack`, `nack`, `reject` and `recover`.
+
+use ferrymq_amqp::AMQPClass;
+use ferrymq_amqp::method::{self, basic};
+
+use crate::error::Error;
+use crate::reply_to;
+use crate::session::channel::{Channel, Mode};
+use crate::session::consumers::Consumer;
+use crate::session::context::Context;
+use crate::session::outbox::Handover;
+use crate::session::transaction::Outcome;
+use crate::session::unacked::Unacked;
+
+impl Channel {
+    /// `basic.qos`. Compat: without `global` it is for each consumer to come, with it for all
+    /// consumers of the channel together; the two are independent, in any order.
+    pub(in crate::session) fn basic_qos(
+        &mut self,
+        context: &mut Context,
+        qos: &basic::Qos,
+        payload: &[u8],
+    ) -> Result<(), Error> {
+        let size = method::qos_prefetch_size(payload);
+        if size != 0 {
+            return Err(Error::NotImplemented(format!("prefetch_size!=0 ({size})")));
+        }
+        if qos.global {
+            let stalled = self.limit.set(qos.prefetch_count, self.unacked.len());
+            context.resume(stalled);
+        } else {
+            self.prefetch = qos.prefetch_count;
+        }
+        let ok = basic::AMQPMethod::QosOk(basic::QosOk {});
+        context.send(self.id, AMQPClass::Basic(ok));
+        Ok(())
+    }
+
+    /// `basic.get`.
+    pub(in crate::session) fn basic_get(
+        &mut self,
+        context: &mut Context,
+        get: &basic::Get,
+    ) -> Result<(), Error> {
+        let name = self.queue_name(get.queue.as_str())?;
+        if reply_to::is_reply_name(&name) {
+            let text = "basic.get is not supported by direct reply-to".into();
+            return Err(Error::NotImplemented(text));
+        }
+        let queue = context.vhost.readable_queue(&context.actor, &name)?;
+        let got = queue.run(&mut context.work, |queue, effects| {
+            queue.get(get.no_ack, effects)
+        });
+        let Some((entry, left)) = got else {
+            let empty = basic::AMQPMethod::GetEmpty(basic::GetEmpty {});
+            context.send(self.id, AMQPClass::Basic(empty));
+            return Ok(());
+        };
+        let redelivered = entry.returns > 0;
+        let message = entry.message.clone();
+        let delivery_tag = if get.no_ack {
+            self.unacked.skip()
+        } else {
+            // A consumer of one delivery, which is not live: it goes when that is settled.
+            let consumer = context.consumers.add(Consumer {
+                channel: self.id,
+                tag: Box::default(),
+                queue: Some(queue),
+                slot: None,
+                no_ack: false,
+                unacked: 1,
+                timeout: None,
+                live: false,
+            });
+            let handover = Handover {
+                consumer,
+                returns: entry.returns,
+                sequence: entry.sequence,
+                message: entry.message,
+            };
+            self.unacked.push(Unacked::sent(handover, context.now))
+        };
+        let left = u32::try_from(left).unwrap_or(u32::MAX);
+        context.outbound.append(|out| {
+            let address = message.address();
+            method::encode_get_ok(out, self.id, delivery_tag, redelivered, address, left);
+        });
+        let frame_max = context.limits.frame_max;
+        context.outbound.content(self.id, &message, frame_max);
+        Ok(())
+    }
+
+    /// `basic.ack`, `nack` and `reject`.
+    pub(in crate::session) fn settle(
+        &mut self,
+        context: &mut Context,
+        delivery_tag: u64,
+        multiple: bool,
+        outcome: Outcome,
+    ) -> Result<(), Error> {
+        let mut taken = std::mem::take(&mut context.settling);
+        if !self.unacked.take(delivery_tag, multiple, &mut taken) {
+            return Err(Error::UnknownDeliveryTag(delivery_tag));
+        }
+        if let Mode::Transaction(transaction) = &mut self.mode {
+            transaction.settlements.push((outcome, taken));
+            return Ok(());
+        }
+        self.carry_out(context, outcome, &mut taken);
+        context.settling = taken;
+        Ok(())
+    }
+
+    /// Deliveries leave the channel.
+    pub(in crate::session) fn carry_out(
+        &mut self,
+        context: &mut Context,
+        outcome: Outcome,
+        deliveries: &mut Vec<Unacked>,
+    ) {
+        let stalled = self.limit.put_back(deliveries.len() as u32);
+        match outcome {
+            Outcome::Settle => context.settle(deliveries),
+            Outcome::Requeue => context.requeue(deliveries.drain(..)),
+        }
+        deliveries.clear();
+        context.resume(stalled);
+    }
+
+    /// `basic.recover` and `recover-async`.
+    pub(in crate::session) fn basic_recover(
+        &mut self,
+        context: &mut Context,
+        requeue: bool,
+        reply: bool,
+    ) -> Result<(), Error> {
+        if !requeue {
+            return Err(Error::NotImplemented("requeue=false".into()));
+        }
+        let mut all: Vec<Unacked> = self.unacked.take_all().collect();
+        self.carry_out(context, Outcome::Requeue, &mut all);
+        let ok = basic::AMQPMethod::RecoverOk(basic::RecoverOk {});
+        context.reply(self.id, !reply, AMQPClass::Basic(ok));
+        Ok(())
+    }
+}

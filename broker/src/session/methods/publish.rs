@@ -1,0 +1,134 @@
+//! `basic.publish`: from a whole message to its queues.
+
+use std::sync::Arc;
+
+use ferrymq_amqp::{Publish, ReplyCode, method};
+use ferrymq_store::CommitPoint;
+
+use crate::error::Error;
+use crate::message::Message;
+use crate::session::channel::{Channel, Mode};
+use crate::session::content::Published;
+use crate::session::context::Context;
+use crate::session::publishing;
+use crate::session::transaction::HeldPublish;
+use crate::vhost::Route;
+
+impl Channel {
+    /// `basic.publish`: begins a message.
+    #[inline]
+    pub(in crate::session) fn basic_publish(
+        &mut self,
+        context: &mut Context,
+        publish: &Publish<'_>,
+    ) -> Result<(), Error> {
+        if publish.immediate {
+            return Err(Error::NotImplemented("immediate=true".into()));
+        }
+        self.content.begin(publish, &mut context.spare);
+        Ok(())
+    }
+
+    /// All of a message has come.
+    #[inline]
+    pub(in crate::session) fn publish(&mut self, context: &mut Context) -> Result<(), Error> {
+        let published = self.content.finish(&mut context.spare);
+        if !published.needs_look
+            && context
+                .publishing
+                .continues_with(&published.message, context.vhost.generation())
+        {
+            context.publishing.pending.messages.push(published.message);
+            return Ok(());
+        }
+        self.publish_elsewhere(context, published)
+    }
+
+    /// The pending run reaches its queues.
+    pub(in crate::session) fn flush(&mut self, context: &mut Context) {
+        let publishing = &mut context.publishing;
+        let count = publishing.pending.messages.len() as u64;
+        if count == 0 {
+            return;
+        }
+        let Some(route) = &publishing.route else {
+            return;
+        };
+        let point = context
+            .vhost
+            .publish(route, &mut publishing.pending, &mut context.work);
+        self.published(context, count, point);
+    }
+
+    /// The message ends the pending run, if there is one, and may begin another.
+    fn publish_elsewhere(
+        &mut self,
+        context: &mut Context,
+        published: Published,
+    ) -> Result<(), Error> {
+        self.flush(context);
+        let (message, route) = if published.needs_look {
+            let reply_name = self.reply_consumer.as_ref().map(|(_, name)| &**name);
+            let (vhost, actor) = (&context.vhost, &context.actor);
+            let looked = publishing::look(vhost, actor, reply_name, published.message)?;
+            (looked.message, looked.route)
+        } else {
+            let message = published.message;
+            let (vhost, actor) = (&context.vhost, &context.actor);
+            let route = context.publishing.route(vhost, actor, &message)?;
+            (message, route)
+        };
+        let mandatory = published.mandatory;
+        if let Mode::Transaction(transaction) = &mut self.mode {
+            transaction.publishes.push(HeldPublish {
+                message,
+                route,
+                mandatory,
+            });
+            return Ok(());
+        }
+        if route.is_empty() {
+            self.unroutable(context, &message, mandatory);
+            self.published(context, 1, CommitPoint(0));
+            return Ok(());
+        }
+        self.begin_run(context, message, route);
+        Ok(())
+    }
+
+    /// A message that reaches no queue goes back if it is mandatory, and is dropped if not.
+    pub(in crate::session) fn unroutable(
+        &mut self,
+        context: &mut Context,
+        message: &Message,
+        mandatory: bool,
+    ) {
+        if !mandatory {
+            return;
+        }
+        let code = ReplyCode::NoRoute;
+        context.outbound.append(|out| {
+            method::encode_return(out, self.id, code.code(), code.name(), message.address());
+        });
+        let frame_max = context.limits.frame_max;
+        context.outbound.content(self.id, message, frame_max);
+    }
+
+    fn begin_run(&mut self, context: &mut Context, message: Message, route: Arc<Route>) {
+        let repeats = !route.once;
+        let generation = context.vhost.generation();
+        let publishing = &mut context.publishing;
+        publishing.begin(self.id, route, &message, repeats.then_some(generation));
+        publishing.pending.messages.push(message);
+    }
+
+    /// Counts publishes that have reached their queues.
+    fn published(&mut self, context: &mut Context, count: u64, point: CommitPoint) {
+        if let Mode::Confirm(confirms) = &mut self.mode {
+            confirms.published(count, point);
+            if !context.confirming.contains(&self.id) {
+                context.confirming.push(self.id);
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Consumers that keep a delivery unacked for too long are cancelled; their deliveries go back.
+//!
+//! Compat: RabbitMQ up to 4.2 closes the channel; cancelling the consumer spares the others on it.
+
+use std::time::Duration;
+
+use ferrymq_amqp::method::basic;
+use ferrymq_amqp::{AMQPClass, ShortString};
+
+use crate::clock::Timestamp;
+use crate::session::channels::Channels;
+use crate::session::outbox::ConsumerNumber;
+
+/// Checks are at least this far apart.
+const SHORTEST_CHECK: Duration = Duration::from_millis(200);
+
+impl Channels {
+    /// When to look for overdue deliveries next: soon, compared with the shortest time-out.
+    pub fn next_consumer_check(&self, now: Timestamp) -> Option<Timestamp> {
+        let timeouts = self.context.consumers.iter();
+        let shortest = timeouts
+            .filter_map(|(_, consumer)| consumer.timeout)
+            .min()?;
+        Some(now.after((shortest / 8).max(SHORTEST_CHECK)))
+    }
+
+    /// Cancels every consumer that has a delivery older than its time-out.
+    pub fn cancel_overdue_consumers(&mut self, now: Timestamp) {
+        let mut overdue: Vec<(ConsumerNumber, u16, Duration)> = Vec::new();
+        for channel in self.open.values() {
+            for delivery in channel.unacked.iter() {
+                let Some(consumer) = self.context.consumers.get(delivery.consumer) else {
+                    continue;
+                };
+                let age = u64::from(now.as_seconds().saturating_sub(delivery.sent_at_seconds));
+                let late = consumer
+                    .timeout
+                    .filter(|timeout| Duration::from_secs(age) > *timeout);
+                let known = overdue
+                    .last()
+                    .is_some_and(|last| last.0 == delivery.consumer);
+                if let (Some(timeout), false, true) = (late, known, consumer.live) {
+                    overdue.push((delivery.consumer, channel.id, timeout));
+                }
+            }
+        }
+        overdue.dedup_by_key(|late| late.0);
+        for (number, channel, timeout) in overdue {
+            self.cancel_overdue(number, channel, timeout);
+        }
+        self.context.delete_unused();
+    }
+
+    fn cancel_overdue(&mut self, number: ConsumerNumber, id: u16, timeout: Duration) {
+        let Some(consumer) = self
+            .context
+            .consumers
+            .get(number)
+            .filter(|found| found.live)
+        else {
+            return;
+        };
+        let tag = consumer.tag().to_owned();
+        tracing::error!(
+            channel = id,
+            "delivery acknowledgement on channel {id} timed out. Timeout value used: {} ms. \
+             Consumer '{tag}' is cancelled",
+            timeout.as_millis(),
+        );
+        let Some(channel) = self.open.get_mut(&id) else {
+            return;
+        };
+        let late = channel.unacked.take_of(number);
+        let stalled = channel.limit.put_back(late.len() as u32);
+        self.context.end_consumer(number, late);
+        self.drain_outbox(true);
+        let context = &mut self.context;
+        context.consumers.remove_if_done(number);
+        context.resume(stalled);
+        if context.capabilities.consumer_cancel_notify {
+            let cancel = basic::Cancel {
+                consumer_tag: ShortString::from(tag),
+                nowait: true,
+            };
+            context.send(id, AMQPClass::Basic(basic::AMQPMethod::Cancel(cancel)));
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! Deliveries of one channel that wait for an ack, by delivery tag.
+
+use std::collections::VecDeque;
+
+use crate::clock::Timestamp;
+use crate::message::Message;
+use crate::queue::Sequence;
+use crate::queue::ready::Entry;
+use crate::session::outbox::{ConsumerNumber, Handover};
+
+/// A delivery that its consumer has not settled.
+#[derive(Debug)]
+pub struct Unacked {
+    /// Its tag on this channel; given by [`UnackedList::push`].
+    pub delivery_tag: u64,
+    /// Whose delivery it is.
+    pub consumer: ConsumerNumber,
+    /// When it was sent, in seconds since the Unix epoch.
+    pub sent_at_seconds: u32,
+    returns: u32,
+    /// Its place in its queue.
+    pub sequence: Sequence,
+    /// The message.
+    pub message: Message,
+}
+
+impl Unacked {
+    /// The message at its place, to go back into its queue.
+    pub fn into_entry(self) -> Entry {
+        Entry {
+            sequence: self.sequence,
+            returns: self.returns,
+            message: self.message,
+        }
+    }
+}
+
+impl Unacked {
+    /// What `handover` becomes when it is sent.
+    pub fn sent(handover: Handover, now: Timestamp) -> Self {
+        Self {
+            delivery_tag: 0,
+            consumer: handover.consumer,
+            sent_at_seconds: now.as_seconds(),
+            returns: handover.returns,
+            sequence: handover.sequence,
+            message: handover.message,
+        }
+    }
+}
+
+/// Unacked deliveries, oldest first. One that is settled out of order leaves a gap; gaps are
+/// closed when they come to the front, or when they outnumber what is left.
+#[derive(Debug)]
+pub struct UnackedList {
+    next_tag: u64,
+    /// Invariant: ascending by tag; the first is no gap.
+    places: VecDeque<Place>,
+    count: usize,
+}
+
+#[derive(Debug)]
+enum Place {
+    Held(Unacked),
+    /// The delivery with this tag is settled.
+    Gap(u64),
+}
+
+/// So many gaps are never worth closing.
+const TOLERATED_GAPS: usize = 64;
+
+impl Default for UnackedList {
+    fn default() -> Self {
+        Self {
+            next_tag: 1,
+            places: VecDeque::new(),
+            count: 0,
+        }
+    }
+}
+
+impl Place {
+    fn tag(&self) -> u64 {
+        match self {
+            Self::Held(delivery) => delivery.delivery_tag,
+            Self::Gap(tag) => *tag,
+        }
+    }
+
+    fn held(self) -> Option<Unacked> {
+        match self {
+            Self::Held(delivery) => Some(delivery),
+            Self::Gap(_) => None,
+        }
+    }
+
+    /// Leaves a gap.
+    fn settle(&mut self) -> Option<Unacked> {
+        let tag = self.tag();
+        std::mem::replace(self, Self::Gap(tag)).held()
+    }
+}
+
+impl UnackedList {
+    /// How many deliveries are unacked.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// All unacked deliveries, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Unacked> {
+        self.places.iter().filter_map(|place| match place {
+            Place::Held(delivery) => Some(delivery),
+            Place::Gap(_) => None,
+        })
+    }
+
+    /// The tag for a delivery that needs no ack.
+    pub fn skip(&mut self) -> u64 {
+        self.next_tag += 1;
+        self.next_tag - 1
+    }
+
+    /// Keeps a delivery until it is settled, and gives it its tag.
+    pub fn push(&mut self, mut delivery: Unacked) -> u64 {
+        let tag = self.skip();
+        delivery.delivery_tag = tag;
+        self.count += 1;
+        self.places.push_back(Place::Held(delivery));
+        tag
+    }
+
+    /// Takes the delivery with this tag, or with `multiple` all up to it (0: all), oldest first,
+    /// onto `taken`.
+    ///
+    /// False: the tag is not unacked here.
+    pub fn take(&mut self, delivery_tag: u64, multiple: bool, taken: &mut Vec<Unacked>) -> bool {
+        if multiple && delivery_tag == 0 {
+            taken.extend(self.take_all());
+            return true;
+        }
+        let Ok(index) = self.places.binary_search_by_key(&delivery_tag, Place::tag) else {
+            return false;
+        };
+        if matches!(self.places[index], Place::Gap(_)) {
+            return false;
+        }
+        let before = taken.len();
+        if multiple {
+            taken.extend(self.places.drain(..=index).filter_map(Place::held));
+        } else {
+            taken.extend(self.places[index].settle());
+        }
+        self.count -= taken.len() - before;
+        self.close_gaps();
+        true
+    }
+
+    /// Takes all, oldest first.
+    pub fn take_all(&mut self) -> impl Iterator<Item = Unacked> + use<> {
+        self.count = 0;
+        std::mem::take(&mut self.places)
+            .into_iter()
+            .filter_map(Place::held)
+    }
+
+    /// Takes all of one consumer, oldest first.
+    pub fn take_of(&mut self, consumer: ConsumerNumber) -> Vec<Unacked> {
+        let theirs = |place: &&mut Place| matches!(place, Place::Held(delivery) if delivery.consumer == consumer);
+        let taken: Vec<Unacked> = self
+            .places
+            .iter_mut()
+            .filter(theirs)
+            .filter_map(Place::settle)
+            .collect();
+        self.count -= taken.len();
+        self.close_gaps();
+        taken
+    }
+
+    /// Puts deliveries back that a rolled back transaction had taken.
+    pub fn restore(&mut self, deliveries: impl Iterator<Item = Unacked>) {
+        let before = self.places.len();
+        self.places.extend(deliveries.map(Place::Held));
+        self.count += self.places.len() - before;
+        // A tag may still stand as a gap beside its delivery.
+        self.places.retain(|place| matches!(place, Place::Held(_)));
+        self.places
+            .make_contiguous()
+            .sort_unstable_by_key(Place::tag);
+    }
+
+    fn close_gaps(&mut self) {
+        while let Some(Place::Gap(_)) = self.places.front() {
+            self.places.pop_front();
+        }
+        if self.places.len() > 2 * self.count + TOLERATED_GAPS {
+            self.places.retain(|place| matches!(place, Place::Held(_)));
+        }
+        if self.places.is_empty() && self.places.capacity() > TOLERATED_GAPS {
+            self.places = VecDeque::new();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delivery(consumer: u32) -> Unacked {
+        Unacked {
+            delivery_tag: 0,
+            sent_at_seconds: 0,
+            consumer: ConsumerNumber(consumer),
+            returns: 0,
+            sequence: Sequence(u64::from(consumer)),
+            message: Message::small(b"\0\0\0\0", 2, 2, false),
+        }
+    }
+
+    fn taken(list: &mut UnackedList, tag: u64, multiple: bool) -> Option<Vec<u32>> {
+        let mut taken = Vec::new();
+        list.take(tag, multiple, &mut taken)
+            .then(|| taken.iter().map(|delivery| delivery.consumer.0).collect())
+    }
+
+    fn list(deliveries: u32) -> UnackedList {
+        let mut list = UnackedList::default();
+        for number in 1..=deliveries {
+            assert_eq!(list.push(delivery(number)), u64::from(number));
+        }
+        list
+    }
+
+    #[test]
+    fn one_by_one_in_any_order() {
+        let mut list = list(3);
+        assert_eq!(taken(&mut list, 2, false), Some(vec![2]));
+        assert_eq!(taken(&mut list, 2, false), None, "acked twice");
+        assert_eq!(taken(&mut list, 1, false), Some(vec![1]));
+        assert_eq!(taken(&mut list, 3, false), Some(vec![3]));
+        assert_eq!(list.push(delivery(4)), 4);
+        assert_eq!(list.len(), 1);
+    }
+
+    #[test]
+    fn multiple_covers_all_before_and_skips_gaps() {
+        let mut list = list(5);
+        assert_eq!(taken(&mut list, 2, false), Some(vec![2]));
+        assert_eq!(taken(&mut list, 4, true), Some(vec![1, 3, 4]));
+        assert_eq!(taken(&mut list, 4, true), None, "already acked");
+        assert_eq!(taken(&mut list, 0, true), Some(vec![5]));
+        assert_eq!(taken(&mut list, 0, true), Some(vec![]));
+        assert_eq!(taken(&mut list, 0, false), None);
+        assert_eq!(taken(&mut list, 6, false), None, "never given");
+    }
+
+    #[test]
+    fn no_ack_deliveries_use_up_tags() {
+        let mut list = UnackedList::default();
+        assert_eq!(list.skip(), 1);
+        assert_eq!(list.push(delivery(2)), 2);
+        assert_eq!(list.skip(), 3);
+        assert_eq!(list.push(delivery(4)), 4);
+        assert_eq!(taken(&mut list, 3, false), None);
+        assert_eq!(taken(&mut list, 2, false), Some(vec![2]));
+        assert_eq!(taken(&mut list, 4, true), Some(vec![4]));
+    }
+
+    #[test]
+    fn a_rollback_puts_deliveries_back_in_their_places() {
+        let mut list = list(4);
+        let mut held = Vec::new();
+        assert!(list.take(2, false, &mut held));
+        assert!(list.take(1, false, &mut held));
+        list.restore(held.into_iter());
+        assert_eq!(taken(&mut list, 3, true), Some(vec![1, 2, 3]));
+        assert_eq!(list.len(), 1);
+    }
+
+    #[test]
+    fn a_consumer_takes_its_own_away() {
+        let mut list = list(3);
+        assert_eq!(list.take_of(ConsumerNumber(2)).len(), 1);
+        assert_eq!(taken(&mut list, 3, true), Some(vec![1, 3]));
+    }
+
+    #[test]
+    fn one_old_delivery_does_not_keep_the_settled_ones_after_it() {
+        let mut list = list(1);
+        for number in 2..10_000 {
+            let tag = list.push(delivery(number));
+            assert_eq!(taken(&mut list, tag, false), Some(vec![number]));
+        }
+        assert!(list.places.len() <= 2 + TOLERATED_GAPS);
+        assert_eq!(taken(&mut list, 1, false), Some(vec![1]));
+    }
+}
