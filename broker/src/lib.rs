@@ -1,1 +1,21 @@
 //! The broker's state and the shell around it: vhosts, queues, sessions, the AMQP listener.
+
+pub mod actor;
+pub mod alarms;
+pub mod auth;
+pub mod broker;
+pub mod clock;
+pub mod config;
+pub mod definitions;
+pub mod error;
+pub mod message;
+pub mod names;
+pub mod net;
+pub mod queue;
+mod recovery;
+pub mod reply_to;
+pub mod session;
+pub mod vhost;
+
+pub use broker::{Broker, StartError};
+pub use config::Config;

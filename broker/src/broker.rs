@@ -1,0 +1,197 @@
+//! The broker: vhosts, users, connections; start and stop.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use ferrymq_store::{CommitPoint, Store};
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+
+use crate::alarms::Alarms;
+use crate::auth::Users;
+use crate::config::Config;
+use crate::recovery;
+use crate::reply_to::ReplyTo;
+use crate::session::ConnectionId;
+use crate::session::outbox::{Dirty, Item, Outbox};
+use crate::vhost::VHost;
+
+/// How long connections get to be closed in an orderly way when the broker stops.
+const CLOSING_TIME: Duration = Duration::from_secs(5);
+
+/// Why the broker did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory can't be used.
+    #[error(transparent)]
+    Store(#[from] ferrymq_store::Error),
+    /// The store holds something that can't be understood.
+    #[error("{0}")]
+    Definitions(String),
+}
+
+/// All vhosts, by name.
+pub(crate) type VHosts = HashMap<Arc<str>, Arc<VHost>>;
+
+/// A running broker.
+pub struct Broker {
+    config: Config,
+    store: Store,
+    users: Arc<Users>,
+    reply_to: Arc<ReplyTo>,
+    vhosts: ArcSwap<VHosts>,
+    connections: Mutex<HashMap<ConnectionId, Arc<Outbox>>>,
+    next_connection: AtomicU64,
+    alarms: Mutex<Alarms>,
+    stopping: watch::Sender<bool>,
+    /// Told when the last connection has gone.
+    all_gone: Notify,
+}
+
+impl Broker {
+    /// Opens the data directory and recovers what it holds; an empty one gets the default vhost
+    /// and user.
+    ///
+    /// # Errors
+    /// When the directory is in use, can't be read, or holds what this version does not know.
+    pub fn open(config: Config) -> Result<Arc<Self>, StartError> {
+        let (store, recovered) = Store::open(&config.data_dir, config.store_options())?;
+        let users = Arc::new(Users::new(config.loopback_users.clone()));
+        let reply_to = Arc::new(ReplyTo::default());
+        let vhosts = recovery::recover(&config, &store, &users, &reply_to, recovered)?;
+        Ok(Arc::new(Self {
+            config,
+            store,
+            users,
+            reply_to,
+            vhosts: ArcSwap::from_pointee(vhosts),
+            connections: Mutex::default(),
+            next_connection: AtomicU64::new(1),
+            alarms: Mutex::default(),
+            stopping: watch::Sender::new(false),
+            all_gone: Notify::new(),
+        }))
+    }
+
+    /// The configuration that it was started with.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The log and what is checkpointed from it.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Users and permissions.
+    pub fn users(&self) -> &Arc<Users> {
+        &self.users
+    }
+
+    /// Who waits for answers by direct reply-to.
+    pub fn reply_to(&self) -> &ReplyTo {
+        &self.reply_to
+    }
+
+    /// The vhost `name`.
+    pub fn vhost(&self, name: &str) -> Option<Arc<VHost>> {
+        self.vhosts.load().get(name).cloned()
+    }
+
+    /// How many AMQP connections there are.
+    pub fn connection_count(&self) -> usize {
+        self.connections.lock().len()
+    }
+
+    /// Which alarms are on.
+    pub fn alarms(&self) -> Alarms {
+        *self.alarms.lock()
+    }
+
+    /// Switches alarms, and tells every connection.
+    pub fn set_alarms(&self, alarms: Alarms) {
+        let before = std::mem::replace(&mut *self.alarms.lock(), alarms);
+        if before == alarms {
+            return;
+        }
+        alarms.log_change(before);
+        self.tell_all(|| Item::Alarms(alarms));
+    }
+
+    /// Completes when the broker is to stop.
+    pub async fn stopping(&self) {
+        let mut stopping = self.stopping.subscribe();
+        // The sender lives in `self`: waiting can't fail.
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+    }
+
+    /// Stops: closes connections with 320, writes everything down.
+    ///
+    /// # Errors
+    /// When the store can't be closed in an orderly way.
+    pub async fn shutdown(&self) -> Result<(), ferrymq_store::Error> {
+        self.stopping.send_replace(true);
+        let reason: Arc<str> = "broker forced connection closure with reason 'shutdown'".into();
+        self.tell_all(|| Item::Close(Arc::clone(&reason)));
+        let closed = async {
+            while self.connection_count() > 0 {
+                self.all_gone.notified().await;
+            }
+        };
+        let _ = tokio::time::timeout(CLOSING_TIME, closed).await;
+        self.store.close(self.returned())
+    }
+
+    pub(crate) fn next_connection_id(&self) -> ConnectionId {
+        ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Lets others reach a connection.
+    pub(crate) fn register(&self, id: ConnectionId, outbox: Arc<Outbox>) {
+        self.connections.lock().insert(id, outbox);
+    }
+
+    /// The connection is gone, and has released everything.
+    pub(crate) fn unregister(&self, id: ConnectionId) {
+        let mut connections = self.connections.lock();
+        connections.remove(&id);
+        if connections.is_empty() {
+            self.all_gone.notify_one();
+        }
+    }
+
+    /// Wakes `waiter` when the log has written some of what waits to be written.
+    pub(crate) fn wake_when_less_congested(&self, waiter: &Arc<Notify>) {
+        if self.store.is_congested() {
+            let next = CommitPoint(self.store.committed().0 + 1);
+            self.store.wake_when_committed(next, waiter);
+        }
+    }
+
+    fn tell_all(&self, item: impl Fn() -> Item) {
+        let connections = self.connections.lock();
+        let mut dirty = Dirty::default();
+        for outbox in connections.values() {
+            outbox.push(std::iter::once(item()), &mut dirty);
+        }
+    }
+
+    /// What was handed out and came back, for the store to remember.
+    fn returned(&self) -> Vec<(ferrymq_store::QueueId, Vec<ferrymq_store::Sequence>)> {
+        let mut returned = Vec::new();
+        for vhost in self.vhosts.load().values() {
+            for queue in vhost.snapshot().queues.values() {
+                if let Some(durable) = &queue.durable {
+                    let sequences = queue.inspect(|queue| queue.returned());
+                    if !sequences.is_empty() {
+                        returned.push((durable.id, sequences));
+                    }
+                }
+            }
+        }
+        returned
+    }
+}

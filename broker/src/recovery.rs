@@ -1,0 +1,236 @@
+//! From what the store holds to vhosts, users and queues.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use ferrymq_routing::QueueName;
+use ferrymq_store::{CommitPoint, QueueId, Recovered, RecoveredQueue, Sequence, Store};
+
+use crate::auth::{PasswordHash, PermissionSet, User, Users};
+use crate::broker::{StartError, VHosts};
+use crate::config::Config;
+use crate::definitions::{self, Change, Definition};
+use crate::message::Message;
+use crate::queue::Queue;
+use crate::queue::arguments::Declared;
+use crate::queue::ready::Entry;
+use crate::queue::shared::{Durable, SharedQueue};
+use crate::reply_to::ReplyTo;
+use crate::vhost::{Snapshot, VHost, settings};
+
+/// Messages read back at a time.
+const MESSAGES_AT_ONCE: usize = 4096;
+
+/// Puts together what the store held; an empty one gets the default vhost and user first.
+pub(crate) fn recover(
+    config: &Config,
+    store: &Store,
+    users: &Arc<Users>,
+    reply_to: &Arc<ReplyTo>,
+    recovered: Recovered,
+) -> Result<VHosts, StartError> {
+    let clean = recovered.clean;
+    let mut definitions = decode(&recovered.definitions)?;
+    if !definitions
+        .iter()
+        .any(|definition| matches!(definition, Definition::VHost { .. }))
+    {
+        definitions.extend(create_defaults(config, store));
+    }
+    let mut builder = Builder {
+        store,
+        users,
+        snapshots: HashMap::new(),
+        queues: recovered
+            .queues
+            .into_iter()
+            .map(|queue| (queue.id, queue))
+            .collect(),
+        clean,
+    };
+    // Definitions come in the order of what needs what: a binding after both of its ends.
+    for definition in definitions {
+        builder.add(definition)?;
+    }
+    let vhosts = builder.snapshots.into_iter().map(|(name, snapshot)| {
+        let vhost = VHost::new(
+            Arc::clone(&name),
+            snapshot,
+            store.clone(),
+            Arc::clone(users),
+            Arc::clone(reply_to),
+        );
+        (name, Arc::new(vhost))
+    });
+    Ok(vhosts.collect())
+}
+
+/// All definitions, vhosts first and bindings last.
+fn decode(stored: &[(Vec<u8>, Vec<u8>)]) -> Result<Vec<Definition>, StartError> {
+    let mut definitions = stored
+        .iter()
+        .map(|(key, value)| Definition::decode(key, value))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|bad| StartError::Definitions(bad.to_string()))?;
+    definitions.sort_by_key(|definition| match definition {
+        Definition::VHost { .. } => 0,
+        Definition::User(_) => 1,
+        Definition::Permission { .. } | Definition::TopicPermission { .. } => 2,
+        Definition::Exchange { .. } | Definition::Queue { .. } => 3,
+        Definition::Binding { .. } => 4,
+    });
+    Ok(definitions)
+}
+
+/// The first start: the default vhost, and a user who may do everything in it.
+fn create_defaults(config: &Config, store: &Store) -> Vec<Definition> {
+    let user = User::new(
+        &config.default_user,
+        PasswordHash::argon2id(config.default_pass.as_bytes()),
+        vec!["administrator".to_owned()],
+    );
+    let vhost = config.default_vhost.as_str();
+    let definitions = vec![
+        Definition::VHost {
+            name: vhost.to_owned(),
+        },
+        Definition::User(user),
+        Definition::Permission {
+            vhost: vhost.to_owned(),
+            user: config.default_user.clone(),
+            set: PermissionSet::all(),
+        },
+    ];
+    let changes: Vec<Change> = definitions.iter().map(Change::put).collect();
+    definitions::log(store, &changes);
+    definitions
+}
+
+struct Builder<'a> {
+    store: &'a Store,
+    users: &'a Users,
+    snapshots: HashMap<Arc<str>, Snapshot>,
+    queues: HashMap<QueueId, RecoveredQueue>,
+    clean: bool,
+}
+
+impl Builder<'_> {
+    fn add(&mut self, definition: Definition) -> Result<(), StartError> {
+        match definition {
+            Definition::VHost { name } => {
+                self.snapshots.insert(name.into(), Snapshot::default());
+            }
+            Definition::User(user) => self.users.put_user(user),
+            Definition::Permission { vhost, user, set } => {
+                let given = self.users.set_permissions(&user, &vhost, set);
+                given.map_err(|why| StartError::Definitions(why.to_string()))?;
+            }
+            Definition::TopicPermission {
+                vhost,
+                user,
+                exchange,
+                set,
+            } => {
+                let users = self.users;
+                users
+                    .set_topic_permissions(&user, &vhost, &exchange, set)
+                    .map_err(|why| StartError::Definitions(why.to_string()))?;
+            }
+            Definition::Exchange { vhost, exchange } => {
+                let snapshot = self.snapshot(&vhost)?;
+                snapshot
+                    .topology
+                    .declare_exchange(exchange)
+                    .map_err(|why| StartError::Definitions(why.to_string()))?;
+            }
+            Definition::Queue {
+                vhost,
+                name,
+                id,
+                declared,
+            } => self.add_queue(&vhost, name, id, declared)?,
+            Definition::Binding { vhost, binding } => {
+                let snapshot = self.snapshot(&vhost)?;
+                if let Err(why) = snapshot.topology.bind(binding) {
+                    tracing::error!("a binding in vhost '{vhost}' is left out: {why}");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn snapshot(&mut self, vhost: &str) -> Result<&mut Snapshot, StartError> {
+        self.snapshots.get_mut(vhost).ok_or_else(|| {
+            StartError::Definitions(format!(
+                "a definition belongs to the unknown vhost '{vhost}'"
+            ))
+        })
+    }
+
+    fn add_queue(
+        &mut self,
+        vhost: &str,
+        name: QueueName,
+        id: QueueId,
+        declared: Declared,
+    ) -> Result<(), StartError> {
+        let queue = match self.queues.remove(&id) {
+            Some(recovered) => self.refill(&recovered, &declared)?,
+            None => Queue::new(settings(&declared), Sequence(1)),
+        };
+        let durable = Durable {
+            id,
+            declared_at: CommitPoint::ALWAYS,
+            store: self.store.clone(),
+        };
+        let shared = SharedQueue::new(
+            name.clone(),
+            vhost.into(),
+            declared,
+            None,
+            Some(durable),
+            queue,
+        );
+        let snapshot = self.snapshot(vhost)?;
+        snapshot.topology.add_queue(name.clone());
+        snapshot.queues.insert(name, Arc::new(shared));
+        Ok(())
+    }
+
+    /// Reads the messages of a queue back. After an unclean stop any of them may have been
+    /// delivered before, so all count as redelivered.
+    fn refill(&self, recovered: &RecoveredQueue, declared: &Declared) -> Result<Queue, StartError> {
+        let mut queue = Queue::new(settings(declared), recovered.next_sequence);
+        let delivered: HashSet<Sequence> = each(&recovered.redelivered).collect();
+        let mut sequences = each(&recovered.sequences);
+        loop {
+            let run: Vec<Sequence> = sequences.by_ref().take(MESSAGES_AT_ONCE).collect();
+            if run.is_empty() {
+                break;
+            }
+            for (sequence, bytes) in self.store.read(recovered.id, &run)? {
+                let message = match Message::from_stored(&bytes) {
+                    Ok(message) => message,
+                    Err(why) => {
+                        tracing::error!("message {sequence:?} is left out: {why}");
+                        continue;
+                    }
+                };
+                let delivered = !self.clean || delivered.contains(&sequence);
+                queue.recover(Entry {
+                    sequence,
+                    returns: u32::from(delivered),
+                    message,
+                });
+            }
+        }
+        Ok(queue)
+    }
+}
+
+/// Every sequence in `ranges`, whose ends are included.
+fn each(ranges: &[(Sequence, Sequence)]) -> impl Iterator<Item = Sequence> {
+    ranges
+        .iter()
+        .flat_map(|(first, last)| (first.0..=last.0).map(Sequence))
+}
