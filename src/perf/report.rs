@@ -132,10 +132,7 @@ impl Summary {
     }
 
     fn sent_rate(&self) -> u64 {
-        rate(
-            self.sent(),
-            clock::between(self.start.time, self.published.time),
-        )
+        rate(self.sent(), clock::between(self.start.time, self.last_sent))
     }
 
     fn received_rate(&self) -> u64 {
