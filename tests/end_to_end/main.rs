@@ -6,11 +6,12 @@
 mod acknowledgement;
 mod connections;
 mod consuming;
+mod exchanges;
 mod messages;
 mod publishing;
+mod queues;
 mod reply_to;
 mod restart;
 mod routing;
 mod support;
-mod topology;
 mod transactions;

@@ -4,9 +4,7 @@
 
 use ferrymq_tests::harness::program;
 use futures_lite::StreamExt;
-use lapin::options::{
-    ExchangeBindOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
-};
+use lapin::options::{ExchangeBindOptions, ExchangeDeclareOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Event, ExchangeKind};
 
@@ -41,18 +39,6 @@ async fn exchange_exists(connection: &lapin::Connection, name: &str) -> bool {
     within(declared).await.is_ok()
 }
 
-async fn bind(channel: &Channel, queue: &str, exchange: &str, key: &str) {
-    let (options, arguments): (QueueBindOptions, _) = Default::default();
-    let bound = channel.queue_bind(
-        queue.into(),
-        exchange.into(),
-        key.into(),
-        options,
-        arguments,
-    );
-    within(bound).await.expect("bind");
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn durable_queues_exchanges_and_bindings_survive_and_transient_ones_do_not() {
     let mut server = Server::start_own();
@@ -71,9 +57,15 @@ async fn durable_queues_exchanges_and_bindings_survive_and_transient_ones_do_not
     declare(&channel, "exclusive", QueueDeclareOptions::exclusive())
         .await
         .expect("declare");
-    bind(&channel, "durable", "durable", "key").await;
-    bind(&channel, "durable", "transient", "key").await;
-    bind(&channel, "durable", "onward", "key").await;
+    bind(&channel, "durable", "durable", "key")
+        .await
+        .expect("bind");
+    bind(&channel, "durable", "transient", "key")
+        .await
+        .expect("bind");
+    bind(&channel, "durable", "onward", "key")
+        .await
+        .expect("bind");
     let (options, arguments): (ExchangeBindOptions, _) = Default::default();
     let (to, from) = ("onward".into(), "amq.topic".into());
     within(channel.exchange_bind(to, from, "#".into(), options, arguments))
@@ -117,7 +109,7 @@ async fn what_was_deleted_stays_deleted() {
     exchange(&channel, "kept", true).await;
     durable_queue(&channel, "gone").await;
     durable_queue(&channel, "kept").await;
-    bind(&channel, "kept", "kept", "old").await;
+    bind(&channel, "kept", "kept", "old").await.expect("bind");
     let confirming = open_confirming(&_connection).await;
     publish_with(&confirming, "", "gone", b"from before", persistent()).await;
     let unbound = channel.queue_unbind(

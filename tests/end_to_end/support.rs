@@ -11,11 +11,12 @@ use futures_lite::StreamExt;
 use lapin::message::{BasicGetMessage, Delivery};
 use lapin::options::{
     BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions,
-    QueueDeclareOptions,
+    ExchangeDeclareOptions, QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer, ErrorKind,
+    ExchangeKind,
 };
 
 /// How long anything may take before the test fails.
@@ -179,6 +180,48 @@ pub(crate) async fn queue_exists(connection: &Connection, queue: &str) -> bool {
         .await
         .is_ok()
 }
+
+pub(crate) async fn declare_exchange(
+    channel: &Channel,
+    name: &str,
+    kind: ExchangeKind,
+    options: ExchangeDeclareOptions,
+) -> lapin::Result<()> {
+    within(channel.exchange_declare(name.into(), kind, options, FieldTable::default())).await
+}
+
+pub(crate) async fn delete_queue(
+    channel: &Channel,
+    queue: &str,
+    options: QueueDeleteOptions,
+) -> lapin::Result<u32> {
+    within(channel.queue_delete(queue.into(), options)).await
+}
+
+pub(crate) async fn bind(
+    channel: &Channel,
+    queue: &str,
+    exchange: &str,
+    key: &str,
+) -> lapin::Result<()> {
+    let (options, arguments) = Default::default();
+    within(channel.queue_bind(
+        queue.into(),
+        exchange.into(),
+        key.into(),
+        options,
+        arguments,
+    ))
+    .await
+}
+
+pub(crate) const PASSIVE: ExchangeDeclareOptions = ExchangeDeclareOptions {
+    passive: true,
+    durable: false,
+    auto_delete: false,
+    internal: false,
+    nowait: false,
+};
 
 pub(crate) async fn publish(channel: &Channel, exchange: &str, key: &str, body: &[u8]) {
     publish_with(channel, exchange, key, body, BasicProperties::default()).await;

@@ -1,46 +1,13 @@
-//! Declaring, binding, purging and deleting, and who may.
+//! Queues: declaring, purging and deleting them, and who may.
 
+use lapin::ExchangeKind;
 use lapin::options::{
-    ExchangeBindOptions, ExchangeDeclareOptions, ExchangeDeleteOptions, QueueBindOptions,
-    QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
+    BasicRecoverOptions, BasicRejectOptions, ExchangeDeleteOptions, QueueDeclareOptions,
+    QueueDeleteOptions, QueuePurgeOptions,
 };
-use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Channel, ExchangeKind};
+use lapin::types::AMQPValue;
 
 use crate::support::*;
-
-async fn declare_exchange(
-    channel: &Channel,
-    name: &str,
-    kind: ExchangeKind,
-    options: ExchangeDeclareOptions,
-) -> lapin::Result<()> {
-    within(channel.exchange_declare(name.into(), kind, options, FieldTable::default())).await
-}
-
-async fn delete(channel: &Channel, queue: &str, options: QueueDeleteOptions) -> lapin::Result<u32> {
-    within(channel.queue_delete(queue.into(), options)).await
-}
-
-async fn bind(channel: &Channel, queue: &str, exchange: &str, key: &str) -> lapin::Result<()> {
-    let (options, arguments) = Default::default();
-    within(channel.queue_bind(
-        queue.into(),
-        exchange.into(),
-        key.into(),
-        options,
-        arguments,
-    ))
-    .await
-}
-
-const PASSIVE: ExchangeDeclareOptions = ExchangeDeclareOptions {
-    passive: true,
-    durable: false,
-    auto_delete: false,
-    internal: false,
-    nowait: false,
-};
 
 #[tokio::test]
 async fn declare_answers_with_the_name_and_the_counts() {
@@ -203,7 +170,7 @@ async fn deleting_what_is_missing_succeeds() {
     let server = Server::start();
     let (_connection, channel) = server.channel().await;
     let missing = unique("missing");
-    let deleted = delete(&channel, &missing, QueueDeleteOptions::default()).await;
+    let deleted = delete_queue(&channel, &missing, QueueDeleteOptions::default()).await;
     assert_eq!(deleted.expect("idempotent"), 0);
     let options = ExchangeDeleteOptions::default();
     within(channel.exchange_delete(missing.as_str().into(), options))
@@ -221,7 +188,7 @@ async fn purge_removes_what_is_ready_and_nothing_else() {
     let purged = within(channel.queue_purge(queue.as_str().into(), Default::default())).await;
     assert_eq!(purged.expect("purge"), 4);
     unacked
-        .reject(lapin::options::BasicRejectOptions { requeue: true })
+        .reject(BasicRejectOptions { requeue: true })
         .await
         .expect("reject");
     assert_eq!(drain(&channel, &queue).await, ["0"]);
@@ -239,7 +206,7 @@ async fn delete_counts_the_messages_and_honours_its_conditions() {
         if_empty: true,
         ..Default::default()
     };
-    let refused = delete(&open(&connection).await, &name, if_empty).await;
+    let refused = delete_queue(&open(&connection).await, &name, if_empty).await;
     assert_refused(
         refused,
         406,
@@ -251,37 +218,18 @@ async fn delete_counts_the_messages_and_honours_its_conditions() {
         if_unused: true,
         ..Default::default()
     };
-    let refused = delete(&open(&connection).await, &name, if_unused).await;
+    let refused = delete_queue(&open(&connection).await, &name, if_unused).await;
     assert_refused(refused, 406, &format!("queue '{name}' in vhost '/' in use"));
 
     within(channel.basic_cancel(consumer.tag(), Default::default()))
         .await
         .expect("cancel");
-    within(channel.basic_recover(lapin::options::BasicRecoverOptions { requeue: true }))
+    within(channel.basic_recover(BasicRecoverOptions { requeue: true }))
         .await
         .expect("recover");
-    let deleted = delete(&channel, &name, if_unused).await;
+    let deleted = delete_queue(&channel, &name, if_unused).await;
     assert_eq!(deleted.expect("unused now"), 2);
     assert!(!queue_exists(&connection, &name).await);
-}
-
-#[tokio::test]
-async fn unbind_stops_routing_and_is_idempotent() {
-    let server = Server::start();
-    let (connection, channel) = server.channel().await;
-    let queue = temporary_queue(&channel).await;
-    let key = unique("key");
-    bind(&channel, &queue, "amq.direct", &key)
-        .await
-        .expect("bind");
-    for _ in 0..2 {
-        let (name, key) = (queue.as_str().into(), key.as_str().into());
-        let unbound = channel.queue_unbind(name, "amq.direct".into(), key, FieldTable::default());
-        within(unbound).await.expect("unbind");
-    }
-    let publisher = open_confirming(&connection).await;
-    publish(&publisher, "amq.direct", &key, b"nowhere").await;
-    assert_eq!(counts(&channel, &queue).await.0, 0);
 }
 
 #[tokio::test]
@@ -309,7 +257,7 @@ async fn an_exclusive_queue_belongs_to_its_connection() {
     );
     let consumed = consume_with(&open(&stranger).await, &name, "", Default::default()).await;
     assert_refused(consumed.map(|_| ()), 405, &locked);
-    let deleted = delete(&open(&stranger).await, &name, Default::default()).await;
+    let deleted = delete_queue(&open(&stranger).await, &name, Default::default()).await;
     assert_refused(deleted, 405, &locked);
     publish(
         &open_confirming(&stranger).await,
@@ -372,169 +320,4 @@ async fn an_auto_delete_queue_goes_with_its_last_consumer() {
         !queue_exists(&connection, &name).await
     })
     .await;
-}
-
-#[tokio::test]
-async fn an_auto_delete_exchange_goes_with_its_last_binding() {
-    let server = Server::start();
-    let (connection, channel) = server.channel().await;
-    let name = unique("auto-delete");
-    let options = ExchangeDeclareOptions {
-        auto_delete: true,
-        ..Default::default()
-    };
-    declare_exchange(&channel, &name, ExchangeKind::Fanout, options)
-        .await
-        .expect("declare");
-    let queue = temporary_queue(&channel).await;
-    bind(&channel, &queue, &name, "").await.expect("bind");
-    delete(&channel, &queue, Default::default())
-        .await
-        .expect("delete the queue");
-    let asking = open(&connection).await;
-    let gone = declare_exchange(&asking, &name, ExchangeKind::Fanout, PASSIVE).await;
-    assert_refused(gone, 404, &format!("no exchange '{name}' in vhost '/'"));
-}
-
-#[tokio::test]
-async fn an_exchange_in_use_is_not_deleted_if_unused() {
-    let server = Server::start();
-    let (connection, channel) = server.channel().await;
-    let name = unique("in-use");
-    let declared = declare_exchange(&channel, &name, ExchangeKind::Fanout, Default::default());
-    declared.await.expect("declare");
-    let queue = temporary_queue(&channel).await;
-    bind(&channel, &queue, &name, "").await.expect("bind");
-    let if_unused = ExchangeDeleteOptions {
-        if_unused: true,
-        nowait: false,
-    };
-    let other = open(&connection).await;
-    let refused = within(other.exchange_delete(name.as_str().into(), if_unused)).await;
-    assert_refused(
-        refused,
-        406,
-        &format!("exchange '{name}' in vhost '/' in use"),
-    );
-    delete(&channel, &queue, Default::default())
-        .await
-        .expect("delete the queue");
-    let deleted = within(channel.exchange_delete(name.as_str().into(), if_unused)).await;
-    deleted.expect("unused now");
-}
-
-#[tokio::test]
-async fn an_exchange_is_not_redeclared_as_another_type() {
-    let server = Server::start();
-    let (_connection, channel) = server.channel().await;
-    let name = unique("type");
-    let declared = declare_exchange(&channel, &name, ExchangeKind::Fanout, Default::default());
-    declared.await.expect("declare");
-    let refused = declare_exchange(&channel, &name, ExchangeKind::Topic, Default::default()).await;
-    let words = format!("inequivalent arg 'type' for exchange '{name}' in vhost '/'");
-    assert_refused(refused, 406, &words);
-}
-
-#[tokio::test]
-async fn the_predeclared_exchanges_are_there() {
-    let server = Server::start();
-    let (_connection, channel) = server.channel().await;
-    let expected = [
-        ("amq.direct", ExchangeKind::Direct),
-        ("amq.fanout", ExchangeKind::Fanout),
-        ("amq.topic", ExchangeKind::Topic),
-        ("amq.headers", ExchangeKind::Headers),
-        ("amq.match", ExchangeKind::Headers),
-    ];
-    for (name, kind) in expected {
-        declare_exchange(&channel, name, kind, PASSIVE)
-            .await
-            .expect("predeclared");
-    }
-}
-
-#[tokio::test]
-async fn reserved_names_are_refused() {
-    let server = Server::start();
-    let connection = server.connect().await;
-    let queue = declare(&open(&connection).await, "amq.mine", Default::default()).await;
-    assert_refused(
-        queue,
-        403,
-        "queue name 'amq.mine' contains reserved prefix 'amq.*'",
-    );
-    let channel = open(&connection).await;
-    let exchange = declare_exchange(
-        &channel,
-        "amq.mine",
-        ExchangeKind::Direct,
-        Default::default(),
-    );
-    let words = "exchange name 'amq.mine' contains reserved prefix 'amq.*'";
-    assert_refused(exchange.await, 403, words);
-    let channel = open(&connection).await;
-    let deleted = within(channel.exchange_delete("amq.direct".into(), Default::default())).await;
-    assert_refused(deleted, 403, "exchange 'amq.direct' in vhost '/'");
-}
-
-#[tokio::test]
-async fn the_default_exchange_is_not_bound() {
-    let server = Server::start();
-    let (_connection, channel) = server.channel().await;
-    let queue = temporary_queue(&channel).await;
-    let refused = bind(&channel, &queue, "", "key").await;
-    assert_refused(
-        refused,
-        403,
-        "operation not permitted on the default exchange",
-    );
-}
-
-#[tokio::test]
-async fn deleting_an_exchange_removes_its_bindings_both_ways() {
-    let server = Server::start();
-    let (connection, channel) = server.channel().await;
-    let (source, target) = (unique("source"), unique("target"));
-    for name in [&source, &target] {
-        let declared = declare_exchange(&channel, name, ExchangeKind::Fanout, Default::default());
-        declared.await.expect("declare");
-    }
-    let queue = temporary_queue(&channel).await;
-    bind(&channel, &queue, &target, "").await.expect("bind");
-    let (options, arguments): (ExchangeBindOptions, _) = Default::default();
-    let (to, from) = (target.as_str().into(), source.as_str().into());
-    within(channel.exchange_bind(to, from, "".into(), options, arguments))
-        .await
-        .expect("bind");
-    let deleted = within(channel.exchange_delete(target.as_str().into(), Default::default())).await;
-    deleted.expect("delete");
-
-    let redeclared = declare_exchange(&channel, &target, ExchangeKind::Fanout, Default::default());
-    redeclared.await.expect("redeclare");
-    let publisher = open_confirming(&connection).await;
-    publish(&publisher, &source, "", b"nowhere").await;
-    publish(&publisher, &target, "", b"nowhere").await;
-    assert_eq!(counts(&channel, &queue).await.0, 0);
-}
-
-#[tokio::test]
-async fn binding_twice_is_one_binding() {
-    let server = Server::start();
-    let (connection, channel) = server.channel().await;
-    let queue = temporary_queue(&channel).await;
-    let key = unique("key");
-    for _ in 0..2 {
-        let (options, arguments): (QueueBindOptions, _) = Default::default();
-        let (name, key) = (queue.as_str().into(), key.as_str().into());
-        let bound = channel.queue_bind(name, "amq.direct".into(), key, options, arguments);
-        within(bound).await.expect("bind");
-    }
-    publish(
-        &open_confirming(&connection).await,
-        "amq.direct",
-        &key,
-        b"once",
-    )
-    .await;
-    assert_eq!(drain(&channel, &queue).await, ["once"]);
 }
