@@ -295,6 +295,10 @@ pub(crate) struct Loaded {
 /// Loads a checkpoint into `state`; `None` if there never was one.
 pub(crate) fn load(table: &mut dyn Table, state: &mut State) -> Result<Option<Loaded>, Error> {
     let Some(value) = table.get(CHECKPOINT_KEY)? else {
+        // The first checkpoint was not finished.
+        let mut batch = Batch::default();
+        remove_all(table, &mut batch, b"")?;
+        table.apply(batch)?;
         return Ok(None);
     };
     let found = u32::from_le_bytes(field(&value, 0)?);

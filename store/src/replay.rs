@@ -89,7 +89,8 @@ impl Replay<'_> {
         let mut scanner =
             Scanner::new(Arc::clone(&file), number, start.into()).map_err(io("read"))?;
         if !whole_head {
-            if is_last && !scanner.skip_bad().map_err(io("read"))? {
+            // The head is written with the first group, and lost with its group record.
+            if is_last && !scanner.group_follows().map_err(io("read"))? {
                 return self.remove_torn(&path);
             }
             self.damage(number, "its head is damaged");

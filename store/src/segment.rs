@@ -165,9 +165,9 @@ impl Scanner {
         Ok(false)
     }
 
-    /// Whether a group of records begins anywhere behind the current place.
+    /// Whether a group of records begins at the current place or anywhere behind it.
     pub(crate) fn group_follows(&mut self) -> io::Result<bool> {
-        for offset in self.offset + 1..self.length {
+        for offset in self.offset..self.length {
             let whole = self.whole_record(offset)?.is_some();
             if whole && self.peek(offset, HEAD_BYTES)?[8] == Kind::Group as u8 {
                 return Ok(true);
@@ -211,8 +211,9 @@ impl Scanner {
         let end = self.start + self.buffer.len() as u64;
         let wanted = (offset + length as u64).min(self.length);
         if offset < self.start || wanted > end {
-            let read = length.max(READ_AHEAD_BYTES);
-            self.buffer.resize(read, 0);
+            let left = usize::try_from(self.length.saturating_sub(offset)).unwrap_or(usize::MAX);
+            self.buffer
+                .resize(length.max(READ_AHEAD_BYTES).min(left), 0);
             let filled = self.file.read_at(offset, &mut self.buffer)?;
             self.buffer.truncate(filled);
             self.start = offset;

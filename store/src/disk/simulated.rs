@@ -2,7 +2,7 @@
 //!
 //! Cloning it shares the disk; [`SimulatedDisk::crash`] leaves what a power loss could leave.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 
@@ -80,7 +80,9 @@ impl SimulatedDisk {
             }
         }
         names.retain(|name, file| state.names.get(name) == Some(file) || keep());
-        let files = state.files.iter().map(|(id, content)| {
+        let named: HashSet<u64> = names.values().copied().collect();
+        let files = state.files.iter().filter(|(id, _)| named.contains(id));
+        let files = files.map(|(id, content)| {
             let survived = survivors(content, &mut keep);
             let durable = survived.clone();
             let now = survived;
@@ -124,9 +126,9 @@ impl SimulatedDisk {
         self.state.lock().table = Contents::default();
     }
 
-    /// A copy of the table of checkpoints.
-    pub(crate) fn table(&self) -> Contents {
-        self.state.lock().table.clone()
+    /// Looks at the table of checkpoints.
+    pub(crate) fn table<T>(&self, look: impl FnOnce(&Contents) -> T) -> T {
+        look(&self.state.lock().table)
     }
 
     /// Changes the table of checkpoints.

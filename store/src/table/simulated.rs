@@ -76,15 +76,17 @@ impl Table for SimulatedTable {
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        Ok(self.0.table().now.get(key).cloned())
+        Ok(self.0.table(|table| table.now.get(key).cloned()))
     }
 
     fn scan(&self, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), Error> {
-        let values = self.0.table().now;
-        let from = values.range(prefix.to_vec()..);
-        for (key, value) in from.take_while(|(key, _)| key.starts_with(prefix)) {
-            visit(key, value)?;
-        }
-        Ok(())
+        let found: Vec<(Vec<u8>, Vec<u8>)> = self.0.table(|table| {
+            let from = table.now.range(prefix.to_vec()..);
+            let found = from.take_while(|(key, _)| key.starts_with(prefix));
+            found
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect()
+        });
+        found.iter().try_for_each(|(key, value)| visit(key, value))
     }
 }

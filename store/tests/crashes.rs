@@ -1,0 +1,503 @@
+//! Random histories on a simulated disk, with power losses at any point, against a model.
+//!
+//! What was confirmed is there, with its bytes. What was settled durably does not come back. What was neither
+//! may be there or not, but never with other bytes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use ferrymq_store::{
+    Change, CommitPoint, Fault, Options, Part, QueueId, Recovered, Sequence, SimulatedDisk, Steps,
+    Store,
+};
+use proptest::prelude::*;
+
+type Id = (QueueId, Sequence);
+
+/// What may happen.
+#[derive(Debug, Clone)]
+enum Step {
+    CreateQueue,
+    DeleteQueue(usize),
+    /// Two definitions in one record, of this length.
+    Define(usize),
+    /// To how many queues, and how many bytes.
+    Publish {
+        queues: usize,
+        bytes: usize,
+    },
+    /// The settlement is appended before the message.
+    SettleThenPublish(usize),
+    Settle(usize),
+    Commit,
+    Checkpoint,
+    /// Everything that was not synced survives with this probability in 256.
+    Crash {
+        keep: u8,
+        seed: u64,
+    },
+    /// The same, after so many writes and syncs of a commit and a checkpoint.
+    CrashInside {
+        after: u64,
+        keep: u8,
+        seed: u64,
+    },
+    /// After a crash, the start stops after so many writes and syncs, and crashes again.
+    CrashInRecovery {
+        after: u64,
+        keep: u8,
+        seed: u64,
+    },
+    Close,
+    LoseTable,
+    /// So many writes and syncs from now on, the disk fails.
+    Fail {
+        after: u64,
+        full: bool,
+    },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => Just(Step::CreateQueue),
+        1 => any::<usize>().prop_map(Step::DeleteQueue),
+        3 => (0..9000_usize).prop_map(Step::Define),
+        20 => (1..4_usize, prop_oneof![0..300_usize, 17_000..40_000_usize])
+            .prop_map(|(queues, bytes)| Step::Publish { queues, bytes }),
+        2 => any::<usize>().prop_map(Step::SettleThenPublish),
+        12 => any::<usize>().prop_map(Step::Settle),
+        10 => Just(Step::Commit),
+        5 => Just(Step::Checkpoint),
+        3 => (any::<u8>(), any::<u64>()).prop_map(|(keep, seed)| Step::Crash { keep, seed }),
+        2 => (0..12_u64, any::<u8>(), any::<u64>())
+            .prop_map(|(after, keep, seed)| Step::CrashInside { after, keep, seed }),
+        1 => (0..6_u64, any::<u8>(), any::<u64>())
+            .prop_map(|(after, keep, seed)| Step::CrashInRecovery { after, keep, seed }),
+        1 => Just(Step::Close),
+        1 => Just(Step::LoseTable),
+        1 => (0..20_u64, any::<bool>()).prop_map(|(after, full)| Step::Fail { after, full }),
+    ]
+}
+
+fn options() -> Options {
+    Options {
+        segment_bytes: 20_000,
+        pending_limit_bytes: usize::MAX,
+        ..Options::default()
+    }
+}
+
+/// Decides what a power loss keeps.
+fn dice(keep: u8, seed: u64) -> impl FnMut() -> bool {
+    let mut random = seed | 1;
+    move || {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695);
+        (random >> 40) as u8 <= keep
+    }
+}
+
+/// What should be true of one message.
+#[derive(Debug)]
+struct Message {
+    body: Vec<u8>,
+    published: CommitPoint,
+    /// Settled, and since when.
+    settled: Option<CommitPoint>,
+}
+
+/// The world, and what should be true of it.
+struct World {
+    disk: SimulatedDisk,
+    store: Store,
+    steps: Steps,
+    /// The group that is gathered.
+    group: CommitPoint,
+    queues: Vec<QueueId>,
+    next: BTreeMap<QueueId, u64>,
+    messages: BTreeMap<Id, Message>,
+    /// Queues created or deleted, and when that was appended.
+    created: BTreeMap<QueueId, CommitPoint>,
+    deleted: BTreeMap<QueueId, CommitPoint>,
+    /// Values of the definition pair, newest last.
+    defined: Vec<(CommitPoint, Vec<u8>)>,
+    /// Without the table, settled messages may come back.
+    may_redeliver: bool,
+    counter: u32,
+}
+
+impl World {
+    fn new() -> Self {
+        let disk = SimulatedDisk::new();
+        let (store, steps, _) = Store::open_simulated(&disk, options()).expect("opens");
+        Self {
+            disk,
+            store,
+            steps,
+            group: CommitPoint(1),
+            queues: Vec::new(),
+            next: BTreeMap::new(),
+            messages: BTreeMap::new(),
+            created: BTreeMap::new(),
+            deleted: BTreeMap::new(),
+            defined: vec![(CommitPoint::ALWAYS, Vec::new())],
+            may_redeliver: false,
+            counter: 0,
+        }
+    }
+
+    fn run(&mut self, step: Step) {
+        match step {
+            Step::CreateQueue => self.create_queue(),
+            Step::DeleteQueue(which) => self.delete_queue(which),
+            Step::Define(length) => self.define(length),
+            Step::Publish { queues, bytes } => self.publish(queues, bytes),
+            Step::SettleThenPublish(which) => self.settle_then_publish(which),
+            Step::Settle(which) => self.settle(which),
+            Step::Commit => self.commit(),
+            Step::Checkpoint => self.steps.checkpoint(),
+            Step::Crash { keep, seed } => self.crash(keep, seed),
+            Step::CrashInside { after, keep, seed } => {
+                self.disk.fail_after(after, Fault::Broken);
+                self.commit();
+                self.steps.checkpoint();
+                self.crash(keep, seed);
+            }
+            Step::CrashInRecovery { after, keep, seed } => {
+                self.disk = self.disk.crash(dice(keep, seed));
+                self.disk.fail_after(after, Fault::Broken);
+                if let Ok((store, mut steps, _)) = Store::open_simulated(&self.disk, options()) {
+                    steps.checkpoint();
+                    drop(store);
+                }
+                self.crash(keep, seed >> 1);
+            }
+            Step::Close => self.close(),
+            Step::LoseTable => {
+                self.crash(0, 1);
+                self.disk.lose_table();
+                self.may_redeliver = true;
+                self.crash(0, 1);
+            }
+            Step::Fail { after, full } => {
+                let fault = if full { Fault::Full } else { Fault::Broken };
+                self.disk.fail_after(after, fault);
+            }
+        }
+    }
+
+    fn point(&self) -> CommitPoint {
+        if self.store.failure().is_some() {
+            CommitPoint::NEVER
+        } else {
+            self.group
+        }
+    }
+
+    fn create_queue(&mut self) {
+        let id = self.store.allocate_queue_id();
+        assert!(!self.created.contains_key(&id), "{id:?} was used before");
+        let key = format!("queue {}", id.0);
+        let point = self.store.change(&[Change::CreateQueue {
+            id,
+            key: key.as_bytes(),
+            value: b"",
+        }]);
+        assert_eq!(point, self.point());
+        self.created.insert(id, point);
+        self.next.insert(id, 1);
+        self.queues.push(id);
+    }
+
+    fn delete_queue(&mut self, which: usize) {
+        if self.queues.is_empty() {
+            return;
+        }
+        let id = self.queues.swap_remove(which % self.queues.len());
+        let key = format!("queue {}", id.0);
+        let point = self.store.change(&[Change::DeleteQueue {
+            id,
+            key: key.as_bytes(),
+        }]);
+        self.deleted.insert(id, point);
+    }
+
+    fn define(&mut self, length: usize) {
+        self.counter += 1;
+        let mut value = self.counter.to_le_bytes().to_vec();
+        value.resize(length + 4, 1);
+        let point = self.store.change(&[
+            Change::Put {
+                key: b"left",
+                value: &value,
+            },
+            Change::Put {
+                key: b"right",
+                value: &value,
+            },
+        ]);
+        self.defined.push((point, value));
+    }
+
+    fn targets(&mut self, queues: usize) -> Vec<Id> {
+        let skip = self.counter as usize % self.queues.len().max(1);
+        let chosen: BTreeSet<_> = self
+            .queues
+            .iter()
+            .cycle()
+            .skip(skip)
+            .take(queues)
+            .copied()
+            .collect();
+        let next = &mut self.next;
+        let target = |queue: QueueId| {
+            let next = next
+                .get_mut(&queue)
+                .expect("every queue has a next sequence");
+            *next += 1;
+            (queue, Sequence(*next - 1))
+        };
+        chosen.into_iter().map(target).collect()
+    }
+
+    fn publish(&mut self, queues: usize, bytes: usize) {
+        let targets = self.targets(queues);
+        if !targets.is_empty() {
+            self.append(&targets, bytes);
+        }
+    }
+
+    fn append(&mut self, targets: &[Id], bytes: usize) {
+        self.counter += 1;
+        let mut body = self.counter.to_le_bytes().to_vec();
+        body.resize(bytes + 4, self.counter as u8);
+        let shared = Bytes::from(body.clone()).slice(4..);
+        let parts = [Part::Copied(&body[..4]), Part::Shared(&shared)];
+        let point = self
+            .store
+            .append_with(|appender| appender.push(targets, &parts));
+        assert_eq!(point, self.point());
+        for target in targets {
+            let message = Message {
+                body: body.clone(),
+                published: point,
+                settled: None,
+            };
+            self.messages.insert(*target, message);
+        }
+    }
+
+    fn settle_then_publish(&mut self, which: usize) {
+        let targets = self.targets(2);
+        let Some(target) = targets.get(which % targets.len().max(1)).copied() else {
+            return;
+        };
+        self.store.remove(target.0, &[target.1]);
+        let settled = self.point();
+        if which % 3 == 0 {
+            self.commit();
+        }
+        if which % 5 == 0 {
+            self.steps.checkpoint();
+        }
+        self.append(&targets, 10);
+        self.messages.get_mut(&target).expect("appended").settled = Some(settled);
+    }
+
+    fn settle(&mut self, which: usize) {
+        let live = self
+            .messages
+            .iter()
+            .filter(|(id, message)| message.settled.is_none() && self.queues.contains(&id.0));
+        let live: Vec<Id> = live.map(|(id, _)| *id).collect();
+        let Some(&id) = live.get(which % live.len().max(1)) else {
+            return;
+        };
+        self.store.remove(id.0, &[id.1]);
+        let point = self.point();
+        self.messages
+            .get_mut(&id)
+            .expect("chosen from them")
+            .settled = Some(point);
+    }
+
+    fn commit(&mut self) {
+        self.steps.commit();
+        self.group = CommitPoint(self.store.committed().0 + 1);
+    }
+
+    fn crash(&mut self, keep: u8, seed: u64) {
+        let committed = self.store.committed();
+        let disk = self.disk.crash(dice(keep, seed));
+        self.reopen(disk, committed, false);
+    }
+
+    fn close(&mut self) {
+        self.commit();
+        self.steps.checkpoint();
+        if self.store.close(Vec::new()).is_ok() {
+            self.reopen(self.disk.crash(|| false), self.store.committed(), true);
+        } else {
+            self.crash(0, 1);
+        }
+    }
+
+    fn reopen(&mut self, disk: SimulatedDisk, committed: CommitPoint, clean: bool) {
+        let (store, steps, recovered) = Store::open_simulated(&disk, options()).expect("opens");
+        self.disk = disk;
+        self.store = store;
+        self.steps = steps;
+        self.group = CommitPoint(1);
+        assert_eq!(self.store.statistics().damaged_records, 0);
+        assert!(recovered.clean || !clean);
+        self.check_definitions(&recovered, committed);
+        self.check_queues(&recovered, committed);
+        self.check_messages(&recovered, committed);
+        self.may_redeliver = false;
+    }
+
+    fn check_definitions(&mut self, recovered: &Recovered, committed: CommitPoint) {
+        let value = |key: &[u8]| {
+            let found = recovered.definitions.iter().find(|(found, _)| found == key);
+            found.map(|(_, value)| value.clone()).unwrap_or_default()
+        };
+        let found = value(b"left");
+        assert_eq!(found, value(b"right"), "a record of changes was torn");
+        let oldest = self
+            .defined
+            .iter()
+            .rposition(|(point, _)| *point <= committed)
+            .unwrap_or(0);
+        let possible = &self.defined[oldest..];
+        assert!(
+            possible.iter().any(|(_, value)| *value == found),
+            "a definition is lost"
+        );
+        self.defined = vec![(CommitPoint::ALWAYS, found)];
+    }
+
+    fn check_queues(&mut self, recovered: &Recovered, committed: CommitPoint) {
+        let found: Vec<QueueId> = recovered.queues.iter().map(|queue| queue.id).collect();
+        for (id, created) in &self.created {
+            let deleted = self.deleted.get(id).copied();
+            if *created <= committed && deleted.is_none() {
+                assert!(found.contains(id), "{id:?} is lost");
+            }
+            if deleted.is_some_and(|deleted| deleted <= committed) {
+                assert!(!found.contains(id), "{id:?} came back");
+            }
+        }
+        let named = |id: &QueueId| {
+            let key = format!("queue {}", id.0).into_bytes();
+            recovered.definitions.iter().any(|(found, _)| *found == key)
+        };
+        assert!(found.iter().all(named), "a queue without its definition");
+        for queue in &recovered.queues {
+            self.next.insert(queue.id, queue.next_sequence.0);
+        }
+        for id in &found {
+            self.created.insert(*id, CommitPoint::ALWAYS);
+        }
+        // What was never durable may be given out again.
+        self.created.retain(|_, created| *created <= committed);
+        let gone = self.created.keys().filter(|id| !found.contains(id));
+        self.deleted = gone.map(|id| (*id, CommitPoint::ALWAYS)).collect();
+        self.queues = found;
+    }
+
+    fn check_messages(&mut self, recovered: &Recovered, committed: CommitPoint) {
+        let mut found = BTreeMap::new();
+        for queue in &recovered.queues {
+            let ranges = queue
+                .sequences
+                .iter()
+                .flat_map(|(first, last)| first.0..=last.0);
+            let sequences: Vec<Sequence> = ranges.map(Sequence).collect();
+            let read = self.store.read(queue.id, &sequences).expect("readable");
+            assert_eq!(read.len(), sequences.len());
+            assert!(
+                sequences
+                    .iter()
+                    .all(|sequence| *sequence < queue.next_sequence)
+            );
+            found.extend(
+                read.into_iter()
+                    .map(|(sequence, body)| ((queue.id, sequence), body)),
+            );
+        }
+        let queues: BTreeSet<QueueId> = self.queues.iter().copied().collect();
+        for (id, message) in &self.messages {
+            let is_there = found.contains_key(id);
+            if message.published <= committed && message.settled.is_none() && queues.contains(&id.0)
+            {
+                assert!(is_there, "{id:?} was confirmed and is lost");
+            }
+            let settled = message.settled.is_some_and(|settled| settled <= committed);
+            // A settlement before its publish holds only if the publish came durably, too.
+            if settled && message.published <= committed && !self.may_redeliver {
+                assert!(!is_there, "{id:?} was settled and came back");
+            }
+        }
+        for (id, body) in &found {
+            assert_eq!(
+                body[..],
+                self.messages[id].body[..],
+                "{id:?} has another body"
+            );
+        }
+        self.messages.retain(|id, message| {
+            message.published = CommitPoint::ALWAYS;
+            let gone = message.settled.is_some() && !found.contains_key(id);
+            message.settled = gone.then_some(CommitPoint::ALWAYS);
+            found.contains_key(id) || message.settled.is_some()
+        });
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_confirmed_is_lost(steps in prop::collection::vec(step(), 1..150)) {
+        let mut world = World::new();
+        for step in steps {
+            world.run(step);
+        }
+        world.crash(128, 7);
+        world.crash(0, 7);
+    }
+}
+
+fn check(steps: impl IntoIterator<Item = Step>) {
+    let mut world = World::new();
+    steps.into_iter().for_each(|step| world.run(step));
+    world.crash(0, 7);
+}
+
+#[test]
+fn blocks_of_an_unfinished_checkpoint_are_forgotten() {
+    let publish = || Step::Publish {
+        queues: 1,
+        bytes: 10,
+    };
+    let unfinished = || Step::CrashInside {
+        after: 1,
+        keep: 255,
+        seed: 1,
+    };
+    // A queue that the last checkpoint does not know, and no checkpoint at all.
+    for before in [
+        vec![
+            Step::CreateQueue,
+            Step::Commit,
+            Step::Checkpoint,
+            Step::DeleteQueue(0),
+        ],
+        vec![],
+    ] {
+        let after = [Step::Settle(0), Step::Commit, Step::Checkpoint];
+        let steps = [Step::CreateQueue, publish(), Step::Commit, unfinished()];
+        check(before.into_iter().chain(steps).chain(after));
+    }
+}
