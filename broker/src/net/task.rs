@@ -94,13 +94,15 @@ impl Task {
                 self.connection.handle_input(&mut self.inbound, now);
                 busy = true;
             }
-            self.connection.handle_outbox(now);
+            let more = self.connection.handle_outbox(now);
             self.connection.handle_unblocked(now);
             self.connection.handle_committed();
             if self.connection.next_timeout().is_some_and(|at| at <= now) {
                 self.connection.handle_timeout(now);
             }
             let blocked = self.write().map_err(drop)?;
+            // Now that something is written, there is room for the rest.
+            busy |= more && !blocked;
             if self.connection.is_closed() && self.connection.outbound().is_empty() {
                 return Ok(());
             }

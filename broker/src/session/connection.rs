@@ -174,11 +174,12 @@ impl Connection {
         }
     }
 
-    /// Sends what waits in the outbox, and does what else is asked there.
-    pub fn handle_outbox(&mut self, now: Timestamp) {
+    /// Sends what waits in the outbox, and does what else is asked there; tells whether more may
+    /// wait that had no room.
+    pub fn handle_outbox(&mut self, now: Timestamp) -> bool {
         self.begin_batch(now);
         let Phase::Running(running) = &mut self.phase else {
-            return;
+            return false;
         };
         let asked = running.channels.drain_outbox(false);
         if let Some(alarms) = asked.alarms {
@@ -187,6 +188,7 @@ impl Connection {
         if let Some(reason) = asked.close {
             self.force_close(&reason, now);
         }
+        asked.stopped_early
     }
 
     /// The log has moved on: confirms and gated replies may be due.

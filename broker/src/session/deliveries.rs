@@ -20,6 +20,8 @@ use crate::session::unacked::Unacked;
 pub struct Asked {
     /// Close, with this explanation.
     pub close: Option<Arc<str>>,
+    /// There was no room to write any more: something may still wait in the outbox.
+    pub stopped_early: bool,
     /// The alarms have changed.
     pub alarms: Option<crate::alarms::Alarms>,
 }
@@ -28,7 +30,11 @@ impl Channels {
     /// Sends what waits in the outbox, as long as there is room to write; `all`: regardless.
     pub fn drain_outbox(&mut self, all: bool) -> Asked {
         let mut asked = Asked::default();
-        while all || self.context.outbound.has_room() {
+        loop {
+            if !all && !self.context.outbound.has_room() {
+                asked.stopped_early = true;
+                break;
+            }
             let mut items = std::mem::take(&mut self.context.taken);
             let stalled = self.context.outbox.take(&mut items);
             let done = items.is_empty() && stalled.is_empty();
@@ -41,14 +47,9 @@ impl Channels {
                 }
             }
             self.context.taken = items;
-            if done {
-                break;
-            }
-            if !all {
-                self.context.resume(stalled);
-            } else if !stalled.is_empty() {
-                // Not to run forever, they are resumed by the next regular drain.
-                self.context.resume(stalled);
+            self.context.resume(stalled);
+            // What the resumed ones get now is for the next regular drain, not to go on for ever.
+            if done || all {
                 break;
             }
         }
