@@ -1,1 +1,69 @@
-fn main() {}
+//! The command line of `ferrymq`.
+
+mod logging;
+mod perf;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// An AMQP 0-9-1 message broker in one binary
+#[derive(Parser)]
+#[command(name = "ferrymq", version, args_conflicts_with_subcommands = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: serve::Args,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the broker; the same as no command at all
+    Serve(serve::Args),
+    /// Measure a broker: throughput, latency, what it costs, and whether every message arrives
+    Perf(perf::Args),
+}
+
+fn main() -> ExitCode {
+    let command_line = CommandLine::parse();
+    let command = command_line
+        .command
+        .unwrap_or(Command::Serve(command_line.serve));
+    match command {
+        Command::Serve(args) => match args.overrides_checked() {
+            Ok(overrides) => serve::run(&args, &overrides),
+            Err(error) => {
+                let usage = clap::error::ErrorKind::InvalidValue;
+                CommandLine::command().error(usage, error).exit()
+            }
+        },
+        Command::Perf(args) => perf::run(args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn serving_needs_no_command() {
+        let parse = |arguments: &[&str]| CommandLine::try_parse_from(arguments);
+        assert!(parse(&["ferrymq"]).unwrap().command.is_none());
+        let implied = parse(&["ferrymq", "--data-dir", "d"]).unwrap();
+        assert!(implied.command.is_none());
+        let named = parse(&["ferrymq", "serve", "--data-dir", "d"]).unwrap();
+        assert!(matches!(named.command, Some(Command::Serve(_))));
+        assert!(parse(&["ferrymq", "sail"]).is_err());
+        assert!(parse(&["ferrymq", "--sail"]).is_err());
+    }
+}

@@ -1,1 +1,12 @@
-//! HTTP: the management listener. Asks the broker's public types, never reaches inside.
+//! HTTP: the management listener and the metrics listener. Asks the broker's public types, never
+//! reaches inside.
+
+mod api;
+mod auth;
+mod console;
+mod http;
+mod listener;
+mod metrics;
+
+pub use http::{Site, management_routes, metrics_routes};
+pub use listener::Listener;
