@@ -295,10 +295,10 @@ impl World {
         };
         self.store.remove(target.0, &[target.1]);
         let settled = self.point();
-        if which % 3 == 0 {
+        if which.is_multiple_of(3) {
             self.commit();
         }
-        if which % 5 == 0 {
+        if which.is_multiple_of(5) {
             self.steps.checkpoint();
         }
         self.append(&targets, 10);
