@@ -1,0 +1,181 @@
+//! The routes over real sockets, with a broker on an empty directory.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use ferrymq_broker::alarms::Alarms;
+use ferrymq_broker::auth::{PasswordHash, User};
+use ferrymq_broker::{Broker, Config};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::{Site, management_routes};
+use crate::Listener;
+
+/// Longer than any answer takes, shorter than anybody waits.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+struct Fixture {
+    broker: Arc<Broker>,
+    address: SocketAddr,
+    _directory: tempfile::TempDir,
+}
+
+impl Fixture {
+    async fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let config = Config {
+            data_dir: directory.path().join("data"),
+            node_name: "ferrymq@<b>".to_owned(),
+            ..Config::default()
+        };
+        let broker = Broker::open(config).unwrap();
+        let amqp = SocketAddr::from(([127, 0, 0, 1], 5672));
+        let routes = management_routes(Site::new(Arc::clone(&broker), amqp));
+        let listener = Listener::bind(Arc::clone(&broker), "127.0.0.1:0", routes);
+        let listener = listener.await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(listener.run());
+        Self {
+            broker,
+            address,
+            _directory: directory,
+        }
+    }
+
+    /// Sends bytes; gives everything that comes until the server closes.
+    async fn send(&self, bytes: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        // The server may close before it has read everything.
+        let _ = stream.write_all(bytes).await;
+        let mut answer = Vec::new();
+        let read = stream.read_to_end(&mut answer);
+        let _ = tokio::time::timeout(PATIENCE, read).await.unwrap();
+        String::from_utf8(answer).unwrap()
+    }
+
+    async fn get(&self, path: &str, credentials: Option<&str>) -> String {
+        let authorization = credentials.map_or_else(String::new, |credentials| {
+            let encoded = BASE64_STANDARD.encode(credentials);
+            format!("Authorization: Basic {encoded}\r\n")
+        });
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: x\r\n{authorization}Connection: close\r\n\r\n");
+        self.send(request.as_bytes()).await
+    }
+}
+
+fn status(answer: &str) -> &str {
+    answer.get(9..12).unwrap_or(answer)
+}
+
+fn body(answer: &str) -> &str {
+    answer.split_once("\r\n\r\n").map_or("", |(_, body)| body)
+}
+
+const ALARMS: &str = "/api/health/checks/alarms";
+
+#[tokio::test]
+async fn the_first_page_is_open_and_escapes() {
+    let fixture = Fixture::start().await;
+    let page = fixture.get("/", None).await;
+    assert_eq!(status(&page), "200");
+    assert!(page.contains("content-security-policy"));
+    assert!(!body(&page).contains("<b>"), "{page}");
+    assert!(body(&page).contains("5672"));
+    let style = fixture.get("/static/ferrymq.css", None).await;
+    assert_eq!(status(&style), "200");
+    assert!(style.contains("text/css"));
+}
+
+#[tokio::test]
+async fn health_asks_who_is_there() {
+    let fixture = Fixture::start().await;
+    let nobody = fixture.get(ALARMS, None).await;
+    assert_eq!(status(&nobody), "401");
+    assert!(nobody.contains("www-authenticate: Basic realm="));
+    assert_eq!(body(&nobody), "");
+    let wrong = fixture.get(ALARMS, Some("guest:x")).await;
+    assert_eq!(status(&wrong), "401");
+    let refusal = r#"{"error":"not_authorized","reason":"Not_Authorized"}"#;
+    assert_eq!(body(&wrong), refusal);
+    let unknown = fixture.get(ALARMS, Some("nobody:x")).await;
+    assert_eq!(body(&unknown), refusal);
+    let guest = fixture.get(ALARMS, Some("guest:guest")).await;
+    assert_eq!(status(&guest), "200");
+    assert_eq!(body(&guest), r#"{"status":"ok"}"#);
+}
+
+#[tokio::test]
+async fn a_tag_is_needed() {
+    let fixture = Fixture::start().await;
+    let hash = PasswordHash::sha256(b"p");
+    let user = |tags| User::new("app", hash.clone(), tags);
+    fixture.broker.users().put_user(user(vec![]));
+    let refused = fixture.get(ALARMS, Some("app:p")).await;
+    assert_eq!(status(&refused), "401");
+    assert!(body(&refused).contains("Not management user"));
+    let tags = vec!["management".to_owned()];
+    fixture.broker.users().put_user(user(tags));
+    assert_eq!(status(&fixture.get(ALARMS, Some("app:p")).await), "200");
+}
+
+#[tokio::test]
+async fn alarms_are_told() {
+    let fixture = Fixture::start().await;
+    fixture.broker.set_alarms(Alarms {
+        memory: true,
+        disk: false,
+    });
+    let answer = fixture.get(ALARMS, Some("guest:guest")).await;
+    assert_eq!(status(&answer), "503");
+    assert!(body(&answer).contains(r#""resource":"memory""#));
+    assert!(!body(&answer).contains("disk"));
+    let metrics = fixture.get("/metrics", None).await;
+    assert!(body(&metrics).contains("\nrabbitmq_alarms_memory_used_watermark 1\n"));
+    assert!(body(&metrics).contains("\nrabbitmq_alarms_free_disk_space_watermark 0\n"));
+}
+
+#[tokio::test]
+async fn other_paths_and_methods_are_refused() {
+    let fixture = Fixture::start().await;
+    let missing = fixture.get("/api/ships", Some("guest:guest")).await;
+    assert_eq!(status(&missing), "404");
+    let expected = r#"{"error":"Object Not Found","reason":"Not Found"}"#;
+    assert_eq!(body(&missing), expected);
+    let post = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    let refused = fixture.send(post).await;
+    assert_eq!(status(&refused), "405");
+    assert!(refused.contains("allow: GET"));
+}
+
+#[tokio::test]
+async fn heads_are_bounded() {
+    let fixture = Fixture::start().await;
+    let long = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(100_000));
+    let many = format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(1_000));
+    for request in [long, many] {
+        let answer = fixture.send(request.as_bytes()).await;
+        assert!(matches!(status(&answer), "431" | ""), "{answer}");
+    }
+    assert_eq!(status(&fixture.send(b"\x16\x03\x01\r\n\r\n").await), "400");
+}
+
+#[tokio::test]
+async fn a_stopping_broker_takes_idle_connections_along() {
+    let fixture = Fixture::start().await;
+    let mut idle = TcpStream::connect(fixture.address).await.unwrap();
+    let request = b"GET /static/ferrymq.css HTTP/1.1\r\nHost: x\r\n\r\n";
+    idle.write_all(request).await.unwrap();
+    let mut first = [0; 12];
+    idle.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200");
+    fixture.broker.shutdown().await.unwrap();
+    let mut rest = Vec::new();
+    let read = idle.read_to_end(&mut rest);
+    tokio::time::timeout(PATIENCE, read).await.unwrap().unwrap();
+    assert!(TcpStream::connect(fixture.address).await.is_err());
+}
