@@ -134,11 +134,11 @@ async fn serve(config: Config) -> Result<(), Error> {
     }
     info!("Server startup complete");
     notify(NotifyState::Ready);
-    let name = signals.next().await;
+    let name = signals.next_to_end().await;
     info!("{name} received, stopping");
     notify(NotifyState::Stopping);
     tokio::spawn(async move {
-        let name = signals.next().await;
+        let name = signals.next_to_end().await;
         warn!("{name} received again, stopping at once");
         std::process::exit(1);
     });
@@ -231,10 +231,11 @@ fn notify(state: NotifyState<'_>) {
     }
 }
 
-/// The signals that end the broker.
+/// The signals that the broker answers to.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
@@ -242,14 +243,51 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
-    /// Waits for the next one; gives its name.
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
+    /// Waits for the next one that ends the broker; gives its name.
+    async fn next_to_end(&mut self) -> &'static str {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.interrupt.recv() => return "SIGINT",
+                _ = self.hangup.recv() => info!("SIGHUP: settings are read at the start only"),
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readme_lists_every_setting() {
+        let readme = include_str!("../README.md");
+        for key in config::keys() {
+            let row = format!("\n| `{}` |", key.name);
+            assert!(readme.contains(&row), "{}", key.name);
+        }
+        let rows = readme.matches("\n| `").count();
+        assert_eq!(rows, config::keys().len());
+    }
+
+    #[tokio::test]
+    async fn without_ipv6_all_ipv4_addresses_do() {
+        let no_ipv6 =
+            || io::Error::from_raw_os_error(rustix::io::Errno::AFNOSUPPORT.raw_os_error());
+        let bound = bind("AMQP", "[::]:5672", async |address| {
+            let address: SocketAddr = address.parse().expect("an address");
+            match address.is_ipv6() {
+                true => Err(no_ipv6()),
+                false => Ok(((), address)),
+            }
+        });
+        let (_, address) = bound.await.unwrap();
+        assert_eq!(address.to_string(), "0.0.0.0:5672");
+        let refused = bind("AMQP", "[::1]:5672", async |_| Err::<((), _), _>(no_ipv6()));
+        assert!(refused.await.is_err());
     }
 }
