@@ -289,11 +289,17 @@ impl Channel {
         self.send_message(method, &BasicProperties::default(), body.as_bytes());
     }
 
-    /// Publishes to a queue through the default exchange.
-    pub fn publish_all(&self, queue: &str, bodies: &[&str]) {
+    /// Puts messages into a queue and returns when they are there for everybody. A channel of its own
+    /// confirms them.
+    #[track_caller]
+    pub fn fill(&self, queue: &str, bodies: &[&str]) {
+        let channel = self.connection.channel();
+        channel.confirm();
         for body in bodies {
-            self.publish("", queue, body);
+            channel.publish("", queue, body);
         }
+        channel.confirmed(bodies.len() as u64);
+        channel.close();
     }
 
     /// Sends the method, the header and the body, in frames as large as was negotiated.

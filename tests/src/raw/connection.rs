@@ -224,16 +224,32 @@ impl Connection {
         assert_eq!(next, None, "a frame instead of the end");
     }
 
+    /// Reads to the end, where the only frame that may still come is a `connection.close`.
+    #[track_caller]
+    pub fn read_to_close(&self) -> Option<connection::Close> {
+        let frame = self.next_on(0)?;
+        let event = Event {
+            method: frame.decode_method(),
+            content: None,
+        };
+        let close = connection::Close::from_event(event)
+            .unwrap_or_else(|event| panic!("{event:?} instead of the end"));
+        self.send(connection::CloseOk {});
+        self.expect_end();
+        Some(close)
+    }
+
     /// Reads what was sent to any channel, up to the end.
     pub fn read_to_end(&self) -> Vec<Frame> {
         std::iter::from_fn(|| self.next()).collect()
     }
 
-    /// Closes politely.
+    /// Closes politely, the socket too.
     #[track_caller]
     pub fn close(&self) {
         self.send(close(200));
         self.expect::<connection::CloseOk>();
+        self.stop_sending();
         self.expect_end();
     }
 

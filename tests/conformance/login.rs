@@ -1,0 +1,189 @@
+//! SASL: who gets in, and what those hear who do not.
+
+use ferrymq_tests::raw::{Connection, Login, Tuning};
+
+use crate::support::{address, assert_turned_away};
+
+/// A field table without its length, as AMQPLAIN wants it.
+fn fields(fields: &[(&str, u8, &str)]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (name, tag, value) in fields {
+        bytes.push(u8::try_from(name.len()).expect("a short name"));
+        bytes.extend(name.as_bytes());
+        bytes.push(*tag);
+        bytes.extend(
+            u32::try_from(value.len())
+                .expect("a short value")
+                .to_be_bytes(),
+        );
+        bytes.extend(value.as_bytes());
+    }
+    bytes
+}
+
+fn amqplain(response: Vec<u8>) -> Login {
+    Login {
+        mechanism: "AMQPLAIN",
+        response,
+        ..Login::default()
+    }
+}
+
+fn plain(response: &[u8]) -> Login {
+    Login {
+        response: response.to_vec(),
+        ..Login::default()
+    }
+}
+
+fn start() -> Connection {
+    let connection = Connection::connect(address());
+    connection.start();
+    connection
+}
+
+#[track_caller]
+fn check_accepted(login: &Login) {
+    Connection::open_with(address(), login, Tuning::default()).close();
+}
+
+#[track_caller]
+fn check_refused(login: &Login) {
+    let connection = start();
+    connection.send_start_ok(login);
+    let text = format!(
+        "ACCESS_REFUSED - Login was refused using authentication mechanism {}. \
+         For details see the broker logfile.",
+        login.mechanism
+    );
+    let close = connection.refused(403, &text);
+    assert_eq!(close.reply_text.as_str(), text);
+    assert_eq!((close.class_id, close.method_id), (0, 0));
+}
+
+/// Not a login at all: some broker says 403, some names the syntax, some just closes the socket.
+#[track_caller]
+fn check_turned_away(login: &Login) {
+    let connection = start();
+    connection.send_start_ok(login);
+    assert_turned_away(&connection, &[403, 502, 503]);
+}
+
+#[test]
+fn plain_logs_in() {
+    check_accepted(&Login::plain("guest", "guest"));
+}
+
+#[test]
+fn amqplain_logs_in() {
+    check_accepted(&amqplain(fields(&[
+        ("LOGIN", b'S', "guest"),
+        ("PASSWORD", b'S', "guest"),
+    ])));
+    check_accepted(&amqplain(fields(&[
+        ("PASSWORD", b'S', "guest"),
+        ("LOGIN", b'S', "guest"),
+    ])));
+}
+
+#[test]
+fn amqplain_takes_byte_arrays() {
+    if crate::support::is_other_broker("3.10 takes strings only") {
+        return;
+    }
+    check_accepted(&amqplain(fields(&[
+        ("LOGIN", b'x', "guest"),
+        ("PASSWORD", b'x', "guest"),
+    ])));
+}
+
+#[test]
+fn a_wrong_password_is_refused() {
+    check_refused(&Login::plain("guest", "wrong"));
+    check_refused(&amqplain(fields(&[
+        ("LOGIN", b'S', "guest"),
+        ("PASSWORD", b'S', "wrong"),
+    ])));
+}
+
+#[test]
+fn an_unknown_user_is_refused_in_the_same_words() {
+    check_refused(&Login::plain("nobody", "guest"));
+    check_refused(&amqplain(fields(&[
+        ("LOGIN", b'S', "nobody"),
+        ("PASSWORD", b'S', "guest"),
+    ])));
+}
+
+#[test]
+fn a_blank_password_is_refused() {
+    check_refused(&Login::plain("guest", ""));
+}
+
+#[test]
+fn user_names_are_case_sensitive() {
+    check_refused(&Login::plain("Guest", "guest"));
+}
+
+#[test]
+fn without_the_capability_a_failed_login_is_only_closed() {
+    let connection = start();
+    let login = Login::plain("guest", "wrong").without("authentication_failure_close");
+    connection.send_start_ok(&login);
+    connection.expect_end();
+}
+
+#[test]
+fn plain_needs_two_fields_behind_a_nul() {
+    check_turned_away(&plain(b""));
+    check_turned_away(&plain(b"\0guest"));
+    check_turned_away(&plain(b"guest\0guest"));
+    check_turned_away(&plain(b"other\0guest\0guest"));
+}
+
+#[test]
+fn plain_with_a_third_field_is_turned_away() {
+    check_turned_away(&plain(b"\0guest\0guest\0guest"));
+}
+
+#[test]
+fn amqplain_needs_login_and_password() {
+    check_turned_away(&amqplain(fields(&[("LOGIN", b'S', "guest")])));
+    check_turned_away(&amqplain(fields(&[("PASSWORD", b'S', "guest")])));
+    check_turned_away(&amqplain(Vec::new()));
+}
+
+#[test]
+fn amqplain_that_does_not_decode_is_turned_away() {
+    check_turned_away(&amqplain(vec![5, b'L', b'O']));
+    check_turned_away(&amqplain(b"\x05LOGIN?guest".to_vec()));
+    check_turned_away(&amqplain(b"\x05LOGINS\xff\xff\xff\xffguest".to_vec()));
+}
+
+#[test]
+fn a_mechanism_that_is_not_offered_is_turned_away() {
+    check_turned_away(&Login {
+        mechanism: "SCRAM",
+        ..Login::default()
+    });
+    check_turned_away(&Login {
+        mechanism: "plain",
+        ..Login::default()
+    });
+    check_turned_away(&Login {
+        mechanism: "",
+        ..Login::default()
+    });
+}
+
+#[test]
+fn external_and_anonymous_are_turned_away_without_tls_or_configuration() {
+    check_turned_away(&Login {
+        mechanism: "EXTERNAL",
+        ..Login::default()
+    });
+    check_turned_away(&Login {
+        mechanism: "ANONYMOUS",
+        ..Login::default()
+    });
+}
