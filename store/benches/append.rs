@@ -19,7 +19,7 @@ const IN_FLIGHT: u64 = 4000;
 /// Messages that are appended under one lock.
 const RUN: u64 = 50;
 
-fn directory() -> tempfile::TempDir {
+fn temporary() -> tempfile::TempDir {
     let base = std::env::var_os("FERRYMQ_BENCH_DIR").unwrap_or_else(|| "/var/tmp".into());
     tempfile::tempdir_in(PathBuf::from(base)).expect("a directory for the benchmark")
 }
@@ -73,7 +73,7 @@ fn settle(store: &Store, queues: &[QueueId], first: u64) {
 }
 
 fn store_with(queues: usize, options: Options) -> (tempfile::TempDir, Store, Vec<QueueId>) {
-    let directory = directory();
+    let directory = temporary();
     let (store, _) = Store::open(directory.path(), options).expect("opens");
     let create = |number: usize| {
         let id = store.allocate_queue_id();
@@ -95,10 +95,10 @@ fn confirmed(criterion: &mut Criterion) {
         .throughput(Throughput::Elements(MESSAGES))
         .sample_size(20);
     let body = vec![7; BODY_BYTES];
+    let directory = temporary();
+    let mut file = File::create(directory.path().join("plain")).expect("created");
+    let chunk = vec![7; BODY_BYTES * IN_FLIGHT as usize];
     group.bench_function("plain append and fdatasync", |bencher| {
-        let directory = directory();
-        let mut file = File::create(directory.path().join("plain")).expect("created");
-        let chunk = vec![7; BODY_BYTES * IN_FLIGHT as usize];
         bencher.iter(|| {
             for _ in 0..MESSAGES / IN_FLIGHT {
                 file.write_all(&chunk).expect("written");
@@ -107,9 +107,9 @@ fn confirmed(criterion: &mut Criterion) {
         });
     });
     for queues in [1, 10_000] {
-        group.bench_function(format!("store, {queues} queues"), |bencher| {
-            let (_directory, store, queues) = store_with(queues, Options::default());
-            let mut next = 1;
+        let (_directory, store, queues) = store_with(queues, Options::default());
+        let mut next = 1;
+        group.bench_function(format!("store, {} queues", queues.len()), |bencher| {
             bencher.iter(|| append_all(&store, &queues, &mut next, &body));
         });
     }
@@ -122,9 +122,9 @@ fn publisher(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(RUN));
     for bytes in [16, BODY_BYTES] {
         let body = vec![7; bytes];
+        let (_directory, store, queues) = store_with(1, Options::default());
+        let mut next = 1;
         group.bench_function(format!("{bytes} bytes"), |bencher| {
-            let (_directory, store, queues) = store_with(1, Options::default());
-            let mut next = 1;
             let mut append = || {
                 let first = next;
                 next += RUN;

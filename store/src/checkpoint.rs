@@ -103,10 +103,14 @@ impl Checkpointer {
         let any = std::mem::take(&mut progress.any);
         progress.bytes = 0;
         drop(progress);
-        if !any || self.broken {
+        if !any {
             return;
         }
-        match self.write() {
+        let captured = self.capture();
+        if self.broken {
+            return;
+        }
+        match self.write(&captured) {
             Ok(()) => {
                 self.shared
                     .counters
@@ -124,14 +128,13 @@ impl Checkpointer {
         }
     }
 
-    fn write(&mut self) -> Result<(), Error> {
-        let captured = self.capture();
+    fn write(&mut self, captured: &Captured) -> Result<(), Error> {
         self.write_blocks(&captured.changed.blocks)?;
-        self.write_rest(&captured)?;
+        self.write_rest(captured)?;
         self.table.sync()?;
         self.remove_segments(&captured.dead)?;
         if captured.pinned >= PINNED_MAX && captured.position.segment > self.snapshot.segment {
-            self.write_snapshot(&captured)?;
+            self.write_snapshot(captured)?;
         }
         Ok(())
     }

@@ -23,6 +23,14 @@ const HEAD_BYTES: usize = 20;
 /// Ranges of sequences, both ends included.
 pub(crate) type Redelivered = HashMap<QueueId, Vec<(Sequence, Sequence)>>;
 
+/// What a clean stop noted.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Note {
+    /// The end of the log, all of which is durable.
+    pub(crate) end: Position,
+    pub(crate) redelivered: Redelivered,
+}
+
 /// Leaves the note, durably.
 pub(crate) fn write(
     disk: &dyn Disk,
@@ -40,8 +48,8 @@ pub(crate) fn write(
     write().map_err(Error::io("write", FILE))
 }
 
-/// Takes the note away, durably. `None` if there is none for this end of the log.
-pub(crate) fn take(disk: &dyn Disk, end: Position) -> Result<Option<Redelivered>, Error> {
+/// Takes the note away, durably. `None` if there is none.
+pub(crate) fn take(disk: &dyn Disk) -> Result<Option<Note>, Error> {
     let read = || -> io::Result<Vec<u8>> {
         let file = disk.open(FILE)?;
         let length = usize::try_from(file.len()?).map_err(|_| ErrorKind::InvalidData)?;
@@ -57,7 +65,7 @@ pub(crate) fn take(disk: &dyn Disk, end: Position) -> Result<Option<Redelivered>
     };
     let removed = disk.remove(FILE).and_then(|()| disk.sync_dir(""));
     removed.map_err(Error::io("remove", FILE))?;
-    Ok(decode(&bytes, end))
+    Ok(decode(&bytes))
 }
 
 fn encode(end: Position, redelivered: &[(QueueId, Vec<Sequence>)]) -> Vec<u8> {
@@ -78,19 +86,21 @@ fn encode(end: Position, redelivered: &[(QueueId, Vec<Sequence>)]) -> Vec<u8> {
     out
 }
 
-fn decode(bytes: &[u8], end: Position) -> Option<Redelivered> {
+fn decode(bytes: &[u8]) -> Option<Note> {
     let (noted, crc) = bytes.split_last_chunk::<4>()?;
     let whole = noted.len() >= HEAD_BYTES
         && crc32c::crc32c(noted) == u32::from_le_bytes(*crc)
         && &noted[..8] == MAGIC
-        && u32_at(noted, 8) == VERSION
-        && u64_at(noted, 12) == end.to_u64();
+        && u32_at(noted, 8) == VERSION;
     whole.then(|| {
         let mut redelivered = Redelivered::new();
         for Removal { queue, first, last } in record::removals(&noted[HEAD_BYTES..]) {
             redelivered.entry(queue).or_default().push((first, last));
         }
-        redelivered
+        Note {
+            end: Position::from_u64(u64_at(noted, 12)),
+            redelivered,
+        }
     })
 }
 
@@ -100,33 +110,32 @@ mod tests {
     use crate::disk::SimulatedDisk;
 
     #[test]
-    fn the_note_is_read_once_and_only_for_its_log() {
+    fn the_note_is_read_once() {
         let disk = SimulatedDisk::new();
         let end = Position {
             segment: 3,
             offset: 99,
         };
-        assert_eq!(take(&disk, end).unwrap(), None);
+        assert_eq!(take(&disk).unwrap(), None);
         let sequences = [7, 5, 6, 9].map(Sequence).to_vec();
-        write(&disk, end, &[(QueueId(1), sequences.clone())]).unwrap();
-        let expected = vec![(Sequence(5), Sequence(7)), (Sequence(9), Sequence(9))];
-        assert_eq!(take(&disk, end).unwrap().unwrap()[&QueueId(1)], expected);
-        assert_eq!(take(&disk, end).unwrap(), None);
-
         write(&disk, end, &[(QueueId(1), sequences)]).unwrap();
-        assert_eq!(
-            take(
-                &disk,
-                Position {
-                    segment: 3,
-                    offset: 100
-                }
-            )
-            .unwrap(),
-            None
-        );
-        write(&disk, end, &[]).unwrap();
-        disk.damage("clean", |bytes| bytes[15] ^= 1);
-        assert_eq!(take(&disk, end).unwrap(), None);
+        let ranges = vec![(Sequence(5), Sequence(7)), (Sequence(9), Sequence(9))];
+        let redelivered = Redelivered::from([(QueueId(1), ranges)]);
+        assert_eq!(take(&disk).unwrap(), Some(Note { end, redelivered }));
+        assert_eq!(take(&disk).unwrap(), None);
+    }
+
+    #[test]
+    fn a_damaged_note_is_none() {
+        let disk = SimulatedDisk::new();
+        let whole = encode(Position::default(), &[(QueueId(1), vec![Sequence(1)])]);
+        for at in 0..whole.len() {
+            write(&disk, Position::default(), &[]).unwrap();
+            disk.damage(FILE, |bytes| {
+                bytes.clone_from(&whole);
+                bytes[at] ^= 1;
+            });
+            assert_eq!(take(&disk).unwrap(), None, "byte {at}");
+        }
     }
 }

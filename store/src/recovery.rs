@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::checkpoint::{self, Checkpointer, Loaded};
-use crate::clean::{self, Redelivered};
+use crate::clean::{self, Note};
 use crate::committer::Committer;
 use crate::disk::{Disk, DiskFile};
 use crate::log::{LogReader, LogWriter};
@@ -96,9 +96,15 @@ pub(crate) fn recover(
         .map_err(Error::io("sync", "the data directory"))?;
     let mut state = State::default();
     state.index.begin_replay();
+    let note = clean::take(&*disk)?;
     let (table, loaded) = load(tables, &mut state)?;
     let position = loaded.as_ref().map(|loaded| loaded.position);
-    let mut tail = replay::replay(&*disk, position, &mut state)?;
+    let durable = note
+        .as_ref()
+        .map(|note| note.end)
+        .max(position)
+        .unwrap_or_default();
+    let mut tail = replay::replay(&*disk, position, durable, &mut state)?;
     state.segments = replay::segments(&*disk)?.into_iter().collect();
     tail.damaged += drop_lost(&*disk, &mut state)?;
     if let Some(loaded) = &loaded {
@@ -107,9 +113,9 @@ pub(crate) fn recover(
             .range(loaded.first_definitions..=loaded.position.segment);
         state.definition_segments.extend(kept);
     }
-    let clean = clean::take(&*disk, state.applied)?.filter(|_| tail.damaged == 0);
+    let note = note.filter(|note| note.end == state.applied && tail.damaged == 0);
     let changed = loaded.is_none() || tail.records > 0 || tail.damaged > 0;
-    let recovered = recovered(&state, loaded, clean);
+    let recovered = recovered(&state, loaded, note);
     let (fsync, segment_bytes) = (options.fsync, options.segment_bytes);
     let writer = LogWriter::new(
         Arc::clone(&disk),
@@ -173,7 +179,7 @@ fn drop_lost(disk: &dyn Disk, state: &mut State) -> Result<u64, Error> {
     Ok(lost)
 }
 
-fn recovered(state: &State, loaded: Option<Loaded>, clean: Option<Redelivered>) -> Recovered {
+fn recovered(state: &State, loaded: Option<Loaded>, note: Option<Note>) -> Recovered {
     let mut definitions = loaded.map(|loaded| loaded.definitions).unwrap_or_default();
     for (key, value) in &state.definitions {
         match value {
@@ -183,8 +189,8 @@ fn recovered(state: &State, loaded: Option<Loaded>, clean: Option<Redelivered>) 
     }
     let mut ids: Vec<QueueId> = state.index.queues().collect();
     ids.sort_unstable();
-    let is_clean = clean.is_some();
-    let mut redelivered = clean.unwrap_or_default();
+    let clean = note.is_some();
+    let mut redelivered = note.map(|note| note.redelivered).unwrap_or_default();
     let queue = |id| {
         let (sequences, next_sequence) = state.index.live(id);
         RecoveredQueue {
@@ -197,6 +203,6 @@ fn recovered(state: &State, loaded: Option<Loaded>, clean: Option<Redelivered>) 
     Recovered {
         definitions: definitions.into_iter().collect(),
         queues: ids.into_iter().map(queue).collect(),
-        clean: is_clean,
+        clean,
     }
 }

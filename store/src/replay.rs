@@ -39,9 +39,12 @@ pub(crate) fn segments(disk: &dyn Disk) -> Result<Vec<u32>, Error> {
 }
 
 /// Replays the log from a checkpoint's position, or all of it when there is no checkpoint.
+///
+/// The log was whole at least until `durable`.
 pub(crate) fn replay(
     disk: &dyn Disk,
     from: Option<Position>,
+    durable: Position,
     state: &mut State,
 ) -> Result<Tail, Error> {
     let mut numbers = segments(disk)?;
@@ -49,6 +52,7 @@ pub(crate) fn replay(
     let mut replay = Replay {
         disk,
         state,
+        durable,
         rebuild: from.is_none().then(Rebuild::default),
         tail: Tail {
             last: Position::default(),
@@ -75,6 +79,7 @@ pub(crate) fn replay(
 struct Replay<'a> {
     disk: &'a dyn Disk,
     state: &'a mut State,
+    durable: Position,
     /// Without a checkpoint, definitions are put together at the end.
     rebuild: Option<Rebuild>,
     tail: Tail,
@@ -90,7 +95,10 @@ impl Replay<'_> {
             Scanner::new(Arc::clone(&file), number, start.into()).map_err(io("read"))?;
         if !whole_head {
             // The head is written with the first group, and lost with its group record.
-            if is_last && !scanner.group_follows().map_err(io("read"))? {
+            if is_last
+                && !self.was_durable(number, 0)
+                && !scanner.group_follows().map_err(io("read"))?
+            {
                 return self.remove_torn(&path);
             }
             self.damage(number, "its head is damaged");
@@ -163,10 +171,12 @@ impl Replay<'_> {
                 Found::End => true,
                 Found::Bad => false,
             };
-            if ends && scanner.only_zeros_follow().map_err(io())? {
+            let was_durable = self.was_durable(number, scanner.offset());
+            let is_short = was_durable && number == self.durable.segment;
+            if ends && !is_short && scanner.only_zeros_follow().map_err(io())? {
                 return Ok(());
             }
-            if is_last && !scanner.group_follows().map_err(io())? {
+            if is_last && !was_durable && !scanner.group_follows().map_err(io())? {
                 return Ok(());
             }
             self.damage(
@@ -177,6 +187,15 @@ impl Replay<'_> {
                 return Ok(());
             }
         }
+    }
+
+    /// Whether it is known that there was something durable at this place.
+    fn was_durable(&self, number: u32, offset: u64) -> bool {
+        let offset = u32::try_from(offset).unwrap_or(u32::MAX);
+        Position {
+            segment: number,
+            offset,
+        } < self.durable
     }
 
     fn record(&mut self, location: Location, kind: Kind, payload: &[u8]) {
@@ -223,13 +242,7 @@ impl Replay<'_> {
             segment = path,
             "the log is damaged: {what}; keeping what is readable"
         );
-        let aside = format!("{path}.damaged");
-        match self.disk.link(&path, &aside) {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                tracing::error!(segment = path, %error, "cannot keep the damaged segment aside");
-            }
-            _ => {}
-        }
+        segment::quarantine(self.disk, number);
     }
 
     /// Removes a last segment of which nothing was confirmed.

@@ -17,7 +17,7 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::disk::DiskFile;
+use crate::disk::{Disk, DiskFile};
 use crate::record::{self, HEAD_BYTES, Kind, u32_at};
 
 /// The format that this program writes, and the only one it reads.
@@ -41,6 +41,19 @@ pub(crate) fn number(name: &str) -> Option<u32> {
     let digits = name.strip_suffix(".segment")?;
     let number = digits.parse().ok()?;
     (digits.len() == 10 && number > 0).then_some(number)
+}
+
+/// Gives a damaged segment a second name, so that its bytes can be looked at when it is gone.
+pub(crate) fn quarantine(disk: &dyn Disk, number: u32) {
+    let path = path(number);
+    let aside = format!("{path}.damaged");
+    match disk.link(&path, &aside) {
+        Ok(()) => tracing::error!(aside, "a damaged segment is kept aside"),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => {
+            tracing::error!(segment = path, %error, "cannot keep a damaged segment aside")
+        }
+    }
 }
 
 /// What the head of a segment says.
@@ -229,7 +242,7 @@ mod tests {
     use std::io::IoSlice;
 
     use super::*;
-    use crate::disk::{Disk, SimulatedDisk};
+    use crate::disk::SimulatedDisk;
 
     /// A segment 1 of three removal records, behind a group record each.
     fn segment(disk: &SimulatedDisk) -> Arc<dyn DiskFile> {

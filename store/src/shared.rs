@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use crate::log::{Location, LogReader};
 use crate::pending::Pending;
+use crate::segment;
 use crate::state::State;
 use crate::{CommitPoint, Error, Options};
 
@@ -169,7 +170,8 @@ impl Shared {
         let Location {
             segment, offset, ..
         } = location;
-        tracing::error!(segment = crate::segment::path(segment), offset, "{what}");
+        tracing::error!(segment = segment::path(segment), offset, "{what}");
+        segment::quarantine(self.reader.disk(), segment);
     }
 
     /// Tells the checkpoint that there is something new.
