@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::available_parallelism;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -19,8 +20,8 @@ use crate::names::Resource;
 /// The default exchange's name where permissions are concerned.
 const DEFAULT_EXCHANGE: &str = "amq.default";
 
-/// Slow hashes computed at once: each takes 7 MiB and a core.
-const HASHES_AT_ONCE: usize = 2;
+/// Slow hashes computed at once, at most: each takes 7 MiB and a core.
+const MAX_HASHES_AT_ONCE: usize = 4;
 
 /// Somebody who may log in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,12 +148,15 @@ pub struct Users {
 impl Users {
     /// Nobody yet. `loopback_users` may only come from this machine.
     pub fn new(loopback_users: Vec<String>) -> Self {
+        // Somebody who guesses passwords leaves half of the cores to the others.
+        let cores = available_parallelism().map_or(1, |cores| cores.get());
+        let hashes = (cores / 2).clamp(1, MAX_HASHES_AT_ONCE);
         Self {
             accounts: ArcSwap::default(),
             changing: Mutex::new(()),
             generation: AtomicU64::new(1),
             verified: Mutex::new(Verified::new()),
-            hashing: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
+            hashing: Arc::new(Semaphore::new(hashes)),
             loopback_users,
         }
     }
