@@ -32,7 +32,10 @@ pub(crate) fn start(level: LogLevel, format: LogFormat) {
     let targets = Targets::new()
         .with_default(level.min(LevelFilter::WARN))
         .with_target("ferrymq", level);
-    let lines = tracing_subscriber::fmt::layer().event_format(Lines { format });
+    // Who closes the other end of standard output loses the log, not the broker.
+    let lines = tracing_subscriber::fmt::layer()
+        .log_internal_errors(false)
+        .event_format(Lines { format });
     tracing_subscriber::registry()
         .with(lines)
         .with(targets)
