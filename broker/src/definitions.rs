@@ -70,6 +70,8 @@ pub enum Definition {
         vhost: String,
         /// With both ends.
         binding: Binding,
+        /// Bindings are put back in ascending order: some exchange types depend on it.
+        order: u64,
     },
 }
 
@@ -100,11 +102,12 @@ impl Definition {
         }
     }
 
-    /// A binding in `vhost`.
-    pub fn binding(vhost: &str, binding: &Binding) -> Self {
+    /// A binding in `vhost`, made after those of a lower `order`.
+    pub fn binding(vhost: &str, binding: &Binding, order: u64) -> Self {
         Self::Binding {
             vhost: vhost.to_owned(),
             binding: binding.clone(),
+            order,
         }
     }
 
@@ -125,7 +128,7 @@ impl Definition {
                 key::encode(Kind::Exchange, &[vhost, exchange.name.as_str()])
             }
             Self::Queue { vhost, name, .. } => key::encode(Kind::Queue, &[vhost, name.as_str()]),
-            Self::Binding { vhost, binding } => binding_key(vhost, binding),
+            Self::Binding { vhost, binding, .. } => binding_key(vhost, binding),
         }
     }
 
@@ -256,7 +259,7 @@ mod tests {
 
     fn binding(destination: Destination, routing_key: &str, arguments: FieldTable) -> Definition {
         let binding = Binding::new("events".into(), destination, routing_key, arguments);
-        Definition::binding("/", &binding)
+        Definition::binding("/", &binding, 7)
     }
 
     fn queue(name: &str, arguments: FieldTable, default_type: QueueType) -> Definition {

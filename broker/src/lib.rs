@@ -14,6 +14,7 @@ pub mod net;
 pub mod queue;
 mod recovery;
 pub mod reply_to;
+pub mod resources;
 pub mod session;
 pub mod vhost;
 

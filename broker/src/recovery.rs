@@ -41,6 +41,7 @@ pub(crate) fn recover(
         store,
         users,
         snapshots: HashMap::new(),
+        bindings: 0,
         queues: recovered
             .queues
             .into_iter()
@@ -52,10 +53,12 @@ pub(crate) fn recover(
     for definition in definitions {
         builder.add(definition)?;
     }
+    let bindings = builder.bindings;
     let vhosts = builder.snapshots.into_iter().map(|(name, snapshot)| {
         let vhost = VHost::new(
             Arc::clone(&name),
             snapshot,
+            bindings,
             store.clone(),
             Arc::clone(users),
             Arc::clone(reply_to),
@@ -73,11 +76,11 @@ fn decode(stored: &[(Vec<u8>, Vec<u8>)]) -> Result<Vec<Definition>, StartError> 
         .collect::<Result<Vec<_>, _>>()
         .map_err(|bad| StartError::Definitions(bad.to_string()))?;
     definitions.sort_by_key(|definition| match definition {
-        Definition::VHost { .. } => 0,
-        Definition::User(_) => 1,
-        Definition::Permission { .. } | Definition::TopicPermission { .. } => 2,
-        Definition::Exchange { .. } | Definition::Queue { .. } => 3,
-        Definition::Binding { .. } => 4,
+        Definition::VHost { .. } => (0, 0),
+        Definition::User(_) => (1, 0),
+        Definition::Permission { .. } | Definition::TopicPermission { .. } => (2, 0),
+        Definition::Exchange { .. } | Definition::Queue { .. } => (3, 0),
+        Definition::Binding { order, .. } => (4, *order),
     });
     Ok(definitions)
 }
@@ -110,6 +113,8 @@ struct Builder<'a> {
     store: &'a Store,
     users: &'a Users,
     snapshots: HashMap<Arc<str>, Snapshot>,
+    /// The order of the latest binding.
+    bindings: u64,
     queues: HashMap<QueueId, RecoveredQueue>,
     clean: bool,
 }
@@ -149,7 +154,12 @@ impl Builder<'_> {
                 id,
                 declared,
             } => self.add_queue(&vhost, name, id, declared)?,
-            Definition::Binding { vhost, binding } => {
+            Definition::Binding {
+                vhost,
+                binding,
+                order,
+            } => {
+                self.bindings = self.bindings.max(order);
                 let snapshot = self.snapshot(&vhost)?;
                 if let Err(why) = snapshot.topology.bind(binding) {
                     tracing::error!("a binding in vhost '{vhost}' is left out: {why}");

@@ -42,8 +42,13 @@ pub struct VHost {
     reply_to: Arc<ReplyTo>,
 }
 
-/// When the latest change of this vhost's durable definitions is on disk.
-struct LastChange(CommitPoint);
+/// What a change of durable definitions goes on from.
+struct LastChange {
+    /// When the latest one is on disk.
+    on_disk: CommitPoint,
+    /// The order of the latest binding.
+    bindings: u64,
+}
 
 /// Everything that exists in a vhost at one moment.
 #[derive(Clone, Default)]
@@ -55,10 +60,11 @@ pub struct Snapshot {
 }
 
 impl VHost {
-    /// A vhost with these contents.
+    /// A vhost with these contents; `bindings` is the order of the latest durable binding.
     pub fn new(
         name: Arc<str>,
         snapshot: Snapshot,
+        bindings: u64,
         store: Store,
         users: Arc<Users>,
         reply_to: Arc<ReplyTo>,
@@ -67,7 +73,10 @@ impl VHost {
             name,
             snapshot: ArcSwap::from_pointee(snapshot),
             generation: AtomicU64::new(1),
-            writing: Mutex::new(LastChange(CommitPoint(0))),
+            writing: Mutex::new(LastChange {
+                on_disk: CommitPoint::ALWAYS,
+                bindings,
+            }),
             store,
             users,
             reply_to,
@@ -162,10 +171,10 @@ impl Change<'_> {
     /// Writes what has been collected to the log; gives the point at which it is on disk.
     fn log_now(&mut self) -> CommitPoint {
         if !self.log.is_empty() {
-            self.last.0 = definitions::log(&self.vhost.store, &self.log);
+            self.last.on_disk = definitions::log(&self.vhost.store, &self.log);
             self.log.clear();
         }
-        self.last.0
+        self.last.on_disk
     }
 
     /// Logs the change and makes it visible; gives the point at which it is on disk.
@@ -173,12 +182,12 @@ impl Change<'_> {
         self.log_now();
         self.vhost.snapshot.store(Arc::new(self.next));
         self.vhost.generation.fetch_add(1, Ordering::Release);
-        self.last.0
+        self.last.on_disk
     }
 
     /// Nothing needs to change; gives the point at which everything so far is on disk.
     fn unchanged(self) -> CommitPoint {
-        self.last.0
+        self.last.on_disk
     }
 }
 

@@ -82,6 +82,7 @@ enum Value {
         destination_type: DestinationType,
         routing_key: String,
         arguments: Arguments,
+        order: u64,
     },
 }
 
@@ -168,7 +169,11 @@ impl Value {
                 auto_delete: declared.flags.auto_delete,
                 arguments: Arguments::of(declared.arguments.table()),
             },
-            Definition::Binding { vhost, binding } => Self::Binding {
+            Definition::Binding {
+                vhost,
+                binding,
+                order,
+            } => Self::Binding {
                 vhost: vhost.clone(),
                 source: binding.source().to_string(),
                 destination: binding.destination().name().to_owned(),
@@ -178,6 +183,7 @@ impl Value {
                 },
                 routing_key: binding.routing_key().to_string(),
                 arguments: Arguments::of(binding.arguments()),
+                order: *order,
             },
         }
     }
@@ -256,6 +262,7 @@ impl Value {
                 destination_type,
                 routing_key,
                 arguments,
+                order,
             } => {
                 let destination = match destination_type {
                     DestinationType::Queue => Destination::Queue(destination.into()),
@@ -263,7 +270,11 @@ impl Value {
                 };
                 let arguments = arguments.table()?;
                 let binding = Binding::new(source.into(), destination, routing_key, arguments);
-                Definition::Binding { vhost, binding }
+                Definition::Binding {
+                    vhost,
+                    binding,
+                    order,
+                }
             }
         })
     }

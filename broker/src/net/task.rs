@@ -80,6 +80,10 @@ impl Task {
                         self.connection.handle_input(&mut self.inbound, now);
                         busy = true;
                     }
+                    Ok(Read::Nothing) if self.connection.has_pending_input() => {
+                        self.connection.handle_input(&mut self.inbound, now);
+                        busy = true;
+                    }
                     Ok(Read::Nothing) => {}
                     Ok(Read::End) | Err(_) => {
                         self.log_lost(now);

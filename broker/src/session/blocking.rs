@@ -90,6 +90,11 @@ impl Blocking {
         self.hold_now(frame, context)
     }
 
+    /// Are there frames that wait no longer?
+    pub fn has_ready(&self) -> bool {
+        !self.alarms.any() && !self.held.is_empty()
+    }
+
     /// The next frame that waits no longer.
     pub fn next_held(&mut self) -> Option<Held> {
         if self.alarms.any() {

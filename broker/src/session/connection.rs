@@ -51,6 +51,8 @@ pub struct Connection {
     /// The handshake, or the close, must be over by then.
     deadline: Option<Timestamp>,
     opened_at: Timestamp,
+    /// There are frames in the input that had to wait.
+    stopped_early: bool,
 }
 
 enum Phase {
@@ -100,6 +102,7 @@ impl Connection {
             heartbeat: None,
             deadline,
             opened_at: now,
+            stopped_early: false,
         }
     }
 
@@ -116,12 +119,19 @@ impl Connection {
         }
     }
 
+    /// Does input that was read before wait to be handled, and can it be now?
+    pub fn has_pending_input(&self) -> bool {
+        self.stopped_early && self.wants_input()
+    }
+
     /// May more be read from the client now?
     pub fn wants_input(&self) -> bool {
         match &self.phase {
             Phase::Login { .. } | Phase::Closed | Phase::Closing { deaf: true } => false,
             Phase::Running(running) => {
-                !running.blocking.is_full() && !self.broker.store().is_congested()
+                !running.blocking.is_full()
+                    && running.channels.context.outbound.has_room_for_replies()
+                    && !self.broker.store().is_congested()
             }
             _ => true,
         }
@@ -160,6 +170,7 @@ impl Connection {
             heartbeat.read();
         }
         self.begin_batch(now);
+        self.stopped_early = false;
         let mut consumed = 0;
         loop {
             match self.next_step(inbound, &mut consumed, now) {
@@ -169,9 +180,7 @@ impl Connection {
             }
         }
         inbound.advance(consumed);
-        if let Phase::Running(running) = &mut self.phase {
-            running.channels.finish_batch();
-        }
+        self.finish_batch(now);
     }
 
     /// Sends what waits in the outbox, and does what else is asked there; tells whether more may
@@ -205,6 +214,10 @@ impl Connection {
 
     /// Frames that were held back while an alarm was on.
     pub fn handle_unblocked(&mut self, now: Timestamp) {
+        let waiting = |running: &Running| running.blocking.has_ready();
+        if !matches!(&self.phase, Phase::Running(running) if waiting(running)) {
+            return;
+        }
         while let Phase::Running(running) = &mut self.phase
             && let Some(held) = running.blocking.next_held()
         {
@@ -212,9 +225,7 @@ impl Connection {
                 self.fail(failure, now);
             }
         }
-        if let Phase::Running(running) = &mut self.phase {
-            running.channels.finish_batch();
-        }
+        self.finish_batch(now);
     }
 
     /// Wakes everybody who got something; tells whether there was anybody.
@@ -337,6 +348,23 @@ impl Connection {
         self.outbound().release();
     }
 
+    fn finish_batch(&mut self, now: Timestamp) {
+        let Phase::Running(running) = &mut self.phase else {
+            return;
+        };
+        running.channels.finish_batch();
+        if running.next_consumer_check.is_none() && running.channels.context.has_timeouts {
+            running.next_consumer_check = running.channels.next_consumer_check(now);
+        }
+        if running.channels.context.store_failed {
+            let why = match self.broker.store().failure() {
+                Some(failure) => failure.to_string(),
+                None => "it was closed".to_owned(),
+            };
+            self.fail(Failure::new(Error::Store(why), (0, 0)), now);
+        }
+    }
+
     fn begin_batch(&mut self, now: Timestamp) {
         if let Phase::Running(running) = &mut self.phase {
             running.channels.context.now = now;
@@ -352,8 +380,14 @@ impl Connection {
         now: Timestamp,
     ) -> Result<bool, Failure> {
         let max_payload = match &self.phase {
-            Phase::Running(running) if running.blocking.is_full() => return Ok(false),
-            Phase::Running(running) => running.frame_max,
+            Phase::Running(running) => {
+                let full = !running.channels.context.outbound.has_room_for_replies();
+                if full || running.blocking.is_full() {
+                    self.stopped_early = true;
+                    return Ok(false);
+                }
+                running.frame_max
+            }
             Phase::Header => return Ok(self.protocol_header(&inbound[*consumed..], consumed)),
             Phase::Login { .. } | Phase::Closing { deaf: true } => return Ok(false),
             Phase::Closed => {

@@ -66,6 +66,10 @@ pub struct Context {
     pub exclusive_queues: ExclusiveQueues,
     /// Channels whose confirms wait for the log.
     pub confirming: Vec<u16>,
+    /// Some consumer has a time-out.
+    pub has_timeouts: bool,
+    /// Something needed the log, which can't be written any more.
+    pub store_failed: bool,
     /// A buffer that the next message is assembled in.
     pub spare: Vec<u8>,
     /// Taken out of the outbox, kept for its capacity.
@@ -135,6 +139,8 @@ impl Context {
             publishing: Publishing::default(),
             exclusive_queues: ExclusiveQueues::default(),
             confirming: Vec::new(),
+            has_timeouts: false,
+            store_failed: false,
             spare: Vec::new(),
             taken: VecDeque::new(),
             settling: Vec::new(),
@@ -166,6 +172,7 @@ impl Context {
 
     /// Sends the reply to a request once `point` is on disk; nothing overtakes it.
     pub fn reply_at(&mut self, point: CommitPoint, channel: u16, nowait: bool, method: AMQPClass) {
+        self.store_failed |= point == CommitPoint::NEVER;
         if point > self.broker.store().committed() && !nowait {
             self.outbound.gate(point);
         }

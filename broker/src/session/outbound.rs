@@ -16,6 +16,10 @@ use crate::message::{BodyPieces, Message};
 /// Unwritten bytes above which a connection takes no more deliveries out of its outbox.
 const HIGH_WATER_BYTES: usize = 256 * 1024;
 
+/// Unwritten bytes above which a connection handles no more requests: their replies must wait
+/// for a client that does not read.
+const REPLIES_HIGH_WATER_BYTES: usize = 4 * 1024 * 1024;
+
 /// Slices in one vectored write.
 pub const MAX_SLICES: usize = 64;
 
@@ -101,6 +105,11 @@ impl Outbound {
     /// Has it room for more deliveries?
     pub fn has_room(&self) -> bool {
         self.unwritten_bytes() < HIGH_WATER_BYTES
+    }
+
+    /// Has it room for replies to further requests?
+    pub fn has_room_for_replies(&self) -> bool {
+        self.unwritten_bytes() < REPLIES_HIGH_WATER_BYTES
     }
 
     /// The next slices to write, in order, at most [`MAX_SLICES`] of them.

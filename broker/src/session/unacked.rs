@@ -103,7 +103,7 @@ impl Place {
 
 impl UnackedList {
     /// How many deliveries are unacked.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.count
     }
 
@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(taken(&mut list, 1, false), Some(vec![1]));
         assert_eq!(taken(&mut list, 3, false), Some(vec![3]));
         assert_eq!(list.push(delivery(4)), 4);
-        assert_eq!(list.len(), 1);
+        assert_eq!(list.count(), 1);
     }
 
     #[test]
@@ -275,7 +275,7 @@ mod tests {
         assert!(list.take(1, false, &mut held));
         list.restore(held.into_iter());
         assert_eq!(taken(&mut list, 3, true), Some(vec![1, 2, 3]));
-        assert_eq!(list.len(), 1);
+        assert_eq!(list.count(), 1);
     }
 
     #[test]

@@ -30,7 +30,9 @@ impl VHost {
             return Ok(change.unchanged());
         }
         if change.is_durable(&binding) {
-            change.put(Definition::binding(&self.name, &binding));
+            change.last.bindings += 1;
+            let order = change.last.bindings;
+            change.put(Definition::binding(&self.name, &binding, order));
         }
         Ok(change.publish())
     }
@@ -136,7 +138,7 @@ impl Change<'_> {
     pub(super) fn log_removed(&mut self, removed: &Removed) {
         for binding in &removed.bindings {
             if self.is_durable(binding) {
-                let definition = Definition::binding(&self.vhost.name, binding);
+                let definition = Definition::binding(&self.vhost.name, binding, 0);
                 self.log.push(definitions::Change::remove(&definition));
             }
         }

@@ -26,7 +26,7 @@ impl Channel {
             return Err(Error::NotImplemented(format!("prefetch_size!=0 ({size})")));
         }
         if qos.global {
-            let stalled = self.limit.set(qos.prefetch_count, self.unacked.len());
+            let stalled = self.limit.set(qos.prefetch_count, self.unacked.count());
             context.resume(stalled);
         } else {
             self.prefetch = qos.prefetch_count;

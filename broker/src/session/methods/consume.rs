@@ -87,6 +87,7 @@ impl Channel {
             timeout: timeout.filter(|_| !consume.no_ack),
             live: true,
         });
+        context.has_timeouts |= timeout.is_some();
         let subscription = Subscription {
             port: self.port(context, number),
             no_ack: consume.no_ack,

@@ -124,6 +124,7 @@ impl Channel {
 
     /// Counts publishes that have reached their queues.
     fn published(&mut self, context: &mut Context, count: u64, point: CommitPoint) {
+        context.store_failed |= point == CommitPoint::NEVER;
         if let Mode::Confirm(confirms) = &mut self.mode {
             confirms.published(count, point);
             if !context.confirming.contains(&self.id) {

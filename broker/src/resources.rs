@@ -1,0 +1,95 @@
+//! Memory and disk: how much there is, how much is used, and the alarms that follow.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::MissedTickBehavior;
+
+use crate::alarms::Alarms;
+use crate::broker::Broker;
+
+/// How often memory and disk are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Watches memory and disk until the broker stops, and switches its alarms.
+pub async fn watch(broker: Arc<Broker>) {
+    let config = broker.config();
+    let mark = config.memory_high_watermark.bytes(total_memory_bytes());
+    tracing::info!(
+        "Memory high watermark set to {} MiB ({mark} bytes)",
+        mark >> 20
+    );
+    let mut ticks = tokio::time::interval(LOOK_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = broker.stopping() => return,
+        }
+        let free = free_disk_bytes(&config.data_dir);
+        broker.set_alarms(Alarms {
+            memory: used_memory_bytes().is_some_and(|used| used > mark),
+            disk: free.is_some_and(|free| free < config.disk_free_limit_bytes),
+        });
+    }
+}
+
+/// The memory that this process may use, in bytes: the machine's, or its control group's if that
+/// is less.
+fn total_memory_bytes() -> u64 {
+    let machine = std::fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|text| in_kib(&text, "MemTotal:"))
+        .unwrap_or(u64::MAX);
+    [
+        "/sys/fs/cgroup/memory.max",
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+    ]
+    .iter()
+    .filter_map(|path| std::fs::read_to_string(path).ok()?.trim().parse().ok())
+    .fold(machine, u64::min)
+}
+
+/// The memory that this process has in use, in bytes.
+fn used_memory_bytes() -> Option<u64> {
+    in_kib(
+        &std::fs::read_to_string("/proc/self/status").ok()?,
+        "VmRSS:",
+    )
+}
+
+/// The disk space that the data directory could still use, in bytes.
+fn free_disk_bytes(directory: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(directory).ok()?;
+    Some(disk.f_bavail * disk.f_frsize)
+}
+
+/// The number behind `name` in a file of the proc file system that counts in KiB.
+fn in_kib(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    let number: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(number * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_tells_what_there_is() {
+        let (used, total) = (used_memory_bytes().unwrap(), total_memory_bytes());
+        assert!(used > 0 && used < total, "{used} of {total}");
+        assert!(free_disk_bytes(Path::new("/")).is_some());
+        assert!(free_disk_bytes(Path::new("/no/such/place")).is_none());
+    }
+
+    #[test]
+    fn numbers_are_found_by_name() {
+        assert_eq!(
+            in_kib("MemTotal:  16 kB\nVmRSS: 2 kB\n", "VmRSS:"),
+            Some(2048)
+        );
+        assert_eq!(in_kib("MemTotal:  16 kB\n", "VmRSS:"), None);
+    }
+}
