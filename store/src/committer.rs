@@ -65,6 +65,9 @@ impl Committer {
         while let Some(group) = self.wait() {
             self.commit(group);
         }
+        if self.shared.failure.get().is_none() {
+            self.writer.finish();
+        }
     }
 
     /// Commits what is pending, if anything is.

@@ -46,6 +46,8 @@ pub(crate) trait DiskFile: Debug + Send + Sync {
     fn sync_all(&self) -> io::Result<()>;
     /// The length in bytes.
     fn len(&self) -> io::Result<u64>;
+    /// Extends the file with zeros up to `length`, and reserves the room for them.
+    fn allocate(&self, length: u64) -> io::Result<()>;
     /// Cuts or extends (with zeros) the file.
     fn set_len(&self, length: u64) -> io::Result<()>;
 }

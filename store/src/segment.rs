@@ -154,7 +154,7 @@ impl Scanner {
     pub(crate) fn next(&mut self) -> io::Result<Found<'_>> {
         let offset = self.offset;
         let Some(length) = self.whole_record(offset)? else {
-            let ends = offset >= self.length || self.peek(offset, 4)? == [0; 4];
+            let ends = self.peek(offset, 4)?.iter().all(|byte| *byte == 0);
             return Ok(if ends { Found::End } else { Found::Bad });
         };
         self.offset += length as u64;
@@ -193,11 +193,11 @@ impl Scanner {
     pub(crate) fn only_zeros_follow(&mut self) -> io::Result<bool> {
         let mut offset = self.offset;
         while offset < self.length {
-            let bytes = self.peek(offset, 1)?;
-            if bytes != [0] {
+            let bytes = self.peek(offset, READ_AHEAD_BYTES)?;
+            if bytes.is_empty() || bytes.iter().any(|byte| *byte != 0) {
                 return Ok(false);
             }
-            offset += 1;
+            offset += bytes.len() as u64;
         }
         Ok(true)
     }

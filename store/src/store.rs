@@ -42,7 +42,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             segment_bytes: 64 << 20,
-            checkpoint_bytes: 64 << 20,
+            checkpoint_bytes: 256 << 20,
             checkpoint_interval: Duration::from_secs(1),
             fsync: true,
             pending_limit_bytes: 64 << 20,

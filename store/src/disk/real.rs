@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::FlockOperation;
+use rustix::fs::{FallocateFlags, FlockOperation};
 
 use super::{Disk, DiskFile};
 
@@ -125,6 +125,15 @@ impl DiskFile for RealFile {
 
     fn len(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
+    }
+
+    fn allocate(&self, length: u64) -> io::Result<()> {
+        Ok(rustix::fs::fallocate(
+            &self.0,
+            FallocateFlags::empty(),
+            0,
+            length,
+        )?)
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {

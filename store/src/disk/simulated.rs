@@ -319,6 +319,14 @@ impl DiskFile for SimulatedFile {
         Ok(self.disk.state.lock().files[&self.id].now.len() as u64)
     }
 
+    fn allocate(&self, length: u64) -> io::Result<()> {
+        if length > self.len()? {
+            self.set_len(length)
+        } else {
+            Ok(())
+        }
+    }
+
     fn set_len(&self, length: u64) -> io::Result<()> {
         self.change(|content| {
             let length = usize::try_from(length).expect("simulated files are small");
