@@ -244,6 +244,8 @@ impl Channels {
                 Error::CommandInvalid("unexpected method on an open channel".into()),
                 (20, 41),
             )),
+            // Both sides closed at once, and ours was answered last.
+            (Channel::CloseOk(_), None) => Ok(()),
             (_, None) => Err(not_open((20, 40))),
         }
     }

@@ -3,15 +3,17 @@
 
 use std::sync::Arc;
 
-use ferrymq_amqp::AMQPClass;
-use ferrymq_amqp::ShortString;
+use ferrymq_amqp::content::with_header;
 use ferrymq_amqp::method::{self, basic};
+use ferrymq_amqp::{AMQPClass, AMQPValue, ShortString};
 
+use crate::message::Message;
 use crate::queue::Settled;
 use crate::queue::ready::Entry;
 use crate::session::channel::Channel;
 use crate::session::channels::Channels;
 use crate::session::context::Context;
+use crate::session::outbound::Outbound;
 use crate::session::outbox::{ConsumerNumber, Handover, Item};
 use crate::session::unacked::Unacked;
 
@@ -73,7 +75,7 @@ impl Channels {
         let Some(channel) = open.get_mut(&consumer.channel) else {
             return;
         };
-        let redelivered = handover.returns > 0;
+        let returns = handover.returns;
         let message = handover.message.clone();
         let delivery_tag = if consumer.no_ack {
             channel.unacked.skip()
@@ -86,9 +88,10 @@ impl Channels {
         }
         let (tag, id) = (&*consumer.tag, channel.id);
         outbound.append(|out| {
+            let redelivered = returns > 0;
             method::encode_deliver(out, id, tag, delivery_tag, redelivered, message.address());
         });
-        outbound.content(id, &message, limits.frame_max);
+        outbound.returned_content(id, &message, returns, limits.frame_max);
     }
 
     /// The consumer's queue went: tell the client, if it can take that.
@@ -235,5 +238,19 @@ impl Context {
             Some(slot) => queue.unsubscribe(slot, entries.into_iter(), effects),
             None => queue.requeue(None, entries.into_iter(), effects),
         });
+    }
+}
+
+impl Outbound {
+    /// The content of a message that came back `returns` times. From the second delivery on it
+    /// carries how often it was handed out before.
+    pub fn returned_content(&mut self, id: u16, message: &Message, returns: u32, frame_max: u32) {
+        if returns == 0 {
+            return self.content(id, message, frame_max);
+        }
+        let count = AMQPValue::LongLongInt(returns.into());
+        let counted = with_header(message.properties(), "x-delivery-count", &count);
+        let counted = with_header(&counted, "x-acquired-count", &count);
+        self.content_with(id, message, &counted, frame_max);
     }
 }

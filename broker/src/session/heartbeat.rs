@@ -14,6 +14,8 @@ pub struct Heartbeat {
     next_send: Timestamp,
     next_check: Timestamp,
     wrote: bool,
+    /// The next write is a heartbeat, which does not count as traffic.
+    beating: bool,
     read: bool,
     silent_checks: u8,
 }
@@ -38,14 +40,15 @@ impl Heartbeat {
             next_send: now.after(interval / 2),
             next_check: now.after(interval),
             wrote: false,
-            read: false,
+            beating: false,
+            read: true,
             silent_checks: 0,
         })
     }
 
     /// Bytes were written.
     pub fn wrote(&mut self) {
-        self.wrote = true;
+        self.wrote |= !std::mem::take(&mut self.beating);
     }
 
     /// Bytes came in, or were not looked for.
@@ -73,6 +76,7 @@ impl Heartbeat {
         if now >= self.next_send {
             self.next_send = now.after(self.interval / 2);
             if !std::mem::take(&mut self.wrote) {
+                self.beating = true;
                 return Due::Send;
             }
         }
@@ -96,9 +100,13 @@ mod tests {
     #[test]
     fn a_silent_peer_is_gone_after_two_checks() {
         let mut heartbeat = Heartbeat::new(10, at(0)).unwrap();
-        heartbeat.read();
         assert_eq!(heartbeat.due(at(5)), Due::Send);
-        assert_eq!(heartbeat.due(at(10)), Due::Send);
+        heartbeat.wrote();
+        assert_eq!(
+            heartbeat.due(at(10)),
+            Due::Send,
+            "its own heartbeat does not count"
+        );
         assert_eq!(heartbeat.due(at(20)), Due::Send);
         assert_eq!(heartbeat.due(at(30)), Due::Gone);
     }

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 
 use bytes::Bytes;
+use ferrymq_amqp::content::{encode_content, encode_header, max_payload};
 use ferrymq_amqp::frame;
 use ferrymq_amqp::method::{self, AMQPClass};
 use ferrymq_store::CommitPoint;
@@ -54,20 +55,25 @@ impl Outbound {
 
     /// Header and body frames of `message`, none larger than `frame_max` bytes.
     pub fn content(&mut self, channel: u16, message: &Message, frame_max: u32) {
+        self.content_with(channel, message, message.properties(), frame_max);
+    }
+
+    /// [`Outbound::content`] with other properties than the message's own.
+    pub fn content_with(
+        &mut self,
+        channel: u16,
+        message: &Message,
+        properties: &[u8],
+        frame_max: u32,
+    ) {
         match message.body() {
-            BodyPieces::Small(body) => self.append(|out| {
-                ferrymq_amqp::content::encode_content(
-                    out,
-                    channel,
-                    frame_max,
-                    message.properties(),
-                    body,
-                );
-            }),
+            BodyPieces::Small(body) => {
+                self.append(|out| encode_content(out, channel, frame_max, properties, body))
+            }
             BodyPieces::Large(chunks) => {
-                let (properties, body_len) = (message.properties(), message.body_len());
+                let body_len = message.body_len();
                 self.append(|out| {
-                    ferrymq_amqp::content::encode_header(out, channel, body_len, properties);
+                    encode_header(out, channel, body_len, properties);
                 });
                 self.large_body(channel, chunks, body_len, frame_max);
             }
@@ -190,7 +196,7 @@ impl Outbound {
     }
 
     fn large_body(&mut self, channel: u16, chunks: &[Bytes], body_len: u64, frame_max: u32) {
-        let frame_payload = ferrymq_amqp::content::max_payload(frame_max) as u64;
+        let frame_payload = max_payload(frame_max) as u64;
         let mut left = body_len;
         let mut room = 0;
         for chunk in chunks {

@@ -83,7 +83,9 @@ impl Publishing {
             return Ok(route);
         }
         let (exchange, routing_key) = addressed(message);
-        let route = Arc::new(vhost.route(actor, exchange, &[routing_key], None)?);
+        let properties = parse(message)?;
+        let route = vhost.route(actor, exchange, &[routing_key], Some(&properties))?;
+        let route = Arc::new(route);
         if !route.once {
             self.cache.insert(generation, message.address(), &route);
         }
@@ -155,8 +157,7 @@ pub fn look(
     reply_name: Option<&str>,
     message: Message,
 ) -> Result<Looked, Error> {
-    let properties =
-        Properties::parse(message.properties()).map_err(|why| Error::Frame(why.to_string()))?;
+    let properties = parse(&message)?;
     let (exchange, routing_key) = addressed(&message);
     let mut keys = vec![routing_key];
     let carbon_copies = properties.headers().map_or(Ok(false), |headers| {
@@ -192,6 +193,10 @@ pub fn look(
         message,
         route: Arc::new(route),
     })
+}
+
+fn parse(message: &Message) -> Result<Properties<'_>, Error> {
+    Properties::parse(message.properties()).map_err(|why| Error::Frame(why.to_string()))
 }
 
 fn check_expiration(expiration: Option<&str>) -> Result<(), Error> {

@@ -56,7 +56,7 @@ impl Channel {
             context.send(self.id, AMQPClass::Basic(empty));
             return Ok(());
         };
-        let redelivered = entry.returns > 0;
+        let returns = entry.returns;
         let message = entry.message.clone();
         let delivery_tag = if get.no_ack {
             self.unacked.skip()
@@ -83,10 +83,12 @@ impl Channel {
         let left = u32::try_from(left).unwrap_or(u32::MAX);
         context.outbound.append(|out| {
             let address = message.address();
-            method::encode_get_ok(out, self.id, delivery_tag, redelivered, address, left);
+            method::encode_get_ok(out, self.id, delivery_tag, returns > 0, address, left);
         });
         let frame_max = context.limits.frame_max;
-        context.outbound.content(self.id, &message, frame_max);
+        context
+            .outbound
+            .returned_content(self.id, &message, returns, frame_max);
         Ok(())
     }
 
