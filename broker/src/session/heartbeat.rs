@@ -46,6 +46,11 @@ impl Heartbeat {
         })
     }
 
+    /// What was agreed on.
+    pub fn interval(&self) -> Duration {
+        self.interval
+    }
+
     /// Bytes were written.
     pub fn wrote(&mut self) {
         self.wrote |= !std::mem::take(&mut self.beating);

@@ -117,14 +117,11 @@ impl VHost {
         }
         self.require_exchange(actor, Permission::Configure, name)?;
         let mut change = self.change();
-        let Some(exchange) = change.next.topology.exchange(name).cloned() else {
+        if change.next.topology.exchange(name).is_none() {
             return Ok(change.unchanged());
-        };
+        }
         if if_unused && !change.next.topology.is_unused(name) {
             return Err(Error::InUse(self.exchange_resource(name)));
-        }
-        if exchange.durable {
-            change.remove(Definition::exchange(&self.name, &exchange));
         }
         let removed = change.next.topology.delete_exchange(name);
         change.log_removed(&removed);

@@ -1,0 +1,126 @@
+//! From `start-ok` to `open-ok`: who is it, and may it come in?
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use ferrymq_amqp::ReplyCode;
+use ferrymq_amqp::method::connection;
+
+use super::{Connection, Phase, Running};
+use crate::actor::Actor;
+use crate::auth::{Credentials, LoginRefused, User, sasl};
+use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::session::blocking::Blocking;
+use crate::session::channels::Channels;
+use crate::session::context::Context;
+use crate::session::handshake::{self, Tuned};
+
+impl Connection {
+    /// Credentials that somebody must check, once: then [`Connection::handle_login`].
+    pub fn take_login(&mut self) -> Option<(Credentials, SocketAddr)> {
+        match &mut self.phase {
+            Phase::Login { credentials, .. } => Some((credentials.take()?, self.peer)),
+            _ => None,
+        }
+    }
+
+    /// The answer to [`Connection::take_login`].
+    pub fn handle_login(&mut self, answer: Result<Arc<User>, LoginRefused>, now: Timestamp) {
+        let Phase::Login { mechanism, .. } = &self.phase else {
+            return;
+        };
+        match answer {
+            Ok(user) => {
+                let tune = handshake::tune(self.broker.config());
+                self.outbound.method(0, tune);
+                self.phase = Phase::TuneOk(user);
+            }
+            Err(refused) => {
+                tracing::error!(
+                    connection = self.id.0,
+                    "Error on AMQP connection {}: {refused}: {mechanism} login refused",
+                    self.peer
+                );
+                if self.client.capabilities.authentication_failure_close {
+                    let code = ReplyCode::AccessRefused;
+                    let text = LoginRefused::client_text(mechanism);
+                    self.close(code, &text, (0, 0), now);
+                } else {
+                    self.drop_later(now);
+                }
+            }
+        }
+    }
+
+    pub(super) fn start_ok(&mut self, ok: connection::StartOk) -> Result<(), Error> {
+        self.client = handshake::client(ok.client_properties);
+        let mechanism = ok.mechanism.as_str();
+        let credentials = sasl::credentials(mechanism, ok.response.as_bytes()).map_err(|why| {
+            match why.reply_code() {
+                ReplyCode::SyntaxError => Error::Syntax(why.to_string()),
+                _ => Error::CommandInvalid(why.to_string()),
+            }
+        })?;
+        self.phase = Phase::Login {
+            mechanism: mechanism.to_owned(),
+            credentials: Some(credentials),
+        };
+        Ok(())
+    }
+
+    pub(super) fn open(
+        &mut self,
+        user: Arc<User>,
+        tuned: Tuned,
+        vhost: &str,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let not_allowed = |text: String| Error::NotAllowed(text);
+        let vhost = self
+            .broker
+            .vhost(vhost)
+            .ok_or_else(|| not_allowed(format!("vhost {vhost} not found")))?;
+        self.broker
+            .users()
+            .require_vhost(&user, vhost.name())
+            .map_err(|refused| not_allowed(refused.to_string()))?;
+        tracing::info!(
+            connection = self.id.0,
+            "connection {}: user '{}' authenticated and granted access to vhost '{}'",
+            self.peer,
+            user.name(),
+            vhost.name()
+        );
+        if let Some(name) = &self.client.connection_name {
+            tracing::info!(
+                connection = self.id.0,
+                "connection {} has a client-provided name: {name}",
+                self.peer
+            );
+        }
+        let mut outbound = std::mem::take(&mut self.outbound);
+        outbound.method(0, handshake::open_ok());
+        let context = Context::new(
+            Arc::clone(&self.broker),
+            vhost,
+            Actor {
+                user,
+                connection: Some(self.id),
+            },
+            tuned.limits,
+            self.client.capabilities,
+            outbound,
+            Arc::clone(&self.outbox),
+            now,
+        );
+        self.phase = Phase::Running(Box::new(Running {
+            channels: Channels::new(context),
+            blocking: Blocking::new(self.broker.alarms()),
+            frame_max: tuned.limits.frame_max,
+            next_consumer_check: None,
+        }));
+        self.deadline = None;
+        Ok(())
+    }
+}
