@@ -21,6 +21,7 @@ use crate::state::{ChangedDefinitions, State};
 use crate::table::{
     self, BLOCKS, Batch, CHECKPOINT_KEY, EARLY, QUEUES, Table, field, numbered_key, queue_key,
 };
+use crate::threads::PanicGuard;
 use crate::{Error, QueueId, Sequence, definitions};
 
 /// The layout of the table, and the only one this program reads.
@@ -68,6 +69,9 @@ impl Checkpointer {
 
     /// Writes checkpoints when they are due, until the store is stopped.
     pub(crate) fn run(mut self) {
+        let _guard = PanicGuard::new(&self.shared, |shared| {
+            shared.checkpoint_failed(&Error::Panicked("checkpoint"));
+        });
         while self.wait() {
             self.checkpoint();
         }
@@ -119,11 +123,7 @@ impl Checkpointer {
             }
             Err(error) => {
                 self.broken = true;
-                self.shared
-                    .counters
-                    .checkpoint_failed
-                    .store(true, Ordering::Relaxed);
-                tracing::error!(%error, "a checkpoint failed; the log grows until the next start");
+                self.shared.checkpoint_failed(&error);
             }
         }
     }

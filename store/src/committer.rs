@@ -13,6 +13,7 @@ use crate::log::{Location, LogWriter};
 use crate::pending::{Batch, Parked};
 use crate::record::{self, HEAD_BYTES, Kind, Removal};
 use crate::shared::Shared;
+use crate::threads::PanicGuard;
 use crate::{Error, QueueId, Sequence};
 
 /// How long settled messages wait for something more urgent to ride along with.
@@ -61,7 +62,9 @@ impl Committer {
 
     /// Commits until the store is stopped and nothing is pending.
     pub(crate) fn run(mut self) {
-        let _guard = FailOnPanic(Arc::clone(&self.shared));
+        let _guard = PanicGuard::new(&self.shared, |shared| {
+            shared.fail(Error::Panicked("commit"))
+        });
         while let Some(group) = self.wait() {
             self.commit(group);
         }
@@ -77,6 +80,7 @@ impl Committer {
             return;
         }
         let group = pending.take(&mut self.batch);
+        self.shared.pending_changed(&pending);
         drop(pending);
         self.commit(group);
     }
@@ -103,6 +107,8 @@ impl Committer {
                 if shared.work.wait_for(&mut pending, BLOATED_WAIT).timed_out() {
                     pending.batch.shrink();
                     self.batch.shrink();
+                    self.spans = Vec::new();
+                    self.steps = Vec::new();
                 }
             } else {
                 pending.parked = Parked::ForAny;
@@ -249,16 +255,4 @@ fn slices<'a>(spans: &[Span], batch: &'a Batch) -> Vec<IoSlice<'a>> {
         Span::Piece(piece) => IoSlice::new(&batch.pieces[*piece].bytes),
     };
     spans.iter().map(slice).collect()
-}
-
-/// Nobody must wait for a thread that is gone.
-struct FailOnPanic(Arc<Shared>);
-
-impl Drop for FailOnPanic {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0
-                .fail(Error::Index("the commit thread panicked".to_owned()));
-        }
-    }
 }

@@ -38,12 +38,12 @@ pub enum Error {
     /// The checkpointed index could not be read or written.
     #[error("index: {0}")]
     Index(String),
+    /// A thread of the store is gone, by a mistake of ours.
+    #[error("the {0} thread panicked")]
+    Panicked(&'static str),
     /// An earlier write or sync failed, which is final: nothing is written any more.
     #[error("the log failed earlier: {0}")]
     Failed(Arc<Error>),
-    /// The store was closed.
-    #[error("the store is closed")]
-    Closed,
 }
 
 impl Error {

@@ -58,21 +58,21 @@ impl CommitPoint {
 pub enum Change<'a> {
     /// Sets a definition.
     Put {
-        /// Shorter than 64 KiB.
+        /// Any bytes.
         key: &'a [u8],
         /// Any bytes.
         value: &'a [u8],
     },
     /// Removes a definition; it need not exist.
     Remove {
-        /// Shorter than 64 KiB.
+        /// Any bytes.
         key: &'a [u8],
     },
     /// Creates a queue, whose messages are kept from here on, and sets its definition.
     CreateQueue {
         /// From [`Store::allocate_queue_id`].
         id: QueueId,
-        /// Shorter than 64 KiB.
+        /// Any bytes.
         key: &'a [u8],
         /// Any bytes; should contain the id.
         value: &'a [u8],
@@ -81,7 +81,7 @@ pub enum Change<'a> {
     DeleteQueue {
         /// The queue.
         id: QueueId,
-        /// Shorter than 64 KiB.
+        /// Any bytes.
         key: &'a [u8],
     },
 }

@@ -15,6 +15,8 @@ use crate::segment::{self, DIRECTORY, FORMAT_VERSION, Head, SEGMENT_HEAD_BYTES};
 /// How many segments stay open for reading.
 const OPEN_FILES: usize = 16;
 
+/// Offsets are 32 bits wide, and a segment may have one group more than this.
+const SEGMENT_BYTES_MAX: u64 = 2 << 30;
 /// How much room is reserved ahead. A sync need not make a new length durable then: 40 % faster
 /// for small groups.
 const ALLOCATE_BYTES: u64 = 8 * 1024 * 1024;
@@ -83,7 +85,7 @@ impl LogWriter {
         Self {
             disk,
             fsync,
-            segment_bytes,
+            segment_bytes: segment_bytes.min(SEGMENT_BYTES_MAX),
             active,
             last,
         }

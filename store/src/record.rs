@@ -14,7 +14,7 @@
 //!            2 remove        key
 //!            3 create queue  queue u64, key, value
 //!            4 delete queue  queue u64, key
-//!          where a key is u16 and bytes, a value u32 and bytes
+//!          where keys and values are u32 and so many bytes
 //! Snapshot base position u64, part u32, last u8, next queue id u64; then changes as above, where
 //!            3 create queue  is 5: queue u64, next sequence u64
 //! Group    number u64: a group of records that was written and synced together begins
@@ -166,37 +166,31 @@ pub(crate) fn put_change(out: &mut Vec<u8>, change: &Change<'_>) {
     match *change {
         Change::Put { key, value } => {
             out.push(1);
-            put_key(out, key);
-            put_value(out, value);
+            put_bytes(out, key);
+            put_bytes(out, value);
         }
         Change::Remove { key } => {
             out.push(2);
-            put_key(out, key);
+            put_bytes(out, key);
         }
         Change::CreateQueue { id, key, value } => {
             out.push(3);
             out.extend_from_slice(&id.0.to_le_bytes());
-            put_key(out, key);
-            put_value(out, value);
+            put_bytes(out, key);
+            put_bytes(out, value);
         }
         Change::DeleteQueue { id, key } => {
             out.push(4);
             out.extend_from_slice(&id.0.to_le_bytes());
-            put_key(out, key);
+            put_bytes(out, key);
         }
     }
 }
 
-fn put_key(out: &mut Vec<u8>, key: &[u8]) {
-    let length = u16::try_from(key.len()).expect("a definition's key is shorter than 64 KiB");
+fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    let length = u32::try_from(bytes.len()).expect("a definition is shorter than 4 GiB");
     out.extend_from_slice(&length.to_le_bytes());
-    out.extend_from_slice(key);
-}
-
-fn put_value(out: &mut Vec<u8>, value: &[u8]) {
-    let length = u32::try_from(value.len()).expect("a definition is shorter than 4 GiB");
-    out.extend_from_slice(&length.to_le_bytes());
-    out.extend_from_slice(value);
+    out.extend_from_slice(bytes);
 }
 
 /// A change as it stands in a record.
@@ -273,18 +267,18 @@ impl<'a> Input<'a> {
         let [operation] = *self.array::<1>()?;
         let change = match operation {
             1 => Change::Put {
-                key: self.key()?,
-                value: self.value()?,
+                key: self.bytes()?,
+                value: self.bytes()?,
             },
-            2 => Change::Remove { key: self.key()? },
+            2 => Change::Remove { key: self.bytes()? },
             3 => Change::CreateQueue {
                 id: self.queue()?,
-                key: self.key()?,
-                value: self.value()?,
+                key: self.bytes()?,
+                value: self.bytes()?,
             },
             4 => Change::DeleteQueue {
                 id: self.queue()?,
-                key: self.key()?,
+                key: self.bytes()?,
             },
             5 => {
                 let id = self.queue()?;
@@ -300,26 +294,17 @@ impl<'a> Input<'a> {
         Some(QueueId(u64::from_le_bytes(*self.array()?)))
     }
 
-    fn key(&mut self) -> Option<&'a [u8]> {
-        let length = u16::from_le_bytes(*self.array()?);
-        self.bytes(usize::from(length))
-    }
-
-    fn value(&mut self) -> Option<&'a [u8]> {
+    fn bytes(&mut self) -> Option<&'a [u8]> {
         let length = u32::from_le_bytes(*self.array()?);
-        self.bytes(length as usize)
+        let (bytes, rest) = self.0.split_at_checked(length as usize)?;
+        self.0 = rest;
+        Some(bytes)
     }
 
     fn array<const N: usize>(&mut self) -> Option<&'a [u8; N]> {
         let (array, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(array)
-    }
-
-    fn bytes(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (bytes, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(bytes)
     }
 }
 

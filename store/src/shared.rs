@@ -107,6 +107,14 @@ impl Shared {
         self.wake(CommitPoint::NEVER);
     }
 
+    /// Notes that there will be no checkpoint any more. The log is enough, but it grows.
+    pub(crate) fn checkpoint_failed(&self, error: &Error) {
+        self.counters
+            .checkpoint_failed
+            .store(true, Ordering::Relaxed);
+        tracing::error!(%error, "a checkpoint failed; the log grows until the next start");
+    }
+
     /// Notifies `waiter` once `point` is durable, or never will be.
     pub(crate) fn wake_when_committed(&self, point: CommitPoint, waiter: &Arc<Notify>) {
         let mut waiters = self.waiters.lock();

@@ -22,7 +22,7 @@ use crate::{Change, CommitPoint, Error, QueueId, Sequence};
 /// Settings of a store.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// When a segment of the log is full.
+    /// When a segment of the log is full; at most 2 GiB.
     pub segment_bytes: u64,
     /// A checkpoint is due after so much log.
     pub checkpoint_bytes: u64,

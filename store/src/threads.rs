@@ -1,5 +1,6 @@
 //! The store's two threads: their start and their end.
 
+use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
 use crate::Error;
@@ -34,6 +35,27 @@ impl Threads {
         drop(progress);
         shared.progressed.notify_one();
         let _ = self.checkpointer.join();
+    }
+}
+
+/// Calls a function if the thread that holds it panics: nobody must wait for it then.
+pub(crate) struct PanicGuard {
+    shared: Arc<Shared>,
+    report: fn(&Shared),
+}
+
+impl PanicGuard {
+    pub(crate) fn new(shared: &Arc<Shared>, report: fn(&Shared)) -> Self {
+        let shared = Arc::clone(shared);
+        Self { shared, report }
+    }
+}
+
+impl Drop for PanicGuard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            (self.report)(&self.shared);
+        }
     }
 }
 
