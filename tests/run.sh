@@ -1,0 +1,145 @@
+#!/usr/bin/env bash
+# Installs what the tests need and runs them all: formatting, lints, documentation, every Rust test,
+# real clients in Python and C, kills under load, a minute of fuzzing.
+#
+# Needs Rust, and Debian's apt-get for what is missing beside it. A missing tool fails the run; nothing
+# is skipped. Built things, the Python environment and the logs of the steps are in target/.
+# The last line is `N passed, N failed`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+logs=$target/test-logs
+python=$target/test-python
+export CARGO_TARGET_DIR=$target FERRYMQ_BIN=$target/release/ferrymq
+export TMPDIR=$target/test-temporary PYTHONDONTWRITEBYTECODE=1
+export CARGO_TERM_COLOR=never
+# The tests start brokers of their own.
+unset FERRYMQ_TEST_AMQP
+
+passed=0
+failed=0
+failures=()
+
+say() {
+    printf '[%2d:%02d] %s\n' $((SECONDS / 60)) $((SECONDS % 60)) "$*"
+}
+
+summary() {
+    rm -rf -- "$TMPDIR"
+    if ((failed)); then
+        printf 'failed: %s\n' "${failures[@]}"
+    fi
+    echo "$passed passed, $failed failed"
+}
+
+# The sum of the numbers before the word $1 in the results that the log $2 reports.
+count() {
+    awk -v word="$1" '
+        /^test result: |^=* ?[0-9]+ (passed|failed)/ {
+            for (i = 2; i <= NF; i++) if ($i ~ "^" word "[,;]?$") sum += $(i - 1)
+        }
+        END { print sum + 0 }' "$2"
+}
+
+# step NAME COMMAND...: runs the command; its output goes to a log, which is shown when it fails.
+step() {
+    local name=$1 log status=0 ran broken start=$SECONDS
+    shift
+    log=$logs/${name// /-}.log
+    say "$name ..."
+    "$@" >"$log" 2>&1 </dev/null || status=$?
+    ran=$(count passed "$log")
+    broken=$(count failed "$log")
+    # A step that reports no single tests is one itself.
+    if ((status != 0 && broken == 0)); then
+        broken=1
+    elif ((status == 0 && ran == 0)); then
+        ran=1
+    fi
+    passed=$((passed + ran))
+    failed=$((failed + broken))
+    if ((status != 0 || broken != 0)); then
+        failures+=("$name ($log)")
+        tail -n 300 "$log"
+        say "$name: FAILED, $broken of $((ran + broken)), $((SECONDS - start)) s"
+        return 1
+    fi
+    say "$name: $ran passed, $((SECONDS - start)) s"
+}
+
+# need COMMAND PACKAGE...: makes sure that the command is there.
+need() {
+    local command=$1
+    shift
+    command -v "$command" >/dev/null || missing+=("$@")
+}
+
+install_packages() {
+    local missing=()
+    need cc gcc libc6-dev
+    need python3 python3 python3-venv
+    python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+    need amqp-publish amqp-tools
+    need timeout coreutils
+    need setsid util-linux
+    if ((${#missing[@]})); then
+        export DEBIAN_FRONTEND=noninteractive
+        apt-get update &&
+            apt-get install --yes --no-install-recommends "${missing[@]}"
+    fi
+}
+
+install_rust_components() {
+    cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt || return
+    cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
+}
+
+# The Python environment, made anew when what it should hold has changed.
+install_python_packages() {
+    local wanted=tests/python/requirements.txt
+    if ! cmp --silent "$wanted" "$python/requirements.txt"; then
+        rm -rf -- "$python"
+        python3 -m venv "$python" &&
+            "$python/bin/pip" install --quiet --disable-pip-version-check -r "$wanted" &&
+            cp "$wanted" "$python/requirements.txt"
+    fi
+}
+
+fail_unfinished() {
+    trap - ERR EXIT
+    if ((failed == 0)); then
+        failed=1
+        failures+=("the run itself")
+    fi
+    summary
+    exit 1
+}
+
+rm -rf -- "$logs" "$TMPDIR"
+mkdir -p "$logs" "$TMPDIR"
+trap fail_unfinished ERR EXIT
+
+# Without these the rest makes no sense.
+step 'packages' install_packages
+step 'rust components' install_rust_components
+step 'python packages' install_python_packages
+step 'build' cargo build --release --locked
+
+# From here on every step runs, whatever became of those before.
+step 'formatting' cargo fmt --all --check || true
+step 'lints' cargo clippy --workspace --all-targets --locked -- -D warnings || true
+step 'tidy' cargo test --package ferrymq-tests --test tidy --locked -- --nocapture || true
+awk '/^lines in the longest/ { show = 1 } /^test / { show = 0 } show' "$logs/tidy.log"
+step 'rust tests' cargo test --workspace --locked --no-fail-fast || true
+step 'documentation' env RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps --locked || true
+step 'amqp-tools' tests/clients/amqp_tools.sh || true
+step 'python clients' "$python/bin/pytest" -q tests/python || true
+step 'kills under load' env FERRYMQ_CRASH_ROUNDS=20 \
+    cargo test --package ferrymq-tests --test crash --locked -- --nocapture || true
+step 'fuzzing' env FERRYMQ_FUZZ_SECONDS=60 \
+    cargo test --package ferrymq-tests --test fuzz --locked -- --nocapture --test-threads 1 || true
+
+trap - ERR EXIT
+summary
+((failed == 0))
