@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use ferrymq_tests::Broker;
 use ferrymq_tests::harness::Options;
-use ferrymq_tests::raw::{
-    BasicProperties, Channel, Connection, Frame, Login, Tuning, basic, channels,
-};
+use ferrymq_tests::raw::{BasicProperties, Connection, Frame, Login, Tuning, basic, channels};
 
 use crate::support::{address, channel, connect, is_other_broker, unique};
 
@@ -273,18 +271,26 @@ fn a_consumer_that_never_reads_stops_nobody() {
     bystander.expect_nothing();
 }
 
-/// Writes the frame again and again until the broker takes no more; how much it took.
-fn write_until_held_back(channel: &Channel, frame: &Frame, limit: usize) -> usize {
-    let mut socket = channel.connection().socket();
+/// Writes `bytes` again and again while the client reads nothing, and expects the broker to stop
+/// reading, too.
+#[track_caller]
+fn check_held_back(broker: &Broker, connection: &Connection, bytes: &[u8]) {
+    let mut socket = connection.socket();
     socket
         .set_write_timeout(Some(Duration::from_secs(2)))
         .expect("set a time-out");
-    let bytes = frame.encode().repeat(1000);
+    let limit = 48 * MIB;
     let mut written = 0;
-    while written < limit && socket.write_all(&bytes).is_ok() {
+    while written < limit && socket.write_all(bytes).is_ok() {
         written += bytes.len();
     }
-    written
+    assert!(
+        written < limit,
+        "the broker keeps the answers to {written} bytes"
+    );
+    check_works(broker);
+    let memory = memory_bytes(broker);
+    assert!(memory < 150 * MIB, "{memory} bytes");
 }
 
 #[test]
@@ -293,17 +299,9 @@ fn a_client_that_asks_and_never_reads_is_held_back() {
         return;
     }
     let broker = Broker::start();
-    let asking = Connection::open(broker.amqp()).channel();
-    let limit = 100 * MIB;
-    let flow = Frame::method(asking.id(), channels::Flow { active: true });
-    let written = write_until_held_back(&asking, &flow, limit);
-    assert!(
-        written < limit,
-        "the broker keeps {written} bytes of answers"
-    );
-    check_works(&broker);
-    let memory = memory_bytes(&broker);
-    assert!(memory < 150 * MIB, "{memory} bytes");
+    let channel = Connection::open(broker.amqp()).channel();
+    let flow = Frame::method(channel.id(), channels::Flow { active: true });
+    check_held_back(&broker, channel.connection(), &flow.encode().repeat(1000));
 }
 
 #[test]
@@ -318,23 +316,11 @@ fn a_client_that_never_reads_its_returns_is_held_back() {
         mandatory: true,
         ..Default::default()
     };
-    let mut bytes = Frame::method(channel.id(), publish).encode();
-    bytes.extend(Frame::header(channel.id(), 1000, &BasicProperties::default()).encode());
-    bytes.extend(Frame::body(channel.id(), &[b'x'; 1000]).encode());
-    let mut socket = channel.connection().socket();
-    socket
-        .set_write_timeout(Some(Duration::from_secs(2)))
-        .expect("set a time-out");
-    let limit = 200 * MIB;
-    let mut written = 0;
-    while written < limit && socket.write_all(&bytes).is_ok() {
-        written += bytes.len();
-    }
-    assert!(
-        written < limit,
-        "the broker keeps {written} bytes of returns"
-    );
-    check_works(&broker);
-    let memory = memory_bytes(&broker);
-    assert!(memory < 150 * MIB, "{memory} bytes");
+    let message = [
+        Frame::method(channel.id(), publish),
+        Frame::header(channel.id(), 1000, &BasicProperties::default()),
+        Frame::body(channel.id(), &[b'x'; 1000]),
+    ];
+    let bytes: Vec<u8> = message.iter().flat_map(Frame::encode).collect();
+    check_held_back(&broker, channel.connection(), &bytes.repeat(10));
 }

@@ -5,7 +5,7 @@ use ferrymq_tests::raw::{
     connections, queue,
 };
 
-use crate::support::{address, channel, connect, connect_with, unique};
+use crate::support::{address, assert_refused_with, channel, connect, connect_with, unique};
 
 fn publish_to(queue: &str) -> basic::Publish {
     basic::Publish {
@@ -243,12 +243,13 @@ fn a_wrong_end_octet_is_refused() {
 
 #[test]
 fn an_unknown_frame_type_is_refused() {
-    for kind in [0, 4, 7, 9, 255] {
-        let channel = channel();
-        channel
-            .connection()
-            .send_frame(&Frame::new(kind, 1, [0, 0, 0, 0]));
-        crate::support::assert_refused_with(channel.connection(), &[501, 505]);
+    let channels = [0, 4, 7, 9, 255].map(|kind| (kind, channel()));
+    for (kind, channel) in &channels {
+        let frame = Frame::new(*kind, channel.id(), [0, 0, 0, 0]);
+        channel.connection().send_frame(&frame);
+    }
+    for (_, channel) in &channels {
+        assert_refused_with(channel.connection(), &[501, 505]);
     }
 }
 

@@ -154,6 +154,10 @@ fn many_hashes_do_not_stop_the_broker() {
     let queue = channel.temporary_queue();
     channel.bind(&queue, &exchange, &format!("{}z", "#.a.".repeat(60)));
     channel.bind(&queue, &exchange, &format!("{}z", "#.".repeat(100)));
-    channel.publish(&exchange, &format!("{}a", "a.".repeat(120)), "not matched, and soon");
+    channel.publish(
+        &exchange,
+        &format!("{}a", "a.".repeat(120)),
+        "not matched, and soon",
+    );
     assert!(channel.get(&queue).is_none());
 }
