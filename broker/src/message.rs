@@ -161,7 +161,8 @@ impl Message {
         if body_len as u64 <= SMALL_BODY_BYTES {
             return Ok(Self::small(rest, address_len, properties_len, persistent));
         }
-        let body = stored.slice(STORED_HEAD_BYTES + fixed..);
+        // A copy: a slice would pin everything that was read with it.
+        let body = Bytes::copy_from_slice(&rest[fixed..]);
         Ok(Self::large(
             &rest[..fixed],
             address_len,
