@@ -1,8 +1,13 @@
 //! The end of a connection, from either side, and what the open connection answers.
 
-use ferrymq_tests::raw::{BasicProperties, Channel, Frame, basic, channels, connections, queue};
+use std::thread;
 
-use crate::support::{assert_refused_with, channel, connect, eventually, unique};
+use ferrymq_tests::Broker;
+use ferrymq_tests::raw::{
+    BasicProperties, Channel, Connection, Frame, basic, channels, connections, queue,
+};
+
+use crate::support::{assert_refused_with, channel, connect, eventually, is_other_broker, unique};
 
 /// Does something that costs the connection: 540.
 fn offend(channel: &Channel) {
@@ -162,6 +167,20 @@ fn a_half_closed_socket_ends_the_connection() {
     channel.connection().stop_sending();
     channel.connection().expect_end();
     eventually("the consumer's end", || observer.counts(&queue) == (0, 0));
+}
+
+#[test]
+fn a_stopping_broker_says_so() {
+    if is_other_broker("it shall not stop") {
+        return;
+    }
+    let mut broker = Broker::start();
+    let connection = Connection::open(broker.amqp());
+    let stopped = thread::spawn(move || broker.stop());
+    let words = "broker forced connection closure with reason 'shutdown'";
+    connection.refused(320, words);
+    let status = stopped.join().expect("the thread that stops the broker");
+    assert!(status.success(), "{status}");
 }
 
 #[test]

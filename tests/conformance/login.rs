@@ -1,8 +1,11 @@
 //! SASL: who gets in, and what those hear who do not.
 
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+
+use ferrymq_tests::harness::Options;
 use ferrymq_tests::raw::{Connection, Login, Tuning};
 
-use crate::support::{address, assert_turned_away};
+use crate::support::{address, assert_turned_away, is_other_broker};
 
 /// A field table without its length, as AMQPLAIN wants it.
 fn fields(fields: &[(&str, u8, &str)]) -> Vec<u8> {
@@ -93,7 +96,7 @@ fn amqplain_logs_in() {
 
 #[test]
 fn amqplain_takes_byte_arrays() {
-    if crate::support::is_other_broker("3.10 takes strings only") {
+    if is_other_broker("3.10 takes strings only") {
         return;
     }
     check_accepted(&amqplain(fields(&[
@@ -174,4 +177,49 @@ fn a_mechanism_that_is_not_offered_is_turned_away() {
         mechanism,
         ..Login::default()
     }));
+}
+
+/// An address of this machine that is not its loopback address, when it has one.
+fn outer_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    // Nothing is sent: this only asks which address would be used.
+    socket.connect("192.0.2.1:9").ok()?;
+    let address = socket.local_addr().ok()?.ip();
+    (!address.is_loopback() && !address.is_unspecified()).then_some(address)
+}
+
+#[test]
+fn guest_may_only_come_from_this_machine() {
+    if is_other_broker("needs a broker of its own") {
+        return;
+    }
+    let Some(outer) = outer_address() else {
+        return eprintln!("no address but the loopback one");
+    };
+    let broker = Options::default().amqp_listen("0.0.0.0:0").start();
+    let connection = Connection::connect(SocketAddr::new(outer, broker.amqp().port()));
+    connection.start();
+    connection.send_start_ok(&Login::default());
+    let words = "Login was refused using authentication mechanism PLAIN";
+    connection.refused(403, words);
+    let loopback = SocketAddr::from(([127, 0, 0, 1], broker.amqp().port()));
+    Connection::open(loopback).close();
+}
+
+#[test]
+fn another_default_user_may_come_from_anywhere() {
+    if is_other_broker("needs a broker of its own") {
+        return;
+    }
+    let Some(outer) = outer_address() else {
+        return eprintln!("no address but the loopback one");
+    };
+    let broker = Options::default()
+        .amqp_listen("0.0.0.0:0")
+        .environment("FERRYMQ_AUTH_DEFAULT_USER", "somebody")
+        .environment("FERRYMQ_AUTH_DEFAULT_PASS", "secret")
+        .start();
+    let address = SocketAddr::new(outer, broker.amqp().port());
+    let login = Login::plain("somebody", "secret");
+    Connection::open_with(address, &login, Tuning::default()).close();
 }

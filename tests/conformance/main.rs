@@ -6,11 +6,13 @@
 
 mod abuse;
 mod acks;
+mod alarms;
 mod alternate_exchange;
 mod bindings;
 mod channels;
 mod confirms;
 mod connections;
+mod consumer_timeout;
 mod consumers;
 mod consuming;
 mod content;

@@ -1,7 +1,9 @@
 //! `basic.publish`: what is checked, what is returned, what is dropped.
 
+use ferrymq_tests::harness::Options;
 use ferrymq_tests::raw::{
-    AMQPValue, BasicProperties, Channel, Frame, Returned, basic, channels, long_string, table,
+    AMQPValue, BasicProperties, Channel, Connection, Frame, Returned, basic, channels, long_string,
+    table,
 };
 
 use crate::support::{channel, is_other_broker, unique};
@@ -252,4 +254,21 @@ fn the_body_of_a_refused_message_is_ignored() {
     channel.send(channels::CloseOk {});
     channel.reopen();
     assert!(channel.get(&queue).is_none());
+}
+
+#[test]
+fn the_largest_size_can_be_set() {
+    if is_other_broker("needs a broker of its own") {
+        return;
+    }
+    let options = Options::default().environment("FERRYMQ_AMQP_MAX_MESSAGE_SIZE", "1000");
+    let broker = options.start();
+    let channel = Connection::open(broker.amqp()).channel();
+    let queue = channel.queue("limited");
+    channel.publish("", &queue, &"x".repeat(1000));
+    channel.publish("", &queue, &"x".repeat(1001));
+    let words = "message size 1001 is larger than configured max size 1000";
+    channel.refused(406, words);
+    channel.reopen();
+    assert_eq!(channel.drain(&queue).len(), 1);
 }

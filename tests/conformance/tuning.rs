@@ -1,5 +1,6 @@
 //! `connection.tune`: what the server proposes, and which answers it takes.
 
+use ferrymq_tests::harness::Options;
 use ferrymq_tests::raw::{Connection, Login, Tuning, connections};
 
 use crate::support::{address, is_other_broker};
@@ -105,4 +106,23 @@ fn zero_means_the_servers_value() {
     }
     check_accepted(channel_max(0));
     check_accepted(frame_max(0));
+}
+
+#[test]
+fn the_proposals_can_be_set() {
+    if is_other_broker("needs a broker of its own") {
+        return;
+    }
+    let broker = Options::default()
+        .environment("FERRYMQ_AMQP_CHANNEL_MAX", "7")
+        .environment("FERRYMQ_AMQP_FRAME_MAX", "8192")
+        .environment("FERRYMQ_AMQP_HEARTBEAT", "11")
+        .start();
+    let connection = Connection::connect(broker.amqp());
+    connection.start();
+    let proposed = connection.log_in(&Login::default());
+    let values = (proposed.channel_max, proposed.frame_max, proposed.heartbeat);
+    assert_eq!(values, (7, 8192, 11));
+    connection.tune(proposed, channel_max(8));
+    connection.refused(530, "negotiated channel_max = 8 is higher than");
 }

@@ -19,6 +19,9 @@ use crate::log::Log;
 /// How long the program may take to start or to stop before the test fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Where it listens unless a test says otherwise.
+const ANY_PORT: &str = "127.0.0.1:0";
+
 /// What `sh` runs beside each broker: when this process ends without a word, however it ends, the
 /// broker and its directory go too.
 const WATCHDOG: &str = r#"read -r _ || { kill -KILL "$1"; rm -rf -- "$2"; }"#;
@@ -29,9 +32,16 @@ pub struct Options {
     configuration: Option<String>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    amqp_listen: Option<String>,
 }
 
 impl Options {
+    /// Where it listens for AMQP, instead of a free port of the loopback address.
+    pub fn amqp_listen(mut self, address: &str) -> Self {
+        self.amqp_listen = Some(address.to_owned());
+        self
+    }
+
     /// Configuration file in TOML.
     pub fn configuration(mut self, toml: &str) -> Self {
         self.configuration = Some(toml.to_owned());
@@ -240,9 +250,9 @@ fn command(options: &Options, directory: &Path) -> Command {
         .arg("serve")
         .arg("--data-dir")
         .arg(data_directory(directory));
-    for flag in ["--amqp-listen", "--http-listen", "--metrics-listen"] {
-        command.args([flag, "127.0.0.1:0"]);
-    }
+    let amqp_listen = options.amqp_listen.as_deref().unwrap_or(ANY_PORT);
+    command.args(["--amqp-listen", amqp_listen]);
+    command.args(["--http-listen", ANY_PORT, "--metrics-listen", ANY_PORT]);
     if let Some(toml) = &options.configuration {
         let file = directory.join("ferrymq.toml");
         fs::write(&file, toml).expect("write the configuration file");

@@ -268,6 +268,11 @@ impl Connection {
         self.wire.borrow_mut().next()
     }
 
+    /// A frame on channel 0 that was received while waiting for another channel.
+    pub fn received(&self) -> Option<Frame> {
+        self.wire.borrow_mut().received_on(0)
+    }
+
     /// `count` bytes that are no frame.
     pub fn read_bytes(&self, count: usize) -> Vec<u8> {
         self.wire.borrow_mut().read_bytes(count)

@@ -57,12 +57,8 @@ impl Wire {
 
     /// The next frame of `channel`; `None` at the end of the stream.
     pub(super) fn next_on(&mut self, channel: u16) -> Option<Frame> {
-        if let Some(position) = self
-            .waiting
-            .iter()
-            .position(|frame| frame.channel == channel)
-        {
-            return self.waiting.remove(position);
+        if let Some(frame) = self.received_on(channel) {
+            return Some(frame);
         }
         loop {
             let frame = self.read_frame()?;
@@ -74,6 +70,13 @@ impl Wire {
             }
             self.waiting.push_back(frame);
         }
+    }
+
+    /// A frame of `channel` that was read while a test waited for another channel's.
+    pub(super) fn received_on(&mut self, channel: u16) -> Option<Frame> {
+        let mut waiting = self.waiting.iter();
+        let position = waiting.position(|frame| frame.channel == channel)?;
+        self.waiting.remove(position)
     }
 
     /// The next frame, whatever its channel; `None` at the end of the stream.
