@@ -68,6 +68,11 @@ impl Channels {
         let context = &mut self.context;
         let result = match frame.kind {
             FrameKind::Method => {
+                match channel.publish_again(context, frame.payload) {
+                    Ok(true) => return Ok(()),
+                    Ok(false) => {}
+                    Err(error) => return Err(publish_failure(error)),
+                }
                 let method = decode(frame.payload)?;
                 match method {
                     Method::Other(AMQPClass::Channel(method)) => {

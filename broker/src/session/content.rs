@@ -7,7 +7,7 @@
 
 use bytes::{Bytes, BytesMut};
 use ferrymq_amqp::content::BASIC_CLASS;
-use ferrymq_amqp::{ContentHeader, Properties, Publish};
+use ferrymq_amqp::{ContentHeader, Properties};
 
 use crate::error::Error;
 use crate::message::{Message, SMALL_BODY_BYTES};
@@ -69,14 +69,15 @@ impl Content {
         }
     }
 
-    /// Begins a message. `spare` is a buffer to use, and is empty afterwards.
+    /// Begins a message to `address`, which is exchange and routing key as on the wire. `spare` is
+    /// a buffer to use, and is empty afterwards.
     #[inline]
-    pub fn begin(&mut self, publish: &Publish<'_>, spare: &mut Vec<u8>) {
+    pub fn begin(&mut self, address: &[u8], mandatory: bool, spare: &mut Vec<u8>) {
         self.bytes = std::mem::take(spare);
         self.bytes.clear();
-        self.bytes.extend_from_slice(publish.address);
-        self.address_len = publish.address.len();
-        self.mandatory = publish.mandatory;
+        self.bytes.extend_from_slice(address);
+        self.address_len = address.len();
+        self.mandatory = mandatory;
         self.expected = Expected::Header;
     }
 
@@ -222,13 +223,7 @@ mod tests {
     use super::*;
     use crate::message::BodyPieces;
 
-    const PUBLISH: Publish<'static> = Publish {
-        exchange: "",
-        routing_key: "q",
-        mandatory: true,
-        immediate: false,
-        address: b"\x00\x01q",
-    };
+    const ADDRESS: &[u8] = b"\x00\x01q";
 
     fn header(size: u64) -> Vec<u8> {
         let mut payload = vec![0, 60, 0, 0];
@@ -239,7 +234,7 @@ mod tests {
 
     fn begun(size: u64) -> Content {
         let mut content = Content::default();
-        content.begin(&PUBLISH, &mut Vec::new());
+        content.begin(ADDRESS, true, &mut Vec::new());
         assert_eq!(content.header(&header(size), u64::MAX).unwrap(), size == 0);
         content
     }
@@ -282,7 +277,7 @@ mod tests {
         let mut content = Content::default();
         assert!(content.body(b"x").is_err());
         assert!(content.header(&header(1), 9).is_err());
-        content.begin(&PUBLISH, &mut Vec::new());
+        content.begin(ADDRESS, true, &mut Vec::new());
         assert!(content.expect_method().is_err());
         assert!(matches!(content.body(b"x"), Err(Error::UnexpectedFrame(_))));
         assert!(matches!(

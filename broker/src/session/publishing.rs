@@ -44,6 +44,12 @@ impl Publishing {
         self.pending.messages.is_empty()
     }
 
+    /// Where the run goes: exchange and routing key as on the wire.
+    #[inline]
+    pub fn address(&self) -> &[u8] {
+        &self.address
+    }
+
     /// Does `message` go on with the run?
     #[inline]
     pub fn continues_with(&self, message: &Message, generation: Generation) -> bool {

@@ -25,8 +25,30 @@ impl Channel {
         if publish.immediate {
             return Err(Error::NotImplemented("immediate=true".into()));
         }
-        self.content.begin(publish, &mut context.spare);
+        let (address, mandatory) = (publish.address, publish.mandatory);
+        self.content.begin(address, mandatory, &mut context.spare);
         Ok(())
+    }
+
+    /// `basic.publish` to where the pending run goes, which needs no decoding; false: the payload
+    /// is something else.
+    #[inline]
+    pub(in crate::session) fn publish_again(
+        &mut self,
+        context: &mut Context,
+        payload: &[u8],
+    ) -> Result<bool, Error> {
+        let publishing = &context.publishing;
+        if publishing.is_empty() {
+            return Ok(false);
+        }
+        let Some((mandatory, false)) = method::publish_again(payload, publishing.address()) else {
+            return Ok(false);
+        };
+        self.content.expect_method()?;
+        let address = publishing.address();
+        self.content.begin(address, mandatory, &mut context.spare);
+        Ok(true)
     }
 
     /// All of a message has come.
