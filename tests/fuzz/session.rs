@@ -17,16 +17,17 @@ use crate::mutation::mutate;
 use crate::script;
 use crate::vitals;
 
-/// Clients at a time.
-const CLIENTS: usize = 4;
+/// Clients at a time: many, because the broker takes seconds to part with one that has offended.
+const CLIENTS: usize = 200;
 
 /// How long the broker may take to end a connection that the client has ended.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs sessions until the budget is spent; returns how many.
 pub(crate) fn run(seed: u64) -> u64 {
     let mut broker = Broker::start();
     check_health(broker.amqp());
+    let descriptors = vitals::descriptors(broker.pid());
     let budget = Budget::share(2);
     let sessions = AtomicU64::new(0);
     let address = broker.amqp();
@@ -44,6 +45,7 @@ pub(crate) fn run(seed: u64) -> u64 {
         }
     });
     check_health(address);
+    vitals::check_descriptors(broker.pid(), descriptors);
     vitals::check_memory(broker.pid());
     assert!(broker.stop().success(), "{}", broker.log());
     broker.start_again();
@@ -76,7 +78,7 @@ fn session(address: SocketAddr, seed: u64) {
     thread::scope(|scope| {
         let reader = scope.spawn(move || read_to_end(reading));
         send(&mut socket, &mut random, &bytes);
-        let end = if random.random_ratio(1, 4) {
+        let end = if random.random() {
             Shutdown::Both
         } else {
             Shutdown::Write
