@@ -71,6 +71,8 @@ impl Task {
     /// Serves until the connection is closed (`Ok`) or its socket is gone (`Err`).
     async fn serve(&mut self, broker: &Broker) -> Result<(), ()> {
         let mut timer = Timer::new();
+        // Rounds in a row that found something to do.
+        let mut busy_rounds = 0;
         loop {
             let now = clock::now();
             let mut busy = false;
@@ -110,14 +112,17 @@ impl Task {
             if self.connection.is_closed() && self.connection.outbound().is_empty() {
                 return Ok(());
             }
-            if self.connection.wake_others() {
-                // The woken ones are next on this thread: let them run.
-                tokio::task::yield_now().await;
-            } else if busy {
-                tokio::task::consume_budget().await;
-            }
+            let woken = self.connection.wake_others();
+            busy_rounds = if busy { busy_rounds + 1 } else { 0 };
             if !busy {
                 self.wait(broker, blocked, &mut timer).await;
+            } else if woken && busy_rounds > 1 {
+                // The woken ones are next on this thread: let them run. After a single round there
+                // is usually nothing more to read, and waiting lets them run without the detour
+                // through another thread.
+                tokio::task::yield_now().await;
+            } else {
+                tokio::task::consume_budget().await;
             }
         }
     }
