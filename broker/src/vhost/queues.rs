@@ -8,7 +8,7 @@ use ferrymq_amqp::FieldTable;
 use ferrymq_routing::QueueName;
 use ferrymq_store::CommitPoint;
 
-use super::{VHost, end_queue};
+use super::{Change, VHost, end_queue};
 use crate::actor::Actor;
 use crate::auth::{Permission, ResourceKind};
 use crate::definitions::Definition;
@@ -85,40 +85,7 @@ impl VHost {
             self.require_queue(actor, Permission::Read, &name)?;
             self.require_exchange(actor, Permission::Write, exchange)?;
         }
-        let name = QueueName::from(name);
-        let owner = declared
-            .flags
-            .exclusive
-            .then_some(actor.connection)
-            .flatten();
-        let id = declared
-            .flags
-            .durable
-            .then(|| self.store.allocate_queue_id());
-        if let Some(id) = id {
-            change.put(Definition::queue(&self.name, &name, id, &declared));
-        }
-        let queue = Queue::new(settings(&declared), Sequence(1));
-        let make = |durable| {
-            let vhost = Arc::clone(&self.name);
-            Arc::new(SharedQueue::new(
-                name.clone(),
-                vhost,
-                declared,
-                owner,
-                durable,
-                queue,
-            ))
-        };
-        let declared_at = change.log_now();
-        let durable = id.map(|id| Durable {
-            id,
-            declared_at,
-            store: self.store.clone(),
-        });
-        let queue = make(durable);
-        change.next.topology.add_queue(name.clone());
-        change.next.queues.insert(name, Arc::clone(&queue));
+        let queue = create(&mut change, name.into(), declared, actor);
         change.publish();
         Ok(status(&queue))
     }
@@ -235,6 +202,34 @@ impl VHost {
         }
         Ok(declare.name.clone())
     }
+}
+
+/// Makes a new queue part of `change`, and of the log if it is durable.
+fn create(
+    change: &mut Change<'_>,
+    name: QueueName,
+    declared: Declared,
+    actor: &Actor,
+) -> Arc<SharedQueue> {
+    let vhost = change.vhost;
+    let durable = declared.flags.durable.then(|| {
+        let id = vhost.store.allocate_queue_id();
+        change.put(Definition::queue(&vhost.name, &name, id, &declared));
+        Durable {
+            id,
+            declared_at: change.log_now(),
+            store: vhost.store.clone(),
+        }
+    });
+    let exclusive = declared.flags.exclusive;
+    let owner = actor.connection.filter(|_| exclusive);
+    let queue = Queue::new(settings(&declared), Sequence(1));
+    let vhost_name = Arc::clone(&vhost.name);
+    let queue = SharedQueue::new(name.clone(), vhost_name, declared, owner, durable, queue);
+    let queue = Arc::new(queue);
+    change.next.topology.add_queue(name.clone());
+    change.next.queues.insert(name, Arc::clone(&queue));
+    queue
 }
 
 /// What the queue's state machine needs to know of its declaration.
