@@ -90,7 +90,6 @@ impl Channel {
         method: Method<'_>,
         payload: &[u8],
     ) -> Result<(), Error> {
-        self.content.expect_method()?;
         match method {
             Method::Publish(publish) => return self.basic_publish(context, &publish),
             Method::Ack {

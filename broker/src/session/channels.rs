@@ -67,28 +67,11 @@ impl Channels {
         };
         let context = &mut self.context;
         let result = match frame.kind {
-            FrameKind::Method => {
-                match channel.publish_again(context, frame.payload) {
-                    Ok(true) => return Ok(()),
-                    Ok(false) => {}
-                    Err(error) => return Err(publish_failure(error)),
-                }
-                let method = decode(frame.payload)?;
-                match method {
-                    Method::Other(AMQPClass::Channel(method)) => {
-                        return self.handle_channel_method(id, method);
-                    }
-                    Method::Other(AMQPClass::Basic(basic::AMQPMethod::Cancel(cancel))) => {
-                        self.flush_all();
-                        self.basic_cancel(id, cancel);
-                        return Ok(());
-                    }
-                    _ => {}
-                }
-                channel
-                    .handle_method(context, method, frame.payload)
-                    .map_err(|error| Failure::new(error, numbers(frame.payload)))
-            }
+            FrameKind::Method => match channel.publish_again(context, frame.payload) {
+                Ok(true) => Ok(()),
+                Ok(false) => self.handle_method(id, frame.payload),
+                Err(error) => Err(publish_failure(error)),
+            },
             FrameKind::Header => channel
                 .handle_header(context, frame.payload)
                 .map_err(publish_failure),
@@ -101,6 +84,26 @@ impl Channels {
             )),
         };
         result.or_else(|failure| self.fail_channel(id, failure))
+    }
+
+    /// Handles a method frame of an open channel.
+    fn handle_method(&mut self, id: u16, payload: &[u8]) -> Result<(), Failure> {
+        let refused = |error| Failure::new(error, numbers(payload));
+        let Some(channel) = self.open.get_mut(&id) else {
+            return Err(not_open(numbers(payload)));
+        };
+        channel.content.expect_method().map_err(refused)?;
+        match decode(payload)? {
+            Method::Other(AMQPClass::Channel(method)) => self.handle_channel_method(id, method),
+            Method::Other(AMQPClass::Basic(basic::AMQPMethod::Cancel(cancel))) => {
+                self.flush_all();
+                self.basic_cancel(id, cancel);
+                Ok(())
+            }
+            method => channel
+                .handle_method(&mut self.context, method, payload)
+                .map_err(refused),
+        }
     }
 
     /// Handles a large body frame, whose payload is a slice of the read buffer.
