@@ -41,8 +41,8 @@ impl Port {
         while !self.outbox.reserve(message) {
             if self.outbox.stall(self.number) {
                 if !no_ack {
-                    // Those that this slot could serve are stalled on the same outbox.
-                    self.channel.put_back(1);
+                    // Somebody may have been passed over while this slot was taken.
+                    self.outbox.resume_soon(self.channel.put_back(1));
                 }
                 return false;
             }

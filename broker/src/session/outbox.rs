@@ -106,6 +106,14 @@ impl Outbox {
         true
     }
 
+    /// Has the connection's task resume these consumers.
+    pub fn resume_soon(&self, consumers: Vec<ConsumerNumber>) {
+        if !consumers.is_empty() {
+            self.waiting.lock().stalled.extend(consumers);
+            self.wake.notify_one();
+        }
+    }
+
     /// Puts `items` behind what waits. Deliveries must have been reserved.
     pub fn push(self: &Arc<Self>, items: impl Iterator<Item = Item>, dirty: &mut Dirty) {
         let mut waiting = self.waiting.lock();
