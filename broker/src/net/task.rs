@@ -107,8 +107,8 @@ impl Task {
                 self.connection.handle_timeout(now);
             }
             let blocked = self.write().map_err(drop)?;
-            // Now that something is written, there is room for the rest.
-            busy |= more && !blocked;
+            // Now that something is written, there may be room for the rest.
+            busy |= more && !blocked && self.connection.outbound().has_room();
             if self.connection.is_closed() && self.connection.outbound().is_empty() {
                 return Ok(());
             }
