@@ -109,6 +109,7 @@ impl Task {
             let blocked = self.write().map_err(drop)?;
             // Now that something is written, there may be room for the rest.
             busy |= more && !blocked && self.connection.outbound().has_room();
+            busy |= self.connection.has_pending_input();
             if self.connection.is_closed() && self.connection.outbound().is_empty() {
                 return Ok(());
             }

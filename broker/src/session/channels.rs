@@ -153,8 +153,7 @@ impl Channels {
         });
         context.confirming = confirming;
         if let Some(point) = awaited {
-            let waiter = context.outbox.wake();
-            context.broker.store().wake_when_committed(point, waiter);
+            context.wake_at(point);
         }
     }
 

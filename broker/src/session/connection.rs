@@ -214,11 +214,14 @@ impl Connection {
 
     /// The log has moved on: confirms and gated replies may be due.
     pub fn handle_committed(&mut self) {
+        let committed = self.broker.store().committed();
         if let Phase::Running(running) = &mut self.phase {
             running.channels.send_confirms();
-        }
-        let committed = self.broker.store().committed();
-        if let Some(point) = self.outbound().open_gates(committed) {
+            let context = &mut running.channels.context;
+            if let Some(point) = context.outbound.open_gates(committed) {
+                context.wake_at(point);
+            }
+        } else if let Some(point) = self.outbound.open_gates(committed) {
             let waiter = self.outbox.wake();
             self.broker.store().wake_when_committed(point, waiter);
         }

@@ -66,6 +66,8 @@ pub struct Context {
     pub exclusive_queues: ExclusiveQueues,
     /// Channels whose confirms wait for the log.
     pub confirming: Vec<u16>,
+    /// The commit that will wake this connection next, if it is still to come.
+    awaiting: CommitPoint,
     /// Some consumer has a time-out.
     pub has_timeouts: bool,
     /// Something needed the log, which can't be written any more.
@@ -139,6 +141,7 @@ impl Context {
             publishing: Publishing::default(),
             exclusive_queues: ExclusiveQueues::default(),
             confirming: Vec::new(),
+            awaiting: CommitPoint::ALWAYS,
             has_timeouts: false,
             store_failed: false,
             spare: Vec::new(),
@@ -177,6 +180,16 @@ impl Context {
             self.outbound.gate(point);
         }
         self.reply(channel, nowait, method);
+    }
+
+    /// Has this connection woken when `point` is on disk, or before.
+    pub fn wake_at(&mut self, point: CommitPoint) {
+        let store = self.broker.store();
+        let woken_anyway = self.awaiting > store.committed() && self.awaiting <= point;
+        if !woken_anyway {
+            store.wake_when_committed(point, self.outbox.wake());
+            self.awaiting = point;
+        }
     }
 
     /// Deletes the auto-delete queues whose last consumer went.
