@@ -173,6 +173,14 @@ fn texts_that_are_not_utf_8_arrive_byte_for_byte() {
 }
 
 #[test]
+fn a_large_header_table_arrives_byte_for_byte() {
+    let fields: String = (10_000..20_000)
+        .map(|number| format!("\x05{number}V"))
+        .collect();
+    check_bytes(&headers(fields.as_bytes()));
+}
+
+#[test]
 fn an_empty_header_table_stays() {
     check_bytes(&headers(b""));
 }

@@ -1,5 +1,6 @@
 //! From the first byte to `connection.open-ok`.
 
+use ferrymq_tests::Broker;
 use ferrymq_tests::raw::{
     AMQPValue, Connection, FieldTable, Frame, Login, PROTOCOL_HEADER, Tuning, channels,
     connections, queue,
@@ -321,4 +322,25 @@ fn a_frame_that_only_announces_too_much_is_turned_away_before_it_is_sent() {
     connection.start();
     connection.send_bytes(&[1, 0, 0, 0xff, 0xff, 0xff, 0xff]);
     assert_turned_away(&connection, &[501]);
+}
+
+#[test]
+fn other_protocols_are_logged_by_name_and_health_checks_not_at_all() {
+    if is_other_broker("needs a broker of its own") {
+        return;
+    }
+    let broker = Broker::start();
+    for _ in 0..3 {
+        Connection::connect(broker.amqp()).drop_socket();
+    }
+    for header in [b"GET / HT", b"\x16\x03\x01\x02\x00\x01\x00\x01"] {
+        let connection = Connection::connect(broker.amqp());
+        connection.send_bytes(header);
+        connection.read_bytes(8);
+        connection.expect_end();
+    }
+    broker.wait_for_log("HTTP request");
+    broker.wait_for_log("TLS client");
+    let log = broker.log();
+    assert_eq!(log.matches("AMQP connection").count(), 2, "{log}");
 }

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
+use ferrymq_tests::Broker;
 use ferrymq_tests::harness::Options;
 use ferrymq_tests::raw::{Connection, Login, Tuning};
 
@@ -222,4 +223,20 @@ fn another_default_user_may_come_from_anywhere() {
     let address = SocketAddr::new(outer, broker.amqp().port());
     let login = Login::plain("somebody", "secret");
     Connection::open_with(address, &login, Tuning::default()).close();
+}
+
+#[test]
+fn the_log_says_who_failed_and_never_the_password() {
+    if is_other_broker("needs a broker of its own") {
+        return;
+    }
+    let broker = Broker::start();
+    let connection = Connection::connect(broker.amqp());
+    connection.start();
+    connection.send_start_ok(&Login::plain("guest", "not-the-password"));
+    connection.refused(403, "Login was refused");
+    let line = broker.wait_for_log("invalid credentials");
+    assert!(line.contains("'guest'"), "{line}");
+    let log = broker.log();
+    assert!(!log.contains("not-the-password"), "{log}");
 }

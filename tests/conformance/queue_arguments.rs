@@ -155,6 +155,38 @@ fn queue_type_is_a_known_name() {
 }
 
 #[test]
+fn arguments_of_streams_are_refused() {
+    if is_other_broker("3.10 ignores them") {
+        return;
+    }
+    check_invalid("x-max-age", long_string("1h"));
+    check_invalid("x-stream-max-segment-size-bytes", long_long(1_000_000));
+    check_invalid("x-stream-filter-size-bytes", long_long(16));
+}
+
+#[test]
+fn a_generated_name_may_get_a_prefix() {
+    if is_other_broker("unknown in 3.10") {
+        return;
+    }
+    let channel = channel();
+    let arguments = table([("x-name-prefix", long_string("mine."))]);
+    let declare = |arguments| queue::Declare {
+        exclusive: true,
+        arguments,
+        ..Default::default()
+    };
+    let declared: queue::DeclareOk = channel.call(declare(arguments));
+    assert!(declared.queue.as_str().starts_with("mine."), "{declared:?}");
+    channel.counts(declared.queue.as_str());
+    for prefix in [long_string(&"x".repeat(65)), AMQPValue::LongInt(1)] {
+        channel.send(declare(table([("x-name-prefix", prefix)])));
+        channel.refused(406, "x-name-prefix");
+        channel.reopen();
+    }
+}
+
+#[test]
 fn obsolete_arguments_are_accepted() {
     check_valid("x-queue-mode", long_string("lazy"));
     check_valid("x-queue-version", AMQPValue::LongInt(2));
