@@ -173,7 +173,10 @@ impl Channels {
         context.work.dirty.wake();
     }
 
-    /// Closes a channel for `failure`; one that concerns the whole connection is passed on.
+    /// Closes a channel for `failure`.
+    ///
+    /// # Errors
+    /// Gives one back that concerns the whole connection.
     pub fn fail_channel(&mut self, id: u16, failure: Failure) -> Result<(), Failure> {
         let code = failure.error.reply_code();
         if code.closes_connection() {

@@ -305,8 +305,11 @@ impl Connection {
         if let Phase::Running(running) = &mut self.phase
             && running.next_consumer_check.is_some_and(|at| now >= at)
         {
-            running.channels.cancel_overdue_consumers(now);
+            let cancelled = running.channels.cancel_overdue_consumers(now);
             running.next_consumer_check = running.channels.next_consumer_check(now);
+            if let Err(failure) = cancelled {
+                self.fail(failure, now);
+            }
         }
     }
 

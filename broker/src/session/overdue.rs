@@ -8,7 +8,8 @@ use ferrymq_amqp::method::basic;
 use ferrymq_amqp::{AMQPClass, ShortString};
 
 use crate::clock::Timestamp;
-use crate::session::channels::Channels;
+use crate::error::Error;
+use crate::session::channels::{Channels, Failure};
 use crate::session::outbox::ConsumerNumber;
 
 /// Checks are at least this far apart.
@@ -24,8 +25,12 @@ impl Channels {
         Some(now.after((shortest / 8).max(SHORTEST_CHECK)))
     }
 
-    /// Cancels every consumer that has a delivery older than its time-out.
-    pub fn cancel_overdue_consumers(&mut self, now: Timestamp) {
+    /// Cancels every consumer that has a delivery older than its time-out. A client that can't be
+    /// told has the channel closed.
+    ///
+    /// # Errors
+    /// As [`Channels::fail_channel`].
+    pub fn cancel_overdue_consumers(&mut self, now: Timestamp) -> Result<(), Failure> {
         let mut overdue: Vec<(ConsumerNumber, u16, Duration)> = Vec::new();
         for channel in self.open.values() {
             for delivery in channel.unacked.iter() {
@@ -46,29 +51,38 @@ impl Channels {
         }
         overdue.dedup_by_key(|late| late.0);
         for (number, channel, timeout) in overdue {
-            self.cancel_overdue(number, channel, timeout);
+            self.cancel_overdue(number, channel, timeout)?;
         }
         self.context.delete_unused();
+        Ok(())
     }
 
-    fn cancel_overdue(&mut self, number: ConsumerNumber, id: u16, timeout: Duration) {
+    fn cancel_overdue(
+        &mut self,
+        number: ConsumerNumber,
+        id: u16,
+        timeout: Duration,
+    ) -> Result<(), Failure> {
         let Some(consumer) = self
             .context
             .consumers
             .get(number)
             .filter(|found| found.live)
         else {
-            return;
+            return Ok(());
         };
         let tag = consumer.tag().to_owned();
-        tracing::error!(
-            channel = id,
-            "delivery acknowledgement on channel {id} timed out. Timeout value used: {} ms. \
-             Consumer '{tag}' is cancelled",
+        let text = format!(
+            "delivery acknowledgement on channel {id} timed out. Timeout value used: {} ms",
             timeout.as_millis(),
         );
+        if !self.context.capabilities.consumer_cancel_notify {
+            let failure = Failure::new(Error::PreconditionFailed(text), (0, 0));
+            return self.fail_channel(id, failure);
+        }
+        tracing::error!(channel = id, "{text}. Consumer '{tag}' is cancelled");
         let Some(channel) = self.open.get_mut(&id) else {
-            return;
+            return Ok(());
         };
         let late = channel.unacked.take_of(number);
         let stalled = channel.limit.put_back(late.len() as u32);
@@ -77,12 +91,11 @@ impl Channels {
         let context = &mut self.context;
         context.consumers.remove_if_done(number);
         context.resume(stalled);
-        if context.capabilities.consumer_cancel_notify {
-            let cancel = basic::Cancel {
-                consumer_tag: ShortString::from(tag),
-                nowait: true,
-            };
-            context.send(id, AMQPClass::Basic(basic::AMQPMethod::Cancel(cancel)));
-        }
+        let cancel = basic::Cancel {
+            consumer_tag: ShortString::from(tag),
+            nowait: true,
+        };
+        context.send(id, AMQPClass::Basic(basic::AMQPMethod::Cancel(cancel)));
+        Ok(())
     }
 }
