@@ -55,6 +55,11 @@ impl Connection {
         match self.phase {
             // Nobody has logged in: no explanations.
             Phase::Header | Phase::StartOk | Phase::Login { .. } => self.drop_later(now),
+            // Its end would not be seen any more: not long to wait for.
+            Phase::Closing if self.deaf => {
+                let soon = now.after(FAILURE_DELAY);
+                self.deadline = Some(self.deadline.map_or(soon, |deadline| deadline.min(soon)));
+            }
             Phase::Closing | Phase::Closed => {}
             _ => self.close(code, &failure.error.to_string(), failure.method, now),
         }
