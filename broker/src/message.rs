@@ -116,15 +116,6 @@ impl Message {
         }
     }
 
-    /// Memory that the message holds, in bytes, without what its slices share with others.
-    pub fn memory_bytes(&self) -> u64 {
-        let large = match &self.head().large_body {
-            Some(chunks) => self.head().body_len + (chunks.len() * size_of::<Bytes>()) as u64,
-            None => 0,
-        };
-        self.0.slice.len() as u64 + size_of::<Head>() as u64 + 16 + large
-    }
-
     /// What stands in front of [`Message::own_bytes`] and the large body in the log.
     pub fn stored_head(&self) -> [u8; STORED_HEAD_BYTES] {
         let head = self.head();

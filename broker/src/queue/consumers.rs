@@ -311,11 +311,6 @@ impl Consumers {
         }
     }
 
-    /// Is the consumer the one that a single-active-consumer queue serves?
-    pub fn is_active(&self, slot: Slot) -> bool {
-        !self.single_active || self.active == Some(slot)
-    }
-
     fn level(&mut self, priority: i32) -> Option<&mut Level> {
         self.levels
             .iter_mut()

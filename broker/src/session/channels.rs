@@ -10,6 +10,7 @@ use ferrymq_store::CommitPoint;
 use crate::error::Error;
 use crate::session::channel::{Channel, Mode};
 use crate::session::context::Context;
+use crate::session::deliveries::Asked;
 use crate::session::publishing::BASIC_PUBLISH;
 
 /// A refusal, and the method that it answers.
@@ -34,6 +35,8 @@ pub struct Channels {
     pub open: HashMap<u16, Box<Channel>, foldhash::fast::RandomState>,
     /// What they share.
     pub context: Context,
+    /// What came out of the outbox for the connection as a whole, whoever drained it.
+    pub asked: Asked,
 }
 
 impl Channels {
@@ -42,6 +45,7 @@ impl Channels {
         Self {
             open: HashMap::default(),
             context,
+            asked: Asked::default(),
         }
     }
 
@@ -132,7 +136,7 @@ impl Channels {
 
     /// Sends the confirms that are due; gives the point that the others wait for.
     pub fn send_confirms(&mut self) {
-        let Self { open, context } = self;
+        let Self { open, context, .. } = self;
         let committed = context.broker.store().committed();
         let mut confirming = std::mem::take(&mut context.confirming);
         let mut awaited: Option<CommitPoint> = None;

@@ -193,14 +193,15 @@ impl Connection {
             self.handle_early_outbox(now);
             return false;
         };
-        let asked = running.channels.drain_outbox(false);
+        let stopped_early = running.channels.drain_outbox(false);
+        let asked = std::mem::take(&mut running.channels.asked);
         if let Some(alarms) = asked.alarms {
             running.blocking.set(alarms, &mut running.channels.context);
         }
         if let Some(reason) = asked.close {
             self.force_close(&reason, now);
         }
-        asked.stopped_early
+        stopped_early
     }
 
     /// Before it is open, all that matters is whether the broker wants it closed.
@@ -344,3 +345,6 @@ impl Connection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

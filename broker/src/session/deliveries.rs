@@ -22,20 +22,18 @@ use crate::session::unacked::Unacked;
 pub struct Asked {
     /// Close, with this explanation.
     pub close: Option<Arc<str>>,
-    /// There was no room to write any more: something may still wait in the outbox.
-    pub stopped_early: bool,
     /// The alarms have changed.
     pub alarms: Option<crate::alarms::Alarms>,
 }
 
 impl Channels {
-    /// Sends what waits in the outbox, as long as there is room to write; `all`: regardless.
-    pub fn drain_outbox(&mut self, all: bool) -> Asked {
-        let mut asked = Asked::default();
+    /// Sends what waits in the outbox, as long as there is room to write; `all`: regardless. What
+    /// is asked of the connection as a whole is kept in `asked`. Tells whether more may wait that
+    /// had no room.
+    pub fn drain_outbox(&mut self, all: bool) -> bool {
         loop {
             if !all && !self.context.outbound.has_room() {
-                asked.stopped_early = true;
-                break;
+                return true;
             }
             let mut items = std::mem::take(&mut self.context.taken);
             let stalled = self.context.outbox.take(&mut items);
@@ -44,24 +42,23 @@ impl Channels {
                 match item {
                     Item::Deliver(handover) => self.deliver(handover),
                     Item::Cancelled(number) => self.consumer_cancelled(number),
-                    Item::Close(reason) => asked.close = Some(reason),
-                    Item::Alarms(alarms) => asked.alarms = Some(alarms),
+                    Item::Close(reason) => self.asked.close = Some(reason),
+                    Item::Alarms(alarms) => self.asked.alarms = Some(alarms),
                 }
             }
             self.context.taken = items;
             self.context.resume(stalled);
             // What the resumed ones get now is for the next regular drain, not to go on for ever.
             if done || all {
-                break;
+                return false;
             }
         }
-        asked
     }
 
     /// Sends one delivery; on a channel that is closing it is kept, to go back with the others.
     #[inline]
     fn deliver(&mut self, handover: Handover) {
-        let Self { open, context } = self;
+        let Self { open, context, .. } = self;
         let Context {
             consumers,
             outbound,
