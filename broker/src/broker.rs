@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use ferrymq_store::{CommitPoint, Store};
+use ferrymq_store::{CommitPoint, QueueId, Sequence, Store};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
@@ -142,7 +142,7 @@ impl Broker {
             }
         };
         let _ = tokio::time::timeout(CLOSING_TIME, closed).await;
-        self.store.close(self.returned())
+        self.store.close(&self.returned())
     }
 
     pub(crate) fn next_connection_id(&self) -> ConnectionId {
@@ -180,14 +180,14 @@ impl Broker {
     }
 
     /// What was handed out and came back, for the store to remember.
-    fn returned(&self) -> Vec<(ferrymq_store::QueueId, Vec<ferrymq_store::Sequence>)> {
+    fn returned(&self) -> Vec<(QueueId, Vec<(Sequence, Sequence)>)> {
         let mut returned = Vec::new();
         for vhost in self.vhosts.load().values() {
             for queue in vhost.snapshot().queues.values() {
                 if let Some(durable) = &queue.durable {
-                    let sequences = queue.inspect(|queue| queue.returned());
-                    if !sequences.is_empty() {
-                        returned.push((durable.id, sequences));
+                    let ranges = queue.inspect(|queue| queue.returned());
+                    if !ranges.is_empty() {
+                        returned.push((durable.id, ranges));
                     }
                 }
             }

@@ -276,12 +276,12 @@ impl Queue {
     }
 
     /// The ready messages that were handed out before, for the store to remember at a clean stop.
-    pub fn returned(&self) -> Vec<Sequence> {
+    pub fn returned(&self) -> Vec<(Sequence, Sequence)> {
         let persistent = |entry: &&Entry| entry.returns > 0 && entry.message.is_persistent();
         self.ready
             .iter()
             .filter(persistent)
-            .map(|entry| entry.sequence)
+            .map(|entry| (entry.sequence, entry.sequence))
             .collect()
     }
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use ferrymq_store::{Change, CommitPoint, Options, Part, QueueId, Sequence, Store};
+use ferrymq_store::{Append, Change, CommitPoint, Options, Part, QueueId, Sequence, Store};
 
 const BODY_BYTES: usize = 1024;
 /// Messages per sample.
@@ -33,7 +33,11 @@ fn append_all(store: &Store, queues: &[QueueId], next: &mut u64, body: &[u8]) {
         let point = store.append_with(|appender| {
             for number in *next..*next + RUN {
                 let queue = queues[number as usize % queues.len()];
-                appender.push(&[(queue, Sequence(number))], &[Part::Copied(body)]);
+                appender.push(&Append {
+                    targets: &[(queue, Sequence(number))],
+                    parts: &[Part::Copied(body)],
+                    content_bytes: BODY_BYTES as u32,
+                });
             }
         });
         window.push_back((point, *next));
@@ -130,7 +134,11 @@ fn publisher(criterion: &mut Criterion) {
                 next += RUN;
                 let point = store.append_with(|appender| {
                     for number in first..next {
-                        appender.push(&[(queues[0], Sequence(number))], &[Part::Copied(&body)]);
+                        appender.push(&Append {
+                            targets: &[(queues[0], Sequence(number))],
+                            parts: &[Part::Copied(&body)],
+                            content_bytes: BODY_BYTES as u32,
+                        });
                     }
                 });
                 (point, first)

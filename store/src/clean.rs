@@ -35,7 +35,7 @@ pub(crate) struct Note {
 pub(crate) fn write(
     disk: &dyn Disk,
     end: Position,
-    redelivered: &[(QueueId, Vec<Sequence>)],
+    redelivered: &[(QueueId, Vec<(Sequence, Sequence)>)],
 ) -> Result<(), Error> {
     let bytes = encode(end, redelivered);
     let write = || {
@@ -68,15 +68,13 @@ pub(crate) fn take(disk: &dyn Disk) -> Result<Option<Note>, Error> {
     Ok(decode(&bytes))
 }
 
-fn encode(end: Position, redelivered: &[(QueueId, Vec<Sequence>)]) -> Vec<u8> {
+fn encode(end: Position, redelivered: &[(QueueId, Vec<(Sequence, Sequence)>)]) -> Vec<u8> {
     let mut out = MAGIC.to_vec();
     out.extend_from_slice(&VERSION.to_le_bytes());
     out.extend_from_slice(&end.to_u64().to_le_bytes());
-    for (queue, sequences) in redelivered {
-        let mut sequences = sequences.clone();
-        sequences.sort_unstable();
-        for run in sequences.chunk_by(|before, next| before.0 + 1 == next.0) {
-            for number in [queue.0, run[0].0, run[run.len() - 1].0] {
+    for (queue, ranges) in redelivered {
+        for (first, last) in ranges {
+            for number in [queue.0, first.0, last.0] {
                 out.extend_from_slice(&number.to_le_bytes());
             }
         }
@@ -117,9 +115,8 @@ mod tests {
             offset: 99,
         };
         assert_eq!(take(&disk).unwrap(), None);
-        let sequences = [7, 5, 6, 9].map(Sequence).to_vec();
-        write(&disk, end, &[(QueueId(1), sequences)]).unwrap();
         let ranges = vec![(Sequence(5), Sequence(7)), (Sequence(9), Sequence(9))];
+        write(&disk, end, &[(QueueId(1), ranges.clone())]).unwrap();
         let redelivered = Redelivered::from([(QueueId(1), ranges)]);
         assert_eq!(take(&disk).unwrap(), Some(Note { end, redelivered }));
         assert_eq!(take(&disk).unwrap(), None);
@@ -128,7 +125,10 @@ mod tests {
     #[test]
     fn a_damaged_note_is_none() {
         let disk = SimulatedDisk::new();
-        let whole = encode(Position::default(), &[(QueueId(1), vec![Sequence(1)])]);
+        let whole = encode(
+            Position::default(),
+            &[(QueueId(1), vec![(Sequence(1), Sequence(1))])],
+        );
         for at in 0..whole.len() {
             write(&disk, Position::default(), &[]).unwrap();
             disk.damage(FILE, |bytes| {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::log::{Location, LogWriter};
 use crate::pending::{Batch, Parked};
-use crate::record::{self, HEAD_BYTES, Kind, Removal};
+use crate::record::{self, HEAD_BYTES, Kind, Publish, Removal};
 use crate::shared::Shared;
 use crate::threads::PanicGuard;
 use crate::{Error, QueueId, Sequence};
@@ -200,11 +200,11 @@ impl Committer {
 
     /// Whether a message was settled everywhere before it was written: then it need not be.
     fn is_settled(&self, at: usize, removals: &[Removal]) -> bool {
-        let targets = record::targets(&self.batch.bytes[at + HEAD_BYTES..]);
-        let Some((mut targets, _)) = targets.filter(|_| !removals.is_empty()) else {
+        let publish = Publish::parse(&self.batch.bytes[at + HEAD_BYTES..]);
+        let Some(publish) = publish.filter(|_| !removals.is_empty()) else {
             return false;
         };
-        targets.all(|(queue, sequence)| {
+        publish.targets().all(|(queue, sequence)| {
             let next = removals
                 .partition_point(|removal| (removal.queue, removal.first) <= (queue, sequence));
             let candidate = removals[..next].last();
@@ -217,10 +217,9 @@ impl Committer {
         let payload = inline.start + HEAD_BYTES..inline.end;
         match kind {
             Some(Kind::Publish) => {
-                let targets = record::targets(&self.batch.bytes[payload]);
-                let (targets, _) = targets.expect("encoded by us");
-                let publish = |(queue, sequence)| Step::Publish(queue, sequence, location);
-                self.steps.extend(targets.map(publish));
+                let publish = Publish::parse(&self.batch.bytes[payload]).expect("encoded by us");
+                let step = |(queue, sequence)| Step::Publish(queue, sequence, location);
+                self.steps.extend(publish.targets().map(step));
             }
             Some(Kind::Change) => self.steps.push(Step::Change(payload)),
             Some(Kind::Snapshot) => self.steps.push(Step::Snapshot(payload)),

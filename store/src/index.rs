@@ -87,11 +87,31 @@ impl Index {
         self.changed.deleted.remove(&queue);
     }
 
+    /// Adds a queue that the checkpoint never sees.
+    pub(crate) fn create_volatile(&mut self, queue: QueueId) {
+        let mut index = QueueIndex::new(1);
+        index.created = true;
+        index.volatile = true;
+        self.queues.insert(queue, index);
+    }
+
+    /// Forgets a volatile queue and its messages.
+    pub(crate) fn forget_volatile(&mut self, queue: QueueId) {
+        if let Some(forgotten) = self.queues.remove(&queue) {
+            debug_assert!(forgotten.volatile);
+            self.release_all(&forgotten);
+        }
+    }
+
+    fn release_all(&mut self, queue: &QueueIndex) {
+        for (_, location) in queue.iter() {
+            release(&mut self.segments, &mut self.live_messages, location);
+        }
+    }
+
     pub(crate) fn delete_queue(&mut self, queue: QueueId) {
         if let Some(deleted) = self.queues.remove(&queue) {
-            for (_, location) in deleted.iter() {
-                release(&mut self.segments, &mut self.live_messages, location);
-            }
+            self.release_all(&deleted);
         }
         self.changed.queues.remove(&queue);
         self.changed.early.remove(&queue);
@@ -182,19 +202,26 @@ impl Index {
         self.queues.keys().copied()
     }
 
-    /// The live sequences of a queue as ascending ranges, and the first that was never used.
-    pub(crate) fn live(&self, queue: QueueId) -> (Vec<(Sequence, Sequence)>, Sequence) {
+    /// The live sequences of a queue as ascending ranges, the first that was never used, and the
+    /// bytes of the messages' content.
+    pub(crate) fn live(&self, queue: QueueId) -> (Vec<(Sequence, Sequence)>, Sequence, u64) {
         let Some(index) = self.queues.get(&queue) else {
-            return (Vec::new(), Sequence(1));
+            return (Vec::new(), Sequence(1), 0);
         };
         let mut ranges: Vec<(Sequence, Sequence)> = Vec::new();
-        for (sequence, _) in index.iter() {
+        let mut content_bytes = 0;
+        for (sequence, location) in index.iter() {
+            content_bytes += u64::from(location.length);
             match ranges.last_mut() {
                 Some((_, last)) if last.0 + 1 == sequence => last.0 = sequence,
                 _ => ranges.push((Sequence(sequence), Sequence(sequence))),
             }
         }
-        (ranges, Sequence(index.next.max(index.reserved)))
+        (
+            ranges,
+            Sequence(index.next.max(index.reserved)),
+            content_bytes,
+        )
     }
 
     /// Forgets every message which `keep` does not want. Returns how many.
@@ -227,7 +254,12 @@ impl Index {
 
     /// Hands over what changed; from now on it counts as checkpointed.
     pub(crate) fn take_changed(&mut self) -> Changed {
-        std::mem::take(&mut self.changed)
+        let mut changed = std::mem::take(&mut self.changed);
+        let durable = |id: &QueueId| self.queues.get(id).is_none_or(|queue| !queue.volatile);
+        changed.blocks.retain(|(id, _)| durable(id));
+        changed.queues.retain(durable);
+        changed.early.retain(durable);
+        changed
     }
 
     /// The value of a changed block.

@@ -8,7 +8,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::record::{self, GROUP_BYTES, Kind, PREFIX_BYTES, Removal};
-use crate::{Change, QueueId, Sequence};
+use crate::{Append, Change, QueueId, Sequence};
 
 /// Shared parts from this size on are written from where they are, without a copy.
 const KEEP_BYTES: usize = 16 * 1024;
@@ -167,11 +167,11 @@ impl Batch {
     }
 
     /// Appends a publish record.
-    pub(crate) fn publish(&mut self, targets: &[(QueueId, Sequence)], parts: &[Part<'_>]) {
+    pub(crate) fn publish(&mut self, message: &Append<'_>) {
         let start = record::begin(&mut self.bytes, Kind::Publish);
-        record::put_targets(&mut self.bytes, targets);
+        record::put_publish(&mut self.bytes, message.content_bytes, message.targets);
         let mut elsewhere = 0;
-        for part in parts {
+        for part in message.parts {
             match part {
                 Part::Shared(bytes) if bytes.len() >= KEEP_BYTES => {
                     elsewhere += bytes.len();
@@ -213,6 +213,12 @@ impl Batch {
                 }),
             }
         }
+    }
+
+    /// Notes settled ranges of one queue, both ends included.
+    pub(crate) fn remove_ranges(&mut self, queue: QueueId, ranges: &[(Sequence, Sequence)]) {
+        let removal = |&(first, last)| Removal { queue, first, last };
+        self.removals.extend(ranges.iter().map(removal));
     }
 
     /// Sorts the settled sequences and joins those which follow one another.
@@ -285,15 +291,21 @@ mod tests {
     fn large_shared_parts_are_not_copied() {
         let mut batch = Batch::new();
         let large = Bytes::from(vec![7; KEEP_BYTES]);
-        let target = [(QueueId(1), Sequence(1))];
+        let publish = |batch: &mut Batch, parts: &[Part<'_>]| {
+            batch.publish(&Append {
+                targets: &[(QueueId(1), Sequence(1))],
+                parts,
+                content_bytes: 0,
+            });
+        };
         let first = batch.bytes.len();
-        batch.publish(
-            &target,
+        publish(
+            &mut batch,
             &[b"head"[..].into(), (&large).into(), (&large).into()],
         );
         let second = batch.bytes.len();
-        batch.publish(&target, &[b"small"[..].into()]);
-        batch.publish(&target, &[(&large).into(), b"tail"[..].into()]);
+        publish(&mut batch, &[b"small"[..].into()]);
+        publish(&mut batch, &[(&large).into(), b"tail"[..].into()]);
         assert_eq!(batch.pieces.len(), 3);
         assert!(batch.bytes.len() < 200);
 

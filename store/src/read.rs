@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::log::{self, Location};
-use crate::record;
+use crate::record::Publish;
 use crate::shared::Shared;
 use crate::{Error, QueueId, Sequence};
 
@@ -125,9 +125,11 @@ fn relative(wanted: &Wanted, start: u64, available: usize) -> Range<usize> {
 /// The message in a record, if that is whole and the message's.
 fn message(wanted: &Wanted, queue: QueueId, record: &Bytes) -> Option<Bytes> {
     let payload = log::verified_publish(wanted.location.segment, record)?;
-    let (mut targets, message) = record::targets(&payload)?;
-    let own = targets.any(|target| target == (queue, wanted.sequence));
-    own.then(|| payload.slice_ref(message))
+    let publish = Publish::parse(&payload)?;
+    let own = publish
+        .targets()
+        .any(|target| target == (queue, wanted.sequence));
+    own.then(|| payload.slice_ref(publish.message))
 }
 
 /// Reports a message that cannot be read, unless it was settled in the meantime.

@@ -7,7 +7,7 @@
 //!          group u8     the replicated group this belongs to; 0: this node
 //!          payload
 //!
-//! Publish  targets u32, then per target: queue u64, sequence u64; then the message
+//! Publish  targets u32, content bytes u32, then per target: queue u64, sequence u64; then the message
 //! Remove   per range: queue u64, first sequence u64, last sequence u64
 //! Change   per change: operation u8, then
 //!            1 put           key, value
@@ -108,10 +108,11 @@ pub(crate) fn seal(out: &mut [u8], seed: u32) {
     out[4..PREFIX_BYTES].copy_from_slice(&crc.to_le_bytes());
 }
 
-/// Appends what stands before a message: its targets.
-pub(crate) fn put_targets(out: &mut Vec<u8>, targets: &[(QueueId, Sequence)]) {
+/// Appends what stands before a message: how much of it is content, and its targets.
+pub(crate) fn put_publish(out: &mut Vec<u8>, content_bytes: u32, targets: &[(QueueId, Sequence)]) {
     let count = u32::try_from(targets.len()).expect("fewer than 4 G queues");
     out.extend_from_slice(&count.to_le_bytes());
+    out.extend_from_slice(&content_bytes.to_le_bytes());
     for (queue, sequence) in targets {
         let mut target = [0; TARGET_BYTES];
         target[..8].copy_from_slice(&queue.0.to_le_bytes());
@@ -120,16 +121,36 @@ pub(crate) fn put_targets(out: &mut Vec<u8>, targets: &[(QueueId, Sequence)]) {
     }
 }
 
-/// The targets at the beginning of a publish record's payload, and what follows them.
-pub(crate) fn targets(
-    payload: &[u8],
-) -> Option<(impl Iterator<Item = (QueueId, Sequence)>, &[u8])> {
-    let (count, rest) = payload.split_first_chunk::<4>()?;
-    let length = (u32::from_le_bytes(*count) as usize).checked_mul(TARGET_BYTES)?;
-    let (targets, message) = rest.split_at_checked(length)?;
-    let targets = targets.chunks_exact(TARGET_BYTES);
-    let target = |bytes: &[u8]| (QueueId(u64_at(bytes, 0)), Sequence(u64_at(bytes, 8)));
-    Some((targets.map(target), message))
+/// The payload of a publish record.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Publish<'a> {
+    /// How many of the message's bytes count as its content.
+    #[expect(dead_code, reason = "the index is about to keep it")]
+    pub(crate) content_bytes: u32,
+    targets: &'a [u8],
+    /// The message, all of it.
+    pub(crate) message: &'a [u8],
+}
+
+impl<'a> Publish<'a> {
+    /// `None` if the payload is shorter than it says.
+    pub(crate) fn parse(payload: &'a [u8]) -> Option<Self> {
+        let (count, rest) = payload.split_first_chunk()?;
+        let (content_bytes, rest) = rest.split_first_chunk()?;
+        let length = (u32::from_le_bytes(*count) as usize).checked_mul(TARGET_BYTES)?;
+        let (targets, message) = rest.split_at_checked(length)?;
+        Some(Self {
+            content_bytes: u32::from_le_bytes(*content_bytes),
+            targets,
+            message,
+        })
+    }
+
+    /// The queues that the message was routed to, and its sequence in each.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = (QueueId, Sequence)> + use<'a> {
+        let targets = self.targets.chunks_exact(TARGET_BYTES);
+        targets.map(|bytes| (QueueId(u64_at(bytes, 0)), Sequence(u64_at(bytes, 8))))
+    }
 }
 
 /// Appends a whole record of removals.
@@ -368,11 +389,12 @@ mod tests {
     fn targets_stand_before_the_message() {
         let routed = [(QueueId(1), Sequence(2)), (QueueId(3), Sequence(4))];
         let mut out = Vec::new();
-        put_targets(&mut out, &routed);
+        put_publish(&mut out, 5, &routed);
         out.extend_from_slice(b"message");
-        let (read, message) = targets(&out).unwrap();
-        assert_eq!(read.collect::<Vec<_>>(), routed);
-        assert_eq!(message, b"message");
-        assert!(targets(&out[..20]).is_none());
+        let publish = Publish::parse(&out).unwrap();
+        assert_eq!(publish.targets().collect::<Vec<_>>(), routed);
+        assert_eq!(publish.message, b"message");
+        assert_eq!(publish.content_bytes, 5);
+        assert!(Publish::parse(&out[..20]).is_none());
     }
 }

@@ -40,6 +40,8 @@ pub struct RecoveredQueue {
     pub next_sequence: Sequence,
     /// Live messages: ascending ranges, both ends included.
     pub sequences: Vec<(Sequence, Sequence)>,
+    /// Bytes of their content, as it was given with them.
+    pub content_bytes: u64,
     /// After a clean stop: which of them were delivered before, as ranges.
     pub redelivered: Vec<(Sequence, Sequence)>,
 }
@@ -192,11 +194,12 @@ fn recovered(state: &State, loaded: Option<Loaded>, note: Option<Note>) -> Recov
     let clean = note.is_some();
     let mut redelivered = note.map(|note| note.redelivered).unwrap_or_default();
     let queue = |id| {
-        let (sequences, next_sequence) = state.index.live(id);
+        let (sequences, next_sequence, content_bytes) = state.index.live(id);
         RecoveredQueue {
             id,
             next_sequence,
             sequences,
+            content_bytes,
             redelivered: redelivered.remove(&id).unwrap_or_default(),
         }
     };

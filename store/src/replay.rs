@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::Error;
 use crate::disk::{Disk, DiskFile};
 use crate::log::{Location, Position};
-use crate::record::{self, ChangeView, Kind, SnapshotHead};
+use crate::record::{self, ChangeView, Kind, Publish, SnapshotHead};
 use crate::segment::{self, DIRECTORY, FORMAT_VERSION, Found, Head, SEGMENT_HEAD_BYTES, Scanner};
 use crate::state::State;
 use crate::{Change, QueueId};
@@ -205,8 +205,8 @@ impl Replay<'_> {
         self.tail.records += 1;
         match kind {
             Kind::Publish => {
-                let targets = record::targets(payload).map(|(targets, _)| targets);
-                for (queue, sequence) in targets.into_iter().flatten() {
+                let publish = Publish::parse(payload);
+                for (queue, sequence) in publish.iter().flat_map(Publish::targets) {
                     self.state.publish(queue, sequence, location);
                 }
             }

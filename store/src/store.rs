@@ -59,6 +59,10 @@ pub struct Append<'a> {
     pub targets: &'a [(QueueId, Sequence)],
     /// Its bytes, one part after another.
     pub parts: &'a [Part<'a>],
+    /// How many of them count as its content, in [`RecoveredQueue::content_bytes`].
+    ///
+    /// [`RecoveredQueue::content_bytes`]: crate::RecoveredQueue::content_bytes
+    pub content_bytes: u32,
 }
 
 /// What a store has done, and what it holds.
@@ -136,7 +140,7 @@ impl Store {
     pub fn append<'a>(&self, run: impl IntoIterator<Item = Append<'a>>) -> CommitPoint {
         self.append_with(|appender| {
             for message in run {
-                appender.push(message.targets, message.parts);
+                appender.push(&message);
             }
         })
     }
@@ -171,6 +175,16 @@ impl Store {
         }
     }
 
+    /// Like [`Store::remove`], for ranges with both ends included. Every sequence in them was or will
+    /// be appended.
+    pub fn remove_ranges(&self, queue: QueueId, ranges: &[(Sequence, Sequence)]) {
+        let mut pending = self.inner.shared.pending.lock();
+        if !pending.closed {
+            pending.batch.remove_ranges(queue, ranges);
+            self.inner.shared.release(pending);
+        }
+    }
+
     /// Appends changes of definitions, of which a crash leaves all or none.
     pub fn change(&self, changes: &[Change<'_>]) -> CommitPoint {
         let mut pending = self.inner.shared.pending.lock();
@@ -191,6 +205,27 @@ impl Store {
                 .next_queue_id
                 .fetch_add(1, Ordering::Relaxed),
         )
+    }
+
+    /// A queue for messages that need not survive a stop, but are to leave memory. It exists at
+    /// once, costs the checkpoint nothing, and is gone with the next start.
+    pub fn allocate_volatile_queue(&self) -> QueueId {
+        let id = self.allocate_queue_id();
+        self.inner.shared.state.lock().index.create_volatile(id);
+        id
+    }
+
+    /// Forgets a volatile queue and all of its messages.
+    pub fn forget_volatile_queue(&self, queue: QueueId) {
+        self.inner.shared.state.lock().index.forget_volatile(queue);
+    }
+
+    /// How many of the first of these messages, ascending, can be read back: they were appended,
+    /// written and not settled.
+    pub fn stored(&self, queue: QueueId, sequences: &[Sequence]) -> usize {
+        let state = self.inner.shared.state.lock();
+        let stored = |sequence: &&Sequence| state.index.get(queue, **sequence).is_some();
+        sequences.iter().take_while(stored).count()
     }
 
     /// Everything up to this point is durable.
@@ -230,15 +265,16 @@ impl Store {
     }
 
     /// Commits what is pending, writes a checkpoint and notes that the stop was clean, together with the
-    /// messages that were delivered before. Appends return [`CommitPoint::NEVER`] from now on.
-    pub fn close(&self, redelivered: Vec<(QueueId, Vec<Sequence>)>) -> Result<(), Error> {
+    /// messages that were delivered before (ranges, both ends included). Appends return
+    /// [`CommitPoint::NEVER`] from now on.
+    pub fn close(&self, redelivered: &[(QueueId, Vec<(Sequence, Sequence)>)]) -> Result<(), Error> {
         let shared = &self.inner.shared;
         self.inner.stop(true);
         if let Some(failure) = self.failure() {
             return Err(Error::Failed(failure));
         }
         let end = shared.state.lock().applied;
-        clean::write(shared.reader.disk(), end, &redelivered)
+        clean::write(shared.reader.disk(), end, redelivered)
     }
 
     /// What the store has done, and what it holds.
@@ -286,8 +322,8 @@ pub struct Appender<'a> {
 }
 
 impl Appender<'_> {
-    /// Appends one message: where it was routed to, and its bytes, one part after another.
-    pub fn push(&mut self, targets: &[(QueueId, Sequence)], parts: &[Part<'_>]) {
+    /// Appends one message.
+    pub fn push(&mut self, message: &Append<'_>) {
         if self.pending.batch.size() >= self.shared.options.pending_limit_bytes {
             self.shared.wait_for_room(&mut self.pending);
         }
@@ -295,7 +331,7 @@ impl Appender<'_> {
             self.point = CommitPoint::NEVER;
             return;
         }
-        self.pending.batch.publish(targets, parts);
+        self.pending.batch.publish(message);
         self.point = CommitPoint(self.pending.group);
     }
 }

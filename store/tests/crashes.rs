@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use ferrymq_store::{
-    Change, CommitPoint, Fault, Options, Part, QueueId, Recovered, Sequence, SimulatedDisk, Steps,
-    Store,
+    Append, Change, CommitPoint, Fault, Options, Part, QueueId, Recovered, Sequence, SimulatedDisk,
+    Steps, Store,
 };
 use proptest::prelude::*;
 
@@ -274,9 +274,11 @@ impl World {
         body.resize(bytes + 4, self.counter as u8);
         let shared = Bytes::from(body.clone()).slice(4..);
         let parts = [Part::Copied(&body[..4]), Part::Shared(&shared)];
-        let point = self
-            .store
-            .append_with(|appender| appender.push(targets, &parts));
+        let point = self.store.append([Append {
+            targets,
+            parts: &parts,
+            content_bytes: 4,
+        }]);
         assert_eq!(point, self.point());
         for target in targets {
             let message = Message {
@@ -336,7 +338,7 @@ impl World {
     fn close(&mut self) {
         self.commit();
         self.steps.checkpoint();
-        if self.store.close(Vec::new()).is_ok() {
+        if self.store.close(&[]).is_ok() {
             self.reopen(self.disk.crash(|| false), self.store.committed(), true);
         } else {
             self.crash(0, 1);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ferrymq_store::{
-    Change, Error, Options, Part, QueueId, Recovered, Sequence, SimulatedDisk, Store,
+    Append, Change, Error, Options, Part, QueueId, Recovered, Sequence, SimulatedDisk, Store,
 };
 
 const MESSAGES: u64 = 20;
@@ -35,7 +35,7 @@ fn filled(close: bool) -> SimulatedDisk {
     }]);
     for sequence in 1..=MESSAGES {
         let target = [(id, Sequence(sequence))];
-        store.append_with(|appender| appender.push(&target, &[Part::Copied(&body(sequence))]));
+        store.append([message(&target, &[Part::Copied(&body(sequence))])]);
         steps.commit();
         if sequence == 4 {
             steps.checkpoint();
@@ -43,7 +43,7 @@ fn filled(close: bool) -> SimulatedDisk {
     }
     if close {
         steps.checkpoint();
-        store.close(Vec::new()).expect("closes");
+        store.close(&[]).expect("closes");
     }
     disk.crash(|| false)
 }
@@ -204,7 +204,7 @@ fn what_was_settled_before_it_was_written_is_not_written() {
     let sequences: Vec<Sequence> = (1..=100).map(Sequence).collect();
     store.append_with(|appender| {
         for sequence in &sequences {
-            appender.push(&[(id, *sequence)], &[Part::Copied(&[7; 1000])]);
+            appender.push(&message(&[(id, *sequence)], &[Part::Copied(&[7; 1000])]));
         }
     });
     store.remove(id, &sequences[..50]);
@@ -220,4 +220,12 @@ fn what_was_settled_before_it_was_written_is_not_written() {
         [(Sequence(51), Sequence(51))]
     );
     assert_eq!(recovered.queues[0].id, QueueId(1));
+}
+
+fn message<'a>(targets: &'a [(QueueId, Sequence)], parts: &'a [Part<'a>]) -> Append<'a> {
+    Append {
+        targets,
+        parts,
+        content_bytes: 0,
+    }
 }

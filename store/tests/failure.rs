@@ -6,13 +6,18 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use ferrymq_store::{
-    Change, CommitPoint, Error, Fault, Options, Part, QueueId, Sequence, SimulatedDisk, Store,
+    Append, Change, CommitPoint, Error, Fault, Options, Part, QueueId, Sequence, SimulatedDisk,
+    Store,
 };
 use tokio::sync::Notify;
 
 fn publish(store: &Store, queue: QueueId, sequence: u64) -> CommitPoint {
     let target = [(queue, Sequence(sequence))];
-    store.append_with(|appender| appender.push(&target, &[Part::Copied(&[7; 100])]))
+    store.append([Append {
+        targets: &target,
+        parts: &[Part::Copied(&[7; 100])],
+        content_bytes: 100,
+    }])
 }
 
 fn create_queue(store: &Store) -> QueueId {
@@ -63,7 +68,7 @@ fn a_failed_write_or_sync_is_final() {
             assert!(is_notified(&notify));
             steps.commit();
             assert_eq!(store.committed(), confirmed);
-            assert!(matches!(store.close(Vec::new()), Err(Error::Failed(_))));
+            assert!(matches!(store.close(&[]), Err(Error::Failed(_))));
 
             let disk = disk.crash(|| false);
             let (_, _, recovered) = Store::open_simulated(&disk, Options::default()).unwrap();
@@ -132,7 +137,7 @@ fn too_much_pending_holds_publishers_back() {
             });
         }
     });
-    store.close(Vec::new()).unwrap();
+    store.close(&[]).unwrap();
     assert!(!store.is_congested());
     assert_eq!(store.statistics().live_messages, 2000);
 }

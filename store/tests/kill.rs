@@ -7,7 +7,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use ferrymq_store::{Change, CommitPoint, Options, Part, QueueId, Recovered, Sequence, Store};
+use ferrymq_store::{
+    Append, Change, CommitPoint, Options, Part, QueueId, Recovered, Sequence, Store,
+};
 
 const ROUNDS: u64 = 12;
 const RUN: u64 = 20;
@@ -63,10 +65,11 @@ fn child() {
         let end = next + RUN;
         let point = store.append_with(|appender| {
             for sequence in next..end {
-                appender.push(
-                    &[(queue, Sequence(sequence))],
-                    &[Part::Copied(&body(sequence))],
-                );
+                appender.push(&Append {
+                    targets: &[(queue, Sequence(sequence))],
+                    parts: &[Part::Copied(&body(sequence))],
+                    content_bytes: 0,
+                });
             }
         });
         next = end;

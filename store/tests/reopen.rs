@@ -42,10 +42,11 @@ fn publish(store: &Store, queue: QueueId, sequences: std::ops::RangeInclusive<u6
     store.append_with(|appender| {
         for sequence in sequences {
             let body = format!("message {sequence}");
-            appender.push(
-                &[(queue, Sequence(sequence))],
-                &[Part::Copied(body.as_bytes())],
-            );
+            appender.push(&Append {
+                targets: &[(queue, Sequence(sequence))],
+                parts: &[Part::Copied(body.as_bytes())],
+                content_bytes: body.len() as u32,
+            });
         }
     })
 }
@@ -91,6 +92,7 @@ fn large_bodies_and_fan_out() {
     let point = store.append([Append {
         targets: &[(a, Sequence(1)), (b, Sequence(1))],
         parts: &[b"head"[..].into(), (&large).into(), b"tail"[..].into()],
+        content_bytes: 3_000_000,
     }]);
     wait(&store, point);
     store.remove(a, &[Sequence(1)]);
@@ -125,7 +127,12 @@ fn a_clean_stop_is_told_from_a_crash() {
     let queue = create_queue(&store, "orders");
     publish(&store, queue, 1..=100);
     store.remove(queue, &sequences(1..=9));
-    store.close(vec![(queue, sequences([12, 11, 20]))]).unwrap();
+    store
+        .close(&[(
+            queue,
+            vec![(Sequence(11), Sequence(12)), (Sequence(20), Sequence(20))],
+        )])
+        .unwrap();
     assert_eq!(publish(&store, queue, 101..=101), CommitPoint::NEVER);
     assert_eq!(store.statistics().checkpoints, 1);
     drop(store);
@@ -137,6 +144,7 @@ fn a_clean_stop_is_told_from_a_crash() {
         id: queue,
         next_sequence: recovered.queues[0].next_sequence,
         sequences: vec![(Sequence(10), Sequence(100))],
+        content_bytes: recovered.queues[0].content_bytes,
         redelivered: vec![(Sequence(11), Sequence(12)), (Sequence(20), Sequence(20))],
     };
     assert_eq!(recovered.queues, [expected]);
@@ -170,7 +178,7 @@ fn a_lost_index_is_rebuilt_from_the_log() {
             value: &[7; 10_000],
         },
     ]);
-    store.close(Vec::new()).unwrap();
+    store.close(&[]).unwrap();
     drop(store);
 
     for damage in [remove_index, overwrite_index] {
@@ -188,7 +196,7 @@ fn a_lost_index_is_rebuilt_from_the_log() {
             [(Sequence(51), Sequence(100))]
         );
         assert!(store.allocate_queue_id() > deleted);
-        store.close(Vec::new()).unwrap();
+        store.close(&[]).unwrap();
     }
     assert!(directory.path().join("index.damaged-1").exists());
 }
@@ -213,7 +221,7 @@ fn ten_thousand_queues_are_found_again() {
     for queue in &queues {
         publish(&store, *queue, 1..=3);
     }
-    store.close(Vec::new()).unwrap();
+    store.close(&[]).unwrap();
     drop(store);
 
     let (_store, recovered) = open(directory.path());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ferrymq_amqp::Properties;
 use ferrymq_routing::{ExchangeKind, RouteInput, Routed};
-use ferrymq_store::{CommitPoint, Part, QueueId};
+use ferrymq_store::{Append, CommitPoint, Part, QueueId};
 use smallvec::SmallVec;
 
 use super::{Snapshot, VHost};
@@ -127,7 +127,11 @@ impl VHost {
                 parts.push(Part::Copied(&head));
                 parts.push(Part::Copied(message.own_bytes()));
                 parts.extend(message.large_body().iter().map(Part::Shared));
-                log.push(targets, &parts);
+                log.push(&Append {
+                    targets,
+                    parts: &parts,
+                    content_bytes: message.body_len() as u32,
+                });
             }
         });
         pending.stored.clear();

@@ -21,6 +21,8 @@ pub(crate) struct QueueIndex {
     pub(crate) reserved: u64,
     /// False while only messages for this queue were seen, in a replay.
     pub(crate) created: bool,
+    /// Not to be checkpointed.
+    pub(crate) volatile: bool,
 }
 
 /// What an insertion did.
@@ -41,6 +43,7 @@ impl QueueIndex {
             next,
             reserved: next,
             created: false,
+            volatile: false,
         }
     }
 
