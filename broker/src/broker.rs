@@ -1,21 +1,24 @@
 //! The broker: vhosts, users, connections; start and stop.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use ferrymq_store::{CommitPoint, QueueId, Sequence, Store};
+use ferrymq_store::{CommitPoint, QueueId, Recovered, Sequence, Store};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 use crate::alarms::Alarms;
 use crate::auth::Users;
+use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::recovery;
 use crate::reply_to::ReplyTo;
 use crate::session::ConnectionId;
+use crate::session::connection::Connection;
 use crate::session::outbox::{Dirty, Item, Outbox};
 use crate::vhost::VHost;
 
@@ -59,6 +62,18 @@ impl Broker {
     /// When the directory is in use, can't be read, or holds what this version does not know.
     pub fn open(config: Config) -> Result<Arc<Self>, StartError> {
         let (store, recovered) = Store::open(&config.data_dir, config.store_options())?;
+        Self::with_store(config, store, recovered)
+    }
+
+    /// Recovers from a store that has just been opened.
+    ///
+    /// # Errors
+    /// When it holds what this version does not know, or can't be read.
+    pub fn with_store(
+        config: Config,
+        store: Store,
+        recovered: Recovered,
+    ) -> Result<Arc<Self>, StartError> {
         let users = Arc::new(Users::new(config.loopback_users.clone()));
         let reply_to = Arc::new(ReplyTo::default());
         let vhosts = recovery::recover(&config, &store, &users, &reply_to, recovered)?;
@@ -133,38 +148,58 @@ impl Broker {
     /// # Errors
     /// When the store can't be closed in an orderly way.
     pub async fn shutdown(&self) -> Result<(), ferrymq_store::Error> {
-        self.stopping.send_replace(true);
-        let reason: Arc<str> = "broker forced connection closure with reason 'shutdown'".into();
-        self.tell_all(|| Item::Close(Arc::clone(&reason)));
+        self.begin_shutdown();
         let closed = async {
             while self.connection_count() > 0 {
                 self.all_gone.notified().await;
             }
         };
         let _ = tokio::time::timeout(CLOSING_TIME, closed).await;
+        self.finish_shutdown()
+    }
+
+    /// Asks every connection to close with 320.
+    pub fn begin_shutdown(&self) {
+        self.stopping.send_replace(true);
+        let reason: Arc<str> = "broker forced connection closure with reason 'shutdown'".into();
+        self.tell_all(|| Item::Close(Arc::clone(&reason)));
+    }
+
+    /// Writes everything down, whoever is still connected.
+    ///
+    /// # Errors
+    /// When the store can't be closed in an orderly way.
+    pub fn finish_shutdown(&self) -> Result<(), ferrymq_store::Error> {
         self.store.close(&self.returned())
     }
 
-    pub(crate) fn next_connection_id(&self) -> ConnectionId {
-        ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed))
-    }
-
-    /// Lets others reach a connection.
-    pub(crate) fn register(&self, id: ConnectionId, outbox: Arc<Outbox>) {
+    /// A connection from `peer`, which others can reach from now on; `wake` is its task's.
+    pub fn connect(
+        self: &Arc<Self>,
+        peer: SocketAddr,
+        wake: Arc<Notify>,
+        now: Timestamp,
+    ) -> Connection {
+        let id = ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed));
+        let connection = Connection::new(Arc::clone(self), id, peer, wake, now);
+        let outbox = Arc::clone(connection.outbox());
         self.connections.lock().insert(id, outbox);
+        connection
     }
 
-    /// The connection is gone, and has released everything.
-    pub(crate) fn unregister(&self, id: ConnectionId) {
+    /// The connection's socket is gone: it releases everything, and nobody reaches it any more.
+    pub fn disconnect(&self, connection: &mut Connection, now: Timestamp) {
+        connection.end(now);
+        connection.wake_others();
         let mut connections = self.connections.lock();
-        connections.remove(&id);
+        connections.remove(&connection.id);
         if connections.is_empty() {
             self.all_gone.notify_one();
         }
     }
 
     /// Wakes `waiter` when the log has written some of what waits to be written.
-    pub(crate) fn wake_when_less_congested(&self, waiter: &Arc<Notify>) {
+    pub fn wake_when_less_congested(&self, waiter: &Arc<Notify>) {
         if self.store.is_congested() {
             let next = CommitPoint(self.store.committed().0 + 1);
             self.store.wake_when_committed(next, waiter);

@@ -29,11 +29,8 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// Serves one connection to its end.
 pub(super) async fn run(broker: Arc<Broker>, stream: TcpStream, peer: SocketAddr) {
-    let id = broker.next_connection_id();
     let wake = Arc::new(Notify::new());
-    let now = clock::now();
-    let connection = Connection::new(Arc::clone(&broker), id, peer, Arc::clone(&wake), now);
-    broker.register(id, Arc::clone(connection.outbox()));
+    let connection = broker.connect(peer, Arc::clone(&wake), clock::now());
     let mut task = Task {
         connection,
         stream,
@@ -42,9 +39,7 @@ pub(super) async fn run(broker: Arc<Broker>, stream: TcpStream, peer: SocketAddr
         readable: true,
     };
     let ended = task.serve(&broker).await;
-    task.connection.end(clock::now());
-    task.connection.wake_others();
-    broker.unregister(id);
+    broker.disconnect(&mut task.connection, clock::now());
     if ended.is_ok() {
         task.linger().await;
     }

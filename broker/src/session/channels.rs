@@ -165,7 +165,8 @@ impl Channels {
     /// are deleted.
     pub fn end(&mut self) {
         self.flush_all();
-        let ids: Vec<u16> = self.open.keys().copied().collect();
+        let mut ids: Vec<u16> = self.open.keys().copied().collect();
+        ids.sort_unstable();
         for id in ids {
             self.release_channel(id);
             self.open.remove(&id);
