@@ -13,7 +13,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::index::{Block, Changed, Stored};
+use crate::index::{Changed, Stored};
 use crate::log::Position;
 use crate::segment::{self, DIRECTORY};
 use crate::shared::Shared;
@@ -110,6 +110,7 @@ impl Checkpointer {
         if !any {
             return;
         }
+        while self.shared.state.lock().index.release_some() {}
         let captured = self.capture();
         if self.broken {
             return;
@@ -337,9 +338,8 @@ fn load_queues(table: &mut dyn Table, state: &mut State) -> Result<(), Error> {
     let mut orphans = BTreeSet::new();
     table.scan(BLOCKS, &mut |key, value| {
         let (queue, number) = (table::key_queue(key)?, table::key_number(key)?);
-        let block = Block::unpack(value);
-        let block = block.ok_or_else(|| Error::Index("a block makes no sense".to_owned()))?;
-        if !index.restore_block(queue, number, block) {
+        let restored = index.restore_block(queue, number, value);
+        if !restored.ok_or_else(|| Error::Index("a block makes no sense".to_owned()))? {
             orphans.insert(key.to_vec());
         }
         Ok(())

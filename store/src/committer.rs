@@ -44,7 +44,8 @@ enum Span {
 /// What the written group means, in its order.
 #[derive(Debug)]
 enum Step {
-    Publish(QueueId, Sequence, Location),
+    /// With how many bytes of content.
+    Publish((QueueId, Sequence), Location, u32),
     Change(Range<usize>),
     Snapshot(Range<usize>),
 }
@@ -149,8 +150,8 @@ impl Committer {
         let mut state = self.shared.state.lock();
         for step in self.steps.drain(..) {
             match step {
-                Step::Publish(queue, sequence, location) => {
-                    state.publish(queue, sequence, location)
+                Step::Publish(target, location, content_bytes) => {
+                    state.publish(target, location, content_bytes)
                 }
                 Step::Change(payload) => state.change(&self.batch.bytes[payload], end.segment),
                 Step::Snapshot(payload) => state.snapshot(&self.batch.bytes[payload], end.segment),
@@ -218,7 +219,7 @@ impl Committer {
         match kind {
             Some(Kind::Publish) => {
                 let publish = Publish::parse(&self.batch.bytes[payload]).expect("encoded by us");
-                let step = |(queue, sequence)| Step::Publish(queue, sequence, location);
+                let step = |target| Step::Publish(target, location, publish.content_bytes);
                 self.steps.extend(publish.targets().map(step));
             }
             Some(Kind::Change) => self.steps.push(Step::Change(payload)),

@@ -57,17 +57,14 @@ pub(crate) fn read(
 
 fn locate(shared: &Shared, queue: QueueId, sequences: &[Sequence]) -> Vec<Wanted> {
     let state = shared.state.lock();
-    let wanted = sequences
-        .iter()
-        .enumerate()
-        .filter_map(|(rank, &sequence)| {
-            let location = state.index.get(queue, sequence)?;
-            Some(Wanted {
-                sequence,
-                location,
-                rank,
-            })
-        });
+    let located = state.index.locate(queue, sequences).enumerate();
+    let wanted = located.filter_map(|(rank, location)| {
+        Some(Wanted {
+            sequence: sequences[rank],
+            location: location?,
+            rank,
+        })
+    });
     wanted.collect()
 }
 

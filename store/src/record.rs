@@ -125,7 +125,6 @@ pub(crate) fn put_publish(out: &mut Vec<u8>, content_bytes: u32, targets: &[(Que
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Publish<'a> {
     /// How many of the message's bytes count as its content.
-    #[expect(dead_code, reason = "the index is about to keep it")]
     pub(crate) content_bytes: u32,
     targets: &'a [u8],
     /// The message, all of it.

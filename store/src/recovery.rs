@@ -166,11 +166,9 @@ fn drop_lost(disk: &dyn Disk, state: &mut State) -> Result<u64, Error> {
         let length = disk.open(&path).and_then(|file| file.len());
         lengths.insert(number, length.map_err(Error::io("open", path))?);
     }
-    let lost = state.index.retain(|location| {
-        let end = u64::from(location.offset) + u64::from(location.length);
-        lengths
-            .get(&location.segment)
-            .is_some_and(|length| end <= *length)
+    let lost = state.index.retain(|segment, end| {
+        let length = lengths.get(&segment);
+        length.is_some_and(|length| end <= *length)
     });
     if lost > 0 {
         tracing::error!(
@@ -194,12 +192,12 @@ fn recovered(state: &State, loaded: Option<Loaded>, note: Option<Note>) -> Recov
     let clean = note.is_some();
     let mut redelivered = note.map(|note| note.redelivered).unwrap_or_default();
     let queue = |id| {
-        let (sequences, next_sequence, content_bytes) = state.index.live(id);
+        let live = state.index.live(id).expect("one of its queues");
         RecoveredQueue {
             id,
-            next_sequence,
-            sequences,
-            content_bytes,
+            next_sequence: live.next,
+            sequences: live.sequences,
+            content_bytes: live.content_bytes,
             redelivered: redelivered.remove(&id).unwrap_or_default(),
         }
     };

@@ -205,9 +205,11 @@ impl Replay<'_> {
         self.tail.records += 1;
         match kind {
             Kind::Publish => {
-                let publish = Publish::parse(payload);
-                for (queue, sequence) in publish.iter().flat_map(Publish::targets) {
-                    self.state.publish(queue, sequence, location);
+                if let Some(publish) = Publish::parse(payload) {
+                    let content_bytes = publish.content_bytes;
+                    for target in publish.targets() {
+                        self.state.publish(target, location, content_bytes);
+                    }
                 }
             }
             Kind::Remove => {

@@ -31,9 +31,14 @@ pub(crate) type ChangedDefinitions = HashMap<Box<[u8]>, Option<Box<[u8]>>>;
 
 impl State {
     /// Applies a publish for one of its queues.
-    pub(crate) fn publish(&mut self, queue: QueueId, sequence: Sequence, location: Location) {
+    pub(crate) fn publish(
+        &mut self,
+        (queue, sequence): (QueueId, Sequence),
+        location: Location,
+        content_bytes: u32,
+    ) {
         self.next_queue_id = self.next_queue_id.max(queue.0 + 1);
-        self.index.publish(queue, sequence, location);
+        self.index.publish(queue, sequence, location, content_bytes);
     }
 
     /// Applies the payload of a change record.

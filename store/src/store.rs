@@ -224,8 +224,8 @@ impl Store {
     /// written and not settled.
     pub fn stored(&self, queue: QueueId, sequences: &[Sequence]) -> usize {
         let state = self.inner.shared.state.lock();
-        let stored = |sequence: &&Sequence| state.index.get(queue, **sequence).is_some();
-        sequences.iter().take_while(stored).count()
+        let locations = state.index.locate(queue, sequences);
+        locations.take_while(Option::is_some).count()
     }
 
     /// Everything up to this point is durable.

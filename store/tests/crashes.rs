@@ -277,7 +277,7 @@ impl World {
         let point = self.store.append([Append {
             targets,
             parts: &parts,
-            content_bytes: 4,
+            content_bytes: bytes as u32,
         }]);
         assert_eq!(point, self.point());
         for target in targets {
@@ -418,6 +418,8 @@ impl World {
             let sequences: Vec<Sequence> = ranges.map(Sequence).collect();
             let read = self.store.read(queue.id, &sequences).expect("readable");
             assert_eq!(read.len(), sequences.len());
+            let content = read.iter().map(|(_, body)| body.len() as u64 - 4);
+            assert_eq!(queue.content_bytes, content.sum::<u64>());
             assert!(
                 sequences
                     .iter()

@@ -144,7 +144,9 @@ fn a_clean_stop_is_told_from_a_crash() {
         id: queue,
         next_sequence: recovered.queues[0].next_sequence,
         sequences: vec![(Sequence(10), Sequence(100))],
-        content_bytes: recovered.queues[0].content_bytes,
+        content_bytes: (10..=100)
+            .map(|n| format!("message {n}").len() as u64)
+            .sum(),
         redelivered: vec![(Sequence(11), Sequence(12)), (Sequence(20), Sequence(20))],
     };
     assert_eq!(recovered.queues, [expected]);

@@ -1,329 +1,285 @@
-//! The live messages among 128 neighbouring sequences of a queue, and their packed form.
+//! The live messages among 128 neighbouring sequences of a queue.
 //!
 //! ```text
-//! packed   per run: the first entry as four varints: slots skipped, then the differences to what the
-//!          entry before lets expect of segment, offset and length (zigzag); then a varint: how
-//!          many entries follow that are just as expected
+//! packed ──open──> open, 20 bytes per message
+//!    ^               │ insert, remove
+//!    └─────close─────┘
 //! ```
 //!
-//! Expected is the next slot, at the end of the entry before, of the same length. A queue that has the log
-//! to itself costs a few bytes per block; the worst block stays below 2.5 KiB.
+//! A block is closed once nobody works on it: by the checkpoint, which packs it anyway, or when too
+//! many of its queue are open.
 
-use crate::log::Location;
+use super::packed::{self, Entry, Run, Runs};
 
 /// Sequences per block.
 pub(crate) const BLOCK_SEQUENCES: u64 = 128;
 
-/// One live message. 16 bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Entry {
-    segment: u32,
-    offset: u32,
-    length: u32,
-    slot: u16,
-}
-
-impl Entry {
-    fn location(&self) -> Location {
-        Location {
-            segment: self.segment,
-            offset: self.offset,
-            length: self.length,
-        }
-    }
-}
-
 /// Some live messages of one queue, ascending.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Block {
-    entries: Vec<Entry>,
+    form: Form,
+    content_bytes: u64,
+    messages: u8,
     /// Whether the checkpoint has a value for this block.
     pub(crate) stored: bool,
     /// Whether it changed since the last checkpoint.
     pub(crate) dirty: bool,
 }
 
+#[derive(Debug)]
+enum Form {
+    Open(Vec<Entry>),
+    Packed(Box<[u8]>),
+}
+
+impl Default for Block {
+    /// An empty block, closed.
+    fn default() -> Self {
+        Self {
+            form: Form::Packed(Box::default()),
+            content_bytes: 0,
+            messages: 0,
+            stored: false,
+            dirty: false,
+        }
+    }
+}
+
 impl Block {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
-    /// The live slots and where their messages lie.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u16, Location)> {
-        self.entries
-            .iter()
-            .map(|entry| (entry.slot, entry.location()))
-    }
-
-    pub(crate) fn get(&self, slot: u16) -> Option<Location> {
-        let at = self.entries.binary_search_by_key(&slot, |entry| entry.slot);
-        at.ok().map(|at| self.entries[at].location())
-    }
-
-    /// Adds a message. Returns where it was before, if it was there already.
-    pub(crate) fn insert(&mut self, slot: u16, location: Location) -> Option<Location> {
-        let Location {
-            segment,
-            offset,
-            length,
-        } = location;
-        let entry = Entry {
-            segment,
-            offset,
-            length,
-            slot,
+    /// The block with this value in the checkpoint; `None` if the bytes make no sense.
+    pub(crate) fn restore(bytes: &[u8]) -> Option<Self> {
+        let mut block = Self {
+            form: Form::Packed(bytes.into()),
+            stored: true,
+            ..Self::default()
         };
-        if self.entries.last().is_none_or(|last| last.slot < slot) {
-            self.entries.push(entry);
-            return None;
+        let mut runs = Runs::new(bytes);
+        for run in runs.by_ref() {
+            block.messages += run.messages;
+            block.content_bytes += run.content_bytes();
         }
-        match self.entries.binary_search_by_key(&slot, |entry| entry.slot) {
-            Ok(at) => Some(std::mem::replace(&mut self.entries[at], entry).location()),
-            Err(at) => {
-                self.entries.insert(at, entry);
-                None
-            }
+        runs.bytes.is_empty().then_some(block)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.messages == 0
+    }
+
+    pub(crate) fn messages(&self) -> u8 {
+        self.messages
+    }
+
+    pub(crate) fn content_bytes(&self) -> u64 {
+        self.content_bytes
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.form, Form::Open(_))
+    }
+
+    /// Whether every sequence is there.
+    pub(crate) fn is_full(&self) -> bool {
+        u64::from(self.messages) == BLOCK_SEQUENCES
+    }
+
+    /// The live messages, ascending.
+    pub(crate) fn runs(&self) -> BlockRuns<'_> {
+        match &self.form {
+            Form::Open(entries) => BlockRuns::Open(entries.iter()),
+            Form::Packed(bytes) => BlockRuns::Packed(Runs::new(bytes)),
         }
     }
 
-    /// Takes out the messages from slot `first` to slot `last`, and hands each to `removed`.
-    pub(crate) fn remove(&mut self, first: u16, last: u16, mut removed: impl FnMut(u16, Location)) {
-        let from = self.entries.partition_point(|entry| entry.slot < first);
-        let to = from + self.entries[from..].partition_point(|entry| entry.slot <= last);
-        for entry in self.entries.drain(from..to) {
-            removed(entry.slot, entry.location());
+    /// Unpacks the block; false if it is open already.
+    pub(crate) fn open(&mut self) -> bool {
+        if let Form::Open(_) = self.form {
+            return false;
         }
+        let mut entries = Vec::with_capacity(self.messages.into());
+        entries.extend(self.runs().flat_map(Run::entries));
+        self.form = Form::Open(entries);
+        true
     }
 
-    /// Keeps the messages which `keep` wants.
-    pub(crate) fn retain(&mut self, mut keep: impl FnMut(u16, Location) -> bool) {
-        self.entries
-            .retain(|entry| keep(entry.slot, entry.location()));
-    }
-
-    /// Returns memory that is not needed.
-    pub(crate) fn shrink(&mut self) {
-        if self.entries.capacity() > 2 * self.entries.len() {
-            self.entries.shrink_to_fit();
+    /// Packs the block.
+    pub(crate) fn close(&mut self) {
+        if let Form::Open(entries) = &self.form {
+            self.form = Form::Packed(packed::pack(entries).into());
         }
     }
 
     /// The packed form.
     pub(crate) fn pack(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(16);
-        let mut expected = Expected::default();
-        let mut entries = self.entries.iter().peekable();
-        while let Some(entry) = entries.next() {
-            expected.put_difference(&mut out, entry);
-            expected = Expected::after(entry);
-            let mut run = 0;
-            while let Some(next) = entries.next_if(|next| expected.is(next)) {
-                expected = Expected::after(next);
-                run += 1;
-            }
-            put_varint(&mut out, run);
+        match &self.form {
+            Form::Open(entries) => packed::pack(entries),
+            Form::Packed(bytes) => bytes.to_vec(),
         }
-        out
     }
 
-    /// The block that was packed; `None` if the bytes make no sense.
-    pub(crate) fn unpack(mut bytes: &[u8]) -> Option<Self> {
-        let mut entries = Vec::new();
-        let mut expected = Expected::default();
-        while !bytes.is_empty() {
-            let entry = expected.take_difference(&mut bytes)?;
-            let run = take_varint(&mut bytes)?;
+    /// Adds a message to the open block. Returns what it was before, if it was there already.
+    pub(crate) fn insert(&mut self, entry: Entry) -> Option<Entry> {
+        let entries = opened(&mut self.form);
+        self.content_bytes += u64::from(entry.content_bytes);
+        if entries.last().is_none_or(|last| last.slot < entry.slot) {
             entries.push(entry);
-            expected = Expected::after(&entry);
-            if run >= BLOCK_SEQUENCES {
-                return None;
+            self.messages += 1;
+            return None;
+        }
+        match entries.binary_search_by_key(&entry.slot, |entry| entry.slot) {
+            Ok(at) => {
+                let before = std::mem::replace(&mut entries[at], entry);
+                self.content_bytes -= u64::from(before.content_bytes);
+                Some(before)
             }
-            for _ in 0..run {
-                let entry = expected.entry()?;
-                entries.push(entry);
-                expected = Expected::after(&entry);
+            Err(at) => {
+                entries.insert(at, entry);
+                self.messages += 1;
+                None
             }
         }
-        let block = Self {
-            entries,
-            stored: true,
-            dirty: false,
-        };
-        let slots_fit = block
-            .entries
-            .last()
-            .is_none_or(|last| u64::from(last.slot) < BLOCK_SEQUENCES);
-        slots_fit.then_some(block)
     }
-}
 
-/// What an entry is expected to be, from the one before it.
-#[derive(Debug, Clone, Copy, Default)]
-struct Expected {
-    slot: i64,
-    segment: i64,
-    offset: i64,
-    length: i64,
-}
-
-impl Expected {
-    fn after(entry: &Entry) -> Self {
-        Self {
-            slot: i64::from(entry.slot) + 1,
-            segment: i64::from(entry.segment),
-            offset: i64::from(entry.offset) + i64::from(entry.length),
-            length: i64::from(entry.length),
+    /// Takes the messages from slot `first` to slot `last` out of the open block.
+    pub(crate) fn remove(&mut self, first: u8, last: u8, mut removed: impl FnMut(&Entry)) {
+        let entries = opened(&mut self.form);
+        let from = entries.partition_point(|entry| entry.slot < first);
+        let to = from + entries[from..].partition_point(|entry| entry.slot <= last);
+        for entry in entries.drain(from..to) {
+            self.content_bytes -= u64::from(entry.content_bytes);
+            self.messages -= 1;
+            removed(&entry);
         }
     }
 
-    fn is(&self, entry: &Entry) -> bool {
-        self.slot == i64::from(entry.slot)
-            && self.segment == i64::from(entry.segment)
-            && self.offset == i64::from(entry.offset)
-            && self.length == i64::from(entry.length)
+    /// Keeps the messages of the open block which `keep` wants.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&Entry) -> bool) {
+        let entries = opened(&mut self.form);
+        let (content_bytes, messages) = (&mut self.content_bytes, &mut self.messages);
+        entries.retain(|entry| {
+            let kept = keep(entry);
+            if !kept {
+                *content_bytes -= u64::from(entry.content_bytes);
+                *messages -= 1;
+            }
+            kept
+        });
     }
 
-    fn entry(&self) -> Option<Entry> {
-        Some(Entry {
-            segment: self.segment.try_into().ok()?,
-            offset: self.offset.try_into().ok()?,
-            length: self.length.try_into().ok()?,
-            slot: self.slot.try_into().ok()?,
-        })
-    }
-
-    fn put_difference(&self, out: &mut Vec<u8>, entry: &Entry) {
-        put_varint(out, (i64::from(entry.slot) - self.slot).unsigned_abs());
-        put_varint(out, zigzag(i64::from(entry.segment) - self.segment));
-        put_varint(out, zigzag(i64::from(entry.offset) - self.offset));
-        put_varint(out, zigzag(i64::from(entry.length) - self.length));
-    }
-
-    fn take_difference(&self, bytes: &mut &[u8]) -> Option<Entry> {
-        let skipped = i64::try_from(take_varint(bytes)?).ok()?;
-        let expected = Self {
-            slot: self.slot.checked_add(skipped)?,
-            segment: self.segment.checked_add(unzigzag(take_varint(bytes)?))?,
-            offset: self.offset.checked_add(unzigzag(take_varint(bytes)?))?,
-            length: self.length.checked_add(unzigzag(take_varint(bytes)?))?,
+    /// Takes all messages out; what stays is closed.
+    pub(crate) fn take(&mut self) -> Self {
+        let (stored, dirty) = (self.stored, self.dirty);
+        let empty = Self {
+            stored,
+            dirty,
+            ..Self::default()
         };
-        expected.entry()
+        std::mem::replace(self, empty)
     }
-}
 
-fn zigzag(number: i64) -> u64 {
-    (number.wrapping_shl(1) ^ (number >> 63)).cast_unsigned()
-}
-
-fn unzigzag(number: u64) -> i64 {
-    (number >> 1).cast_signed() ^ -((number & 1).cast_signed())
-}
-
-fn put_varint(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
-}
-
-fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
-    let mut number = 0;
-    for shift in (0..64).step_by(7) {
-        let (byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        number |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(number);
+    /// Returns memory that is not needed.
+    pub(crate) fn shrink(&mut self) {
+        if let Form::Open(entries) = &mut self.form
+            && entries.capacity() > 2 * entries.len()
+        {
+            entries.shrink_to_fit();
         }
     }
-    None
+}
+
+fn opened(form: &mut Form) -> &mut Vec<Entry> {
+    match form {
+        Form::Open(entries) => entries,
+        Form::Packed(_) => unreachable!("only open blocks are changed"),
+    }
+}
+
+/// The runs of a block. An open block's have one message each.
+#[derive(Debug)]
+pub(crate) enum BlockRuns<'a> {
+    Open(std::slice::Iter<'a, Entry>),
+    Packed(Runs<'a>),
+}
+
+impl Default for BlockRuns<'_> {
+    fn default() -> Self {
+        Self::Open([].iter())
+    }
+}
+
+impl Iterator for BlockRuns<'_> {
+    type Item = Run;
+
+    fn next(&mut self) -> Option<Run> {
+        match self {
+            Self::Open(entries) => entries.next().copied().map(Run::of_one),
+            Self::Packed(runs) => runs.next(),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
+    use crate::log::Location;
 
-    fn block(entries: impl IntoIterator<Item = (u16, Location)>) -> Block {
-        let mut block = Block {
-            stored: true,
-            ..Block::default()
-        };
-        for (slot, location) in entries {
-            block.insert(slot, location);
+    fn at(slot: u8, offset: u32) -> Entry {
+        Entry {
+            location: Location {
+                segment: 1,
+                offset,
+                length: 10,
+            },
+            content_bytes: 7,
+            slot,
         }
-        block
+    }
+
+    fn entries(block: &Block) -> Vec<(u8, u32)> {
+        let entries = block.runs().flat_map(Run::entries);
+        entries
+            .map(|entry| (entry.slot, entry.location.offset))
+            .collect()
     }
 
     #[test]
-    fn neighbours_in_the_log_pack_to_a_few_bytes() {
-        let neighbours = (0..128).map(|slot| {
-            let offset = 32 + u32::from(slot) * 1052;
-            (
-                slot,
-                Location {
-                    segment: 9,
-                    offset,
-                    length: 1052,
-                },
-            )
-        });
-        let block = block(neighbours);
-        let packed = block.pack();
-        assert!(packed.len() < 10, "{} bytes", packed.len());
-        assert_eq!(Block::unpack(&packed), Some(block));
-    }
-
-    #[test]
-    fn the_worst_block_fits_a_value() {
-        let worst = (0..128).map(|slot| {
-            let edge = if slot % 2 == 0 { 0 } else { u32::MAX };
-            (
-                slot,
-                Location {
-                    segment: edge,
-                    offset: edge,
-                    length: edge,
-                },
-            )
-        });
-        let packed = block(worst).pack();
-        assert!(packed.len() < 2560, "{} bytes", packed.len());
-    }
-
-    #[test]
-    fn insertion_keeps_the_order() {
-        let at = |offset| Location {
-            segment: 1,
-            offset,
-            length: 10,
-        };
-        let mut block = block([(5, at(50)), (3, at(30)), (9, at(90))]);
-        assert_eq!(block.insert(3, at(31)), Some(at(30)));
+    fn insertion_keeps_the_order_in_both_forms() {
+        let mut block = Block::default();
+        block.open();
+        for (slot, offset) in [(5, 50), (3, 30), (9, 90)] {
+            assert_eq!(block.insert(at(slot, offset)), None);
+        }
+        assert_eq!(block.insert(at(3, 31)), Some(at(3, 30)));
+        block.close();
+        assert_eq!(entries(&block), [(3, 31), (5, 50), (9, 90)]);
+        block.open();
         let mut removed = Vec::new();
-        block.remove(3, 5, |slot, location| removed.push((slot, location.offset)));
-        assert_eq!(removed, [(3, 31), (5, 50)]);
-        assert_eq!(block.get(9), Some(at(90)));
-        assert_eq!(block.get(5), None);
+        block.remove(3, 5, |entry| removed.push(entry.slot));
+        assert_eq!(removed, [3, 5]);
+        assert_eq!(entries(&block), [(9, 90)]);
     }
 
-    proptest! {
-        #[test]
-        fn packing_is_lossless(entries in prop::collection::btree_map(
-            0..128_u16, (any::<u32>(), any::<u32>(), any::<u32>()), 0..128)
-        ) {
-            let entries = entries.into_iter().map(|(slot, (segment, offset, length))| {
-                (slot, Location { segment, offset, length })
-            });
-            let block = block(entries);
-            prop_assert_eq!(Block::unpack(&block.pack()), Some(block));
+    #[test]
+    fn messages_and_content_are_counted_in_every_change() {
+        let counts = |block: &Block| (block.messages(), block.content_bytes());
+        let mut block = Block::default();
+        block.open();
+        for slot in 0..128 {
+            block.insert(at(slot, slot.into()));
         }
-
-        #[test]
-        fn garbage_is_no_panic(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
-            Block::unpack(&bytes);
-        }
+        block.insert(Entry {
+            content_bytes: 0,
+            ..at(7, 1)
+        });
+        assert_eq!(counts(&block), (128, 127 * 7));
+        assert!(block.is_full());
+        let restored = Block::restore(&block.pack()).expect("makes sense");
+        assert_eq!(counts(&restored), counts(&block));
+        block.retain(|entry| entry.slot < 100);
+        block.remove(10, 19, |_| {});
+        assert_eq!(counts(&block), (90, 89 * 7));
+        assert_eq!(counts(&block.take()), (90, 89 * 7));
+        assert_eq!(counts(&block), (0, 0));
+        assert!(Block::restore(&[0xff, 1]).is_none());
     }
 }

@@ -1,22 +1,35 @@
 //! One queue's live messages.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::IntoValues;
+use std::ops::Range;
 
 use super::block::{BLOCK_SEQUENCES, Block};
+use super::cursor::Cursor;
+use super::ledger::Ledger;
+use super::packed::{Entry, Run};
 use super::ranges::Ranges;
-use crate::log::Location;
+use crate::QueueId;
 
 /// How far ahead of the sequences in use their bound is checkpointed, so that this is seldom.
 const RESERVED_SEQUENCES: u64 = 1 << 20;
+/// So many blocks may be open. With fewer, a queue with a few thousand messages in flight, which are
+/// settled before the next checkpoint, would pack each of them for nothing.
+const OPEN_BLOCKS: usize = 32;
 
-/// Where the live messages of a queue lie.
+/// Where the live messages of a queue lie. 120 bytes and its blocks.
 #[derive(Debug)]
 pub(crate) struct QueueIndex {
+    id: QueueId,
     blocks: BTreeMap<u64, Block>,
+    // Invariant: exactly the open blocks, in the order in which they were opened.
+    open: Vec<u64>,
     /// Settled before their publish was seen.
     pub(crate) early: Ranges,
+    messages: u64,
+    content_bytes: u64,
     /// Above every sequence seen.
-    pub(crate) next: u64,
+    next: u64,
     /// Above `next`; what the checkpoint holds, or will.
     pub(crate) reserved: u64,
     /// False while only messages for this queue were seen, in a replay.
@@ -25,177 +38,290 @@ pub(crate) struct QueueIndex {
     pub(crate) volatile: bool,
 }
 
-/// What an insertion did.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Inserted {
-    New,
-    /// It was known, at this place.
-    Moved(Location),
-    /// It had been settled before.
-    Dead,
-}
-
 impl QueueIndex {
-    pub(crate) fn new(next: u64) -> Self {
+    pub(crate) fn new(id: QueueId) -> Self {
         Self {
+            id,
             blocks: BTreeMap::new(),
+            open: Vec::new(),
             early: Ranges::default(),
-            next,
-            reserved: next,
+            messages: 0,
+            content_bytes: 0,
+            next: 1,
+            reserved: 1,
             created: false,
             volatile: false,
         }
     }
 
-    /// Notes that `sequence` is in use. True if the checkpointed bound must be raised.
-    pub(crate) fn raise(&mut self, sequence: u64) -> bool {
-        self.next = self.next.max(sequence + 1);
-        let raise = self.next > self.reserved;
-        if raise {
-            self.reserved = self.next + RESERVED_SEQUENCES;
-        }
-        raise
+    /// The first sequence that was surely never used.
+    pub(crate) fn next_sequence(&self) -> u64 {
+        self.next.max(self.reserved)
     }
 
-    /// Adds a message. `dirty` is called if its block was clean.
-    pub(crate) fn insert(
-        &mut self,
-        sequence: u64,
-        location: Location,
-        dirty: impl FnOnce(u64),
-    ) -> Inserted {
+    /// The content of all live messages.
+    pub(crate) fn content_bytes(&self) -> u64 {
+        self.content_bytes
+    }
+
+    /// All sequences before `next` are in use, and the checkpoint is to know that.
+    pub(crate) fn raise_to(&mut self, next: u64, ledger: &mut Ledger) {
+        self.next = self.next.max(next);
+        self.reserved = self.reserved.max(next);
+        ledger.changed.queues.insert(self.id);
+    }
+
+    /// Adds a message, unless it was settled before.
+    pub(crate) fn insert(&mut self, sequence: u64, entry: Entry, ledger: &mut Ledger) {
+        self.raise(sequence, ledger);
         if !self.early.is_empty() && self.early.remove(sequence) {
-            return Inserted::Dead;
+            if !self.volatile {
+                ledger.changed.early.insert(self.id);
+            }
+            return;
         }
         let number = sequence / BLOCK_SEQUENCES;
         let block = self.blocks.entry(number).or_default();
-        mark(block, number, dirty);
-        match block.insert(slot(sequence), location) {
-            None => Inserted::New,
-            Some(before) => Inserted::Moved(before),
+        let opened = block.open();
+        mark(block, (self.id, number), self.volatile, ledger);
+        if let Some(before) = block.insert(entry) {
+            self.content_bytes -= u64::from(before.content_bytes);
+            ledger.segments.release(&Run::of_one(before));
+        } else {
+            self.messages += 1;
+            ledger.live_messages += 1;
+        }
+        self.content_bytes += u64::from(entry.content_bytes);
+        ledger.segments.hold(&Run::of_one(entry));
+        if opened {
+            self.note_open(number);
         }
     }
 
-    /// Takes messages out and hands each one's place to `removed`; what is not there is
-    /// remembered as settled early, and true is returned. `dirty` is called for clean blocks.
-    pub(crate) fn remove(
-        &mut self,
-        first: u64,
-        last: u64,
-        mut removed: impl FnMut(Location),
-        mut dirty: impl FnMut(u64),
-    ) -> bool {
-        let newest = self.next / BLOCK_SEQUENCES;
-        let mut expected = first;
-        let mut missing = Vec::new();
-        let mut emptied = Vec::new();
-        for (&number, block) in self
-            .blocks
-            .range_mut(first / BLOCK_SEQUENCES..=last / BLOCK_SEQUENCES)
-        {
-            let start = number * BLOCK_SEQUENCES;
-            let end = (start + BLOCK_SEQUENCES - 1).min(last);
-            let mut any = false;
-            block.remove(slot(first.max(start)), slot(end), |slot, location| {
-                let sequence = start + u64::from(slot);
-                if expected < sequence {
-                    missing.push((expected, sequence - 1));
-                }
-                expected = sequence + 1;
-                any = true;
-                removed(location);
-            });
-            if any {
-                mark(block, number, &mut dirty);
+    /// Takes messages out. What is not there is remembered as settled early.
+    pub(crate) fn remove(&mut self, first: u64, last: u64, ledger: &mut Ledger) {
+        self.raise(last, ledger);
+        let mut missing = Missing {
+            expected: first,
+            ranges: Vec::new(),
+        };
+        let (from, to) = (first / BLOCK_SEQUENCES, last / BLOCK_SEQUENCES);
+        let end = BLOCK_SEQUENCES as u8 - 1;
+        if from == to {
+            self.remove_part(from, slot(first), slot(last), &mut missing, ledger);
+        } else {
+            self.remove_part(from, slot(first), end, &mut missing, ledger);
+            if from + 1 < to {
+                self.remove_blocks(from + 1..to, &mut missing, ledger);
             }
-            if any && block.is_empty() && number < newest {
-                emptied.push(number);
-            }
+            self.remove_part(to, 0, slot(last), &mut missing, ledger);
         }
-        if expected <= last {
-            missing.push((expected, last));
+        missing.up_to(last + 1);
+        if !missing.ranges.is_empty() && !self.volatile {
+            ledger.changed.early.insert(self.id);
         }
-        self.free(&emptied);
-        let early = !missing.is_empty();
-        for (first, last) in missing {
+        for (first, last) in missing.ranges {
             self.early.insert(first, last);
         }
-        early
     }
 
-    /// Frees blocks which were emptied and will not be used again.
-    fn free(&mut self, emptied: &[u64]) {
-        for number in emptied {
-            match self.blocks.get_mut(number) {
-                // The checkpoint still has to remove its value.
-                Some(block) if block.stored => block.shrink(),
-                _ => drop(self.blocks.remove(number)),
-            }
+    fn remove_part(
+        &mut self,
+        number: u64,
+        first: u8,
+        last: u8,
+        missing: &mut Missing,
+        ledger: &mut Ledger,
+    ) {
+        let block = self.blocks.get_mut(&number);
+        let Some(block) = block.filter(|block| !block.is_empty()) else {
+            return;
+        };
+        let opened = block.open();
+        let before = (block.messages(), block.content_bytes());
+        let start = number * BLOCK_SEQUENCES;
+        block.remove(first, last, |entry| {
+            missing.found(start + u64::from(entry.slot), 1);
+            ledger.segments.release(&Run::of_one(*entry));
+        });
+        let removed = u64::from(before.0 - block.messages());
+        self.messages -= removed;
+        self.content_bytes -= before.1 - block.content_bytes();
+        ledger.live_messages -= removed;
+        if removed > 0 {
+            mark(block, (self.id, number), self.volatile, ledger);
+        }
+        let finished = block.is_empty() && number < self.next / BLOCK_SEQUENCES;
+        if opened {
+            self.note_open(number);
+        }
+        if finished {
+            self.free(number);
         }
     }
 
-    pub(crate) fn get(&self, sequence: u64) -> Option<Location> {
-        self.blocks
-            .get(&(sequence / BLOCK_SEQUENCES))?
-            .get(slot(sequence))
-    }
-
-    /// Every live message, ascending.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, Location)> {
-        self.blocks.iter().flat_map(|(number, block)| {
+    /// Takes out all messages of some blocks, which are not opened for it.
+    fn remove_blocks(&mut self, numbers: Range<u64>, missing: &mut Missing, ledger: &mut Ledger) {
+        let newest = self.next / BLOCK_SEQUENCES;
+        let remove = |number: &u64, block: &mut Block| {
             let start = number * BLOCK_SEQUENCES;
-            block
-                .iter()
-                .map(move |(slot, location)| (start + u64::from(slot), location))
-        })
+            if !block.is_empty() {
+                mark(block, (self.id, *number), self.volatile, ledger);
+            }
+            let gone = block.take();
+            self.messages -= u64::from(gone.messages());
+            self.content_bytes -= gone.content_bytes();
+            ledger.live_messages -= u64::from(gone.messages());
+            if gone.is_full() {
+                missing.found(start, BLOCK_SEQUENCES);
+                ledger.condemned.blocks.push(gone);
+            } else {
+                for run in gone.runs() {
+                    missing.found(start + u64::from(run.first.slot), run.messages.into());
+                    ledger.segments.release(&run);
+                }
+            }
+            // The checkpoint still has to remove the value of one that it stored.
+            !block.stored && *number < newest
+        };
+        self.blocks
+            .extract_if(numbers.clone(), remove)
+            .for_each(drop);
+        self.open.retain(|number| !numbers.contains(number));
     }
 
-    /// Keeps the messages which `keep` wants.
-    pub(crate) fn retain(
-        &mut self,
-        mut keep: impl FnMut(u64, Location) -> bool,
-        mut dirty: impl FnMut(u64),
-    ) {
-        for (&number, block) in &mut self.blocks {
-            let mut changed = false;
-            block.retain(|slot, location| {
-                let kept = keep(number * BLOCK_SEQUENCES + u64::from(slot), location);
-                changed |= !kept;
+    /// Where messages lie; in one walk for ascending sequences.
+    pub(crate) fn cursor(&self) -> Cursor<'_> {
+        Cursor::new(&self.blocks)
+    }
+
+    /// The live sequences as ascending ranges, both ends included.
+    pub(crate) fn live(&self) -> Vec<(u64, u64)> {
+        let mut ranges: Vec<(u64, u64)> = Vec::new();
+        for (number, block) in &self.blocks {
+            for run in block.runs() {
+                let first = number * BLOCK_SEQUENCES + u64::from(run.first.slot);
+                let last = first + u64::from(run.messages) - 1;
+                match ranges.last_mut() {
+                    Some((_, end)) if *end + 1 == first => *end = last,
+                    _ => ranges.push((first, last)),
+                }
+            }
+        }
+        ranges
+    }
+
+    /// Keeps the messages whose segment and end in it `keep` wants. If it wants an end, it wants
+    /// those before it. Returns how many are lost.
+    pub(crate) fn retain(&mut self, keep: impl Fn(u32, u64) -> bool, ledger: &mut Ledger) -> u64 {
+        let whole = |run: &Run| keep(run.first.location.segment, run.end_offset());
+        let blocks = self
+            .blocks
+            .iter()
+            .filter(|(_, block)| !block.runs().all(|run| whole(&run)));
+        let damaged: Vec<u64> = blocks.map(|(number, _)| *number).collect();
+        let before = self.messages;
+        for number in damaged {
+            let block = self.blocks.get_mut(&number).expect("just seen");
+            mark(block, (self.id, number), self.volatile, ledger);
+            let opened = block.open();
+            block.retain(|entry| {
+                let run = Run::of_one(*entry);
+                let kept = whole(&run);
+                if !kept {
+                    self.messages -= 1;
+                    self.content_bytes -= run.content_bytes();
+                    ledger.live_messages -= 1;
+                    ledger.segments.release(&run);
+                }
                 kept
             });
-            if changed {
-                mark(block, number, &mut dirty);
+            if opened {
+                self.note_open(number);
             }
         }
+        before - self.messages
     }
 
     /// Puts a block that the checkpoint holds into place.
-    pub(crate) fn restore(&mut self, number: u64, block: Block) {
-        if let Some((slot, _)) = block.iter().last() {
-            let sequence = number.saturating_mul(BLOCK_SEQUENCES) + u64::from(slot);
-            self.next = self.next.max(sequence + 1);
-            self.reserved = self.reserved.max(self.next);
+    pub(crate) fn restore(&mut self, number: u64, block: Block, ledger: &mut Ledger) {
+        for run in block.runs() {
+            ledger.segments.hold(&run);
+            let end = number * BLOCK_SEQUENCES + u64::from(run.end());
+            self.next = self.next.max(end);
         }
+        self.reserved = self.reserved.max(self.next);
+        self.messages += u64::from(block.messages());
+        self.content_bytes += block.content_bytes();
+        ledger.live_messages += u64::from(block.messages());
         self.blocks.insert(number, block);
     }
 
-    /// The value of a dirty block for the checkpoint, which then counts as clean.
+    /// The value of a dirty block for the checkpoint, which then counts as clean. It is closed,
+    /// unless the next message belongs there.
     pub(crate) fn checkpoint(&mut self, number: u64) -> Stored {
         let Some(block) = self.blocks.get_mut(&number) else {
             return Stored::Unchanged;
         };
         block.dirty = false;
-        if !block.is_empty() {
-            block.stored = true;
-            block.shrink();
-            return Stored::Put(block.pack());
+        if block.is_empty() {
+            let stored = block.stored;
+            block.stored = false;
+            self.free(number);
+            return if stored {
+                Stored::Remove
+            } else {
+                Stored::Unchanged
+            };
         }
-        let stored = block.stored;
-        self.blocks.remove(&number);
-        if stored {
-            Stored::Remove
+        block.stored = true;
+        if number == self.next / BLOCK_SEQUENCES {
+            block.shrink();
         } else {
-            Stored::Unchanged
+            block.close();
+            self.open.retain(|open| *open != number);
+        }
+        Stored::Put(block.pack())
+    }
+
+    /// Hands over all blocks, whose messages no longer count as live.
+    pub(crate) fn delete(self, ledger: &mut Ledger) -> IntoValues<u64, Block> {
+        ledger.live_messages -= self.messages;
+        self.blocks.into_values()
+    }
+
+    /// Notes that `sequence` is in use.
+    fn raise(&mut self, sequence: u64, ledger: &mut Ledger) {
+        self.next = self.next.max(sequence + 1);
+        if self.next > self.reserved {
+            self.reserved = self.next + RESERVED_SEQUENCES;
+            if !self.volatile {
+                ledger.changed.queues.insert(self.id);
+            }
+        }
+    }
+
+    /// Notes that a block was opened, and closes another if there are many.
+    fn note_open(&mut self, number: u64) {
+        self.open.push(number);
+        if self.open.len() > OPEN_BLOCKS {
+            let oldest = self.open[0];
+            match self.blocks.get_mut(&oldest) {
+                Some(block) if !block.is_empty() => {
+                    block.close();
+                    self.open.remove(0);
+                }
+                _ => self.free(oldest),
+            }
+        }
+    }
+
+    /// Forgets an empty block, unless the checkpoint still has to remove its value.
+    fn free(&mut self, number: u64) {
+        self.open.retain(|open| *open != number);
+        match self.blocks.get_mut(&number) {
+            Some(block) if block.stored => drop(block.take()),
+            _ => drop(self.blocks.remove(&number)),
         }
     }
 }
@@ -208,73 +334,162 @@ pub(crate) enum Stored {
     Unchanged,
 }
 
-fn mark(block: &mut Block, number: u64, dirty: impl FnOnce(u64)) {
-    if !block.dirty {
-        block.dirty = true;
-        dirty(number);
+/// Finds what is not there while a range is walked through.
+#[derive(Debug)]
+struct Missing {
+    expected: u64,
+    /// First to last, both included.
+    ranges: Vec<(u64, u64)>,
+}
+
+impl Missing {
+    /// So many sequences from `first` on are there.
+    fn found(&mut self, first: u64, messages: u64) {
+        self.up_to(first);
+        self.expected = first + messages;
+    }
+
+    fn up_to(&mut self, end: u64) {
+        if self.expected < end {
+            self.ranges.push((self.expected, end - 1));
+        }
     }
 }
 
-fn slot(sequence: u64) -> u16 {
-    u16::try_from(sequence % BLOCK_SEQUENCES).expect("blocks are small")
+/// Tells the checkpoint of a block that changed.
+fn mark(block: &mut Block, key: (QueueId, u64), volatile: bool, ledger: &mut Ledger) {
+    if !block.dirty && !volatile {
+        block.dirty = true;
+        ledger.changed.blocks.push(key);
+    }
+}
+
+/// The place of a sequence in its block.
+pub(crate) fn slot(sequence: u64) -> u8 {
+    u8::try_from(sequence % BLOCK_SEQUENCES).expect("blocks are small")
+}
+
+#[cfg(test)]
+impl QueueIndex {
+    pub(crate) fn check_invariants(&self) {
+        let is_open = |number: &u64| self.blocks[number].is_open();
+        assert!(self.open.iter().all(is_open));
+        let open = self.blocks.keys().filter(|number| is_open(number));
+        assert_eq!(self.open.len(), open.count());
+        assert!(self.open.len() <= OPEN_BLOCKS);
+        for block in self.blocks.values().filter(|block| !block.is_open()) {
+            assert!(!block.is_empty() || block.stored && block.dirty);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::Location;
 
-    fn at(offset: u32) -> Location {
-        Location {
+    /// A queue with neighbours in the log as its messages 1 to `last`.
+    fn filled(last: u64) -> (QueueIndex, Ledger) {
+        let mut queue = QueueIndex::new(QueueId(1));
+        let mut ledger = Ledger::default();
+        for sequence in 1..=last {
+            queue.insert(sequence, at(sequence), &mut ledger);
+        }
+        (queue, ledger)
+    }
+
+    fn at(sequence: u64) -> Entry {
+        let location = Location {
             segment: 1,
-            offset,
-            length: 10,
+            offset: 1100 * sequence as u32,
+            length: 1100,
+        };
+        Entry {
+            location,
+            content_bytes: 1024,
+            slot: slot(sequence),
         }
     }
 
-    fn remove(queue: &mut QueueIndex, first: u64, last: u64) -> (usize, bool) {
-        let mut removed = 0;
-        let early = queue.remove(first, last, |_| removed += 1, |_| {});
-        (removed, early)
+    fn dirty(ledger: &mut Ledger) -> Vec<u64> {
+        let blocks = std::mem::take(&mut ledger.changed.blocks);
+        blocks.into_iter().map(|(_, block)| block).collect()
+    }
+
+    #[test]
+    fn a_backlog_is_packed_but_for_its_end() {
+        let (mut queue, mut ledger) = filled(10_000);
+        assert_eq!(queue.open.len(), OPEN_BLOCKS);
+        for number in dirty(&mut ledger) {
+            assert!(matches!(queue.checkpoint(number), Stored::Put(_)));
+        }
+        assert_eq!(queue.open, [10_000 / BLOCK_SEQUENCES]);
+        let packed = queue.blocks.values().map(|block| block.pack().len());
+        assert!(packed.sum::<usize>() < 10_000 / 8);
+    }
+
+    #[test]
+    fn a_backlog_is_drained_with_few_open_blocks() {
+        let (mut queue, mut ledger) = filled(10_000);
+        for first in (1..=10_000).step_by(100) {
+            queue.remove(first, first + 99, &mut ledger);
+            queue.check_invariants();
+        }
+        assert_eq!(queue.live(), []);
+        assert!(queue.early.is_empty());
+        assert_eq!(queue.blocks.len(), 1);
+        assert_eq!((ledger.live_messages, queue.content_bytes()), (0, 0));
     }
 
     #[test]
     fn a_range_across_blocks_is_removed() {
-        let mut queue = QueueIndex::new(1);
-        for sequence in 1..=600 {
-            queue.insert(sequence, at(1), |_| {});
-            queue.raise(sequence);
-        }
-        assert_eq!(remove(&mut queue, 100, 500), (401, false));
-        assert_eq!(queue.iter().count(), 199);
+        let (mut queue, mut ledger) = filled(600);
+        queue.remove(100, 500, &mut ledger);
+        assert_eq!(queue.live(), [(1, 99), (501, 600)]);
         assert_eq!(queue.blocks.len(), 3);
+        // The blocks in between still count for their segment, until a checkpoint comes.
+        assert_eq!(ledger.live_messages, 199);
+        assert_eq!(ledger.segments.usage()[&1].live_messages, 199 + 256);
+        assert!(!ledger.condemned.release_some(&mut ledger.segments));
+        assert_eq!(ledger.segments.usage()[&1].live_messages, 199);
     }
 
     #[test]
     fn settled_before_published_is_dead_on_arrival() {
-        let mut queue = QueueIndex::new(1);
-        queue.insert(2, at(1), |_| {});
-        assert_eq!(remove(&mut queue, 1, 3), (1, true));
-        assert_eq!(queue.insert(1, at(2), |_| {}), Inserted::Dead);
-        assert_eq!(queue.insert(3, at(3), |_| {}), Inserted::Dead);
-        assert_eq!(queue.insert(4, at(4), |_| {}), Inserted::New);
+        let (mut queue, mut ledger) = filled(0);
+        queue.insert(2, at(2), &mut ledger);
+        queue.remove(1, 3, &mut ledger);
+        assert!(ledger.changed.early.contains(&QueueId(1)));
+        queue.insert(1, at(1), &mut ledger);
+        queue.insert(3, at(3), &mut ledger);
+        assert_eq!(queue.live(), []);
+        queue.insert(4, at(4), &mut ledger);
+        assert_eq!(queue.live(), [(4, 4)]);
         assert!(queue.early.is_empty());
     }
 
     #[test]
     fn blocks_are_checkpointed_when_they_change() {
-        let mut queue = QueueIndex::new(1);
-        let mut dirty = Vec::new();
-        for sequence in 1..=300 {
-            queue.insert(sequence, at(1), |block| dirty.push(block));
-            queue.raise(sequence);
-        }
-        assert_eq!(dirty, [0, 1, 2]);
+        let (mut queue, mut ledger) = filled(300);
+        assert_eq!(dirty(&mut ledger), [0, 1, 2]);
         assert!(matches!(queue.checkpoint(0), Stored::Put(_)));
-        dirty.clear();
-        queue.remove(1, 127, |_| {}, |block| dirty.push(block));
-        assert_eq!(dirty, [0]);
+        queue.remove(1, 127, &mut ledger);
+        assert_eq!(dirty(&mut ledger), [0]);
         assert_eq!(queue.checkpoint(0), Stored::Remove);
-        remove(&mut queue, 128, 255);
+        queue.remove(128, 255, &mut ledger);
         assert_eq!(queue.checkpoint(1), Stored::Unchanged);
+    }
+
+    #[test]
+    fn a_volatile_queue_is_packed_without_a_checkpoint() {
+        let (mut queue, mut ledger) = (QueueIndex::new(QueueId(1)), Ledger::default());
+        queue.volatile = true;
+        for sequence in 1..=100_000 {
+            queue.insert(sequence, at(sequence), &mut ledger);
+        }
+        queue.check_invariants();
+        queue.remove(1, 99_999, &mut ledger);
+        assert!(ledger.changed.blocks.is_empty() && ledger.changed.queues.is_empty());
+        assert_eq!(queue.blocks.len(), 1);
     }
 }
