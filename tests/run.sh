@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need and runs them all: formatting, lints, documentation, every Rust test,
-# real clients in Python and C, kills under load, a minute of fuzzing.
+# real clients in Python and C, a minute of simulation, kills under load, a minute of fuzzing.
 #
 # Needs Rust, and Debian's apt-get for what is missing beside it. A missing tool fails the run; nothing
 # is skipped. Built things, the Python environment and the logs of the steps are in target/.
@@ -135,6 +135,8 @@ step 'rust tests' cargo test --workspace --locked --no-fail-fast || true
 step 'documentation' env RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps --locked || true
 step 'amqp-tools' tests/clients/amqp_tools.sh || true
 step 'python clients' "$python/bin/pytest" -q tests/python || true
+step 'simulation' env FERRYMQ_SIMULATION_SECONDS=60 \
+    cargo test --package ferrymq-tests --test simulation --locked -- --nocapture || true
 step 'kills under load' env FERRYMQ_CRASH_ROUNDS=20 \
     cargo test --package ferrymq-tests --test crash --locked -- --nocapture || true
 step 'fuzzing' env FERRYMQ_FUZZ_SECONDS=60 \

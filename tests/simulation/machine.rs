@@ -1,0 +1,94 @@
+//! A machine: its disk, its clock, and the broker that runs on it.
+
+use std::sync::Arc;
+
+use ferrymq_broker::clock::Timestamp;
+use ferrymq_broker::{Broker, Config};
+use ferrymq_store::{Fault, Options, SimulatedDisk, Steps};
+
+use crate::dice::Dice;
+use crate::plan::Plan;
+
+/// The vhost that everything happens in.
+pub(crate) const VHOST: &str = "/";
+
+/// One machine with one broker.
+pub(crate) struct Machine {
+    pub(crate) disk: SimulatedDisk,
+    pub(crate) broker: Arc<Broker>,
+    pub(crate) store: Steps,
+    pub(crate) now: Timestamp,
+    /// The broker was started after a clean stop.
+    pub(crate) clean: bool,
+    options: Options,
+}
+
+impl Machine {
+    /// A new machine with an empty disk.
+    pub(crate) fn new(plan: &Plan) -> Self {
+        let options = Options {
+            segment_bytes: plan.segment_bytes,
+            congested_bytes: plan.congested_bytes,
+            pending_limit_bytes: usize::MAX,
+            ..Options::default()
+        };
+        let disk = SimulatedDisk::new();
+        let now = Timestamp::from_millis(1_000_000);
+        Self::start(disk, options, now).expect("an empty disk is enough")
+    }
+
+    /// Starts the broker on what is on the disk.
+    fn start(disk: SimulatedDisk, options: Options, now: Timestamp) -> Result<Self, String> {
+        let (store, steps, recovered) =
+            ferrymq_store::Store::open_simulated(&disk, options.clone())
+                .map_err(|why| why.to_string())?;
+        let clean = recovered.clean;
+        let broker = Broker::with_store(Config::default(), store, recovered)
+            .map_err(|why| why.to_string())?;
+        Ok(Self {
+            disk,
+            broker,
+            store: steps,
+            now,
+            clean,
+            options,
+        })
+    }
+
+    /// Starts the broker again on `disk`.
+    pub(crate) fn restart_on(&mut self, disk: SimulatedDisk) {
+        *self = Self::start(disk, self.options.clone(), self.now)
+            .expect("a broker starts on whatever a crash left");
+    }
+
+    /// Starts the broker on `disk`, which fails after so many writes: whatever comes of it.
+    pub(crate) fn try_start(&self, disk: SimulatedDisk, operations: u64) {
+        disk.fail_after(operations, Fault::Broken);
+        if let Ok(mut started) = Self::start(disk, self.options.clone(), self.now) {
+            started.store.commit();
+            started.store.checkpoint();
+        }
+    }
+
+    /// What a power loss leaves: each unsynced sector and name as the dice have it.
+    pub(crate) fn disk_after_power_loss(disk: &SimulatedDisk, dice: &mut Dice) -> SimulatedDisk {
+        let kept = [0, 5, 50, 95, 100][dice.below(5)];
+        let mut dice = dice.split();
+        disk.crash(|| dice.percent(kept))
+    }
+
+    /// What the kill of the process leaves: everything that was written.
+    pub(crate) fn disk_after_kill(&self) -> SimulatedDisk {
+        self.disk.crash(|| true)
+    }
+
+    /// Records of the log found damaged since the broker was started.
+    pub(crate) fn damaged_records(&self) -> u64 {
+        self.broker.store().statistics().damaged_records
+    }
+
+    /// Nothing is written any more.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.broker.store().failure().is_some()
+    }
+}
