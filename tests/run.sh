@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need and runs them all: formatting, lints, documentation, every Rust test,
-# real clients in Python and C, a minute of simulation, kills under load, a minute of fuzzing.
+# real clients in Python and C, a minute of simulation, kills and power cuts under load, a minute of fuzzing.
+# The power cuts need root and a loop device; `FERRYMQ_POWER_CUT=skip` leaves them out.
 #
 # Needs Rust, and Debian's apt-get for what is missing beside it. A missing tool fails the run; nothing
 # is skipped. Built things, the Python environment and the logs of the steps are in target/.
@@ -83,6 +84,10 @@ install_packages() {
     need amqp-publish amqp-tools
     need timeout coreutils
     need setsid util-linux
+    need strace strace
+    need mount mount
+    need mkfs.ext4 e2fsprogs
+    need perl perl-base
     if ((${#missing[@]})); then
         export DEBIAN_FRONTEND=noninteractive
         apt-get update &&
@@ -137,8 +142,10 @@ step 'amqp-tools' tests/clients/amqp_tools.sh || true
 step 'python clients' "$python/bin/pytest" -q tests/python || true
 step 'simulation' env FERRYMQ_SIMULATION_SECONDS=60 \
     cargo test --package ferrymq-tests --test simulation --locked -- --nocapture || true
-step 'kills under load' env FERRYMQ_CRASH_ROUNDS=20 \
+step 'kills under load' env FERRYMQ_CRASH_ROUNDS=40 \
     cargo test --package ferrymq-tests --test crash --locked -- --nocapture || true
+step 'power cuts under load' env FERRYMQ_POWER_CUT_ROUNDS=16 \
+    cargo test --package ferrymq-tests --test power_cut --locked -- --nocapture || true
 step 'fuzzing' env FERRYMQ_FUZZ_SECONDS=60 \
     cargo test --package ferrymq-tests --test fuzz --locked -- --nocapture --test-threads 1 || true
 

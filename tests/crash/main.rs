@@ -1,72 +1,133 @@
-//! Kills the broker under load, starts it again, and looks for what it had promised to keep.
+//! Kills the broker, starts it again, and looks for what it had promised to keep.
 //!
-//! Several connections publish confirmed persistent messages, also to three queues at once, while
-//! others consume and ack. The ledger, kept here, knows what was confirmed and what was acked.
-//! `FERRYMQ_CRASH_ROUNDS` says how often (3 by default), `FERRYMQ_SEED` repeats a run.
-//!
-//! With `FERRYMQ_TEST_AMQP=host:port` a running broker is used and only connections are cut.
+//! Each round puts another load on it, ends it in another way, and compares what is there afterwards with
+//! the ledger, which is kept here. Segments are 4 MiB and a checkpoint comes every 2 MiB, so that every path
+//! is crossed. `FERRYMQ_CRASH_ROUNDS` says how often (8 by default), or `FERRYMQ_CRASH_SECONDS` for how long;
+//! `FERRYMQ_SEED` repeats a run's choices.
 
-mod ledger;
-mod load;
-mod survey;
-mod victim;
+mod order;
+mod plan;
 
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
+use ferrymq_tests::Broker;
+use ferrymq_tests::harness::Options;
+use ferrymq_tests::load::{Ledger, Load, Owed, Survey, complaint, places};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
-use crate::ledger::Ledger;
-use crate::load::Load;
-use crate::victim::Victim;
+use crate::plan::{Ending, Plan};
 
-/// What a round does with the messages that it found.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Afterwards {
-    /// They stay, and have to survive the next crash too.
-    Leave,
-    Take,
+/// Small segments and frequent checkpoints.
+const CONFIGURATION: &str = "
+[store]
+segment_bytes = \"4MiB\"
+checkpoint_bytes = \"2MiB\"
+";
+
+#[test]
+fn no_promise_is_broken_by_a_kill() {
+    let seed = number("FERRYMQ_SEED").unwrap_or_else(|| rand::rng().random());
+    println!("FERRYMQ_SEED={seed}");
+    let mut random = SmallRng::seed_from_u64(seed);
+    let mut victim = Victim {
+        broker: Options::default().configuration(CONFIGURATION).start(),
+        ledger: Arc::default(),
+    };
+    let goes_on = budget();
+    let (mut rounds, mut total) = (0, Survey::default());
+    while goes_on(rounds) {
+        let plan = Plan::choose(rounds, &mut random);
+        let survey = victim.round(rounds, &plan, &mut random);
+        println!("round {rounds}: {plan}: {survey:?}");
+        total += survey;
+        rounds += 1;
+    }
+    let Survey {
+        found,
+        promised,
+        objects,
+    } = total;
+    println!(
+        "{rounds} rounds, FERRYMQ_SEED={seed}: {promised} promised messages checked, {found} read, \
+         {objects} definitions checked"
+    );
+    assert_eq!(
+        complaint(&victim.broker.log()),
+        None,
+        "a kill damages nothing"
+    );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_confirmed_message_is_lost() {
-    let rounds = number("FERRYMQ_CRASH_ROUNDS").unwrap_or(3);
-    let seed = number("FERRYMQ_SEED").unwrap_or_else(|| rand::rng().random());
-    println!("{rounds} rounds, FERRYMQ_SEED={seed}");
-    let mut random = SmallRng::seed_from_u64(seed);
-    let ledger = Arc::new(Mutex::new(Ledger::default()));
-    let mut victim = Victim::start();
-    load::declare(&victim.connect().await).await;
-    for round in 0..rounds {
-        let load = Load::start(&victim, round, random.random(), &ledger).await;
-        let enough = random.random_range(1..6_000);
-        load.wait_for_confirms(enough).await;
-        victim.kill();
-        load.end().await;
-        while random.random_ratio(1, 4) {
-            victim.kill();
-        }
-        let afterwards = match random.random_ratio(1, 3) {
-            true => Afterwards::Leave,
-            false => Afterwards::Take,
-        };
-        let found = survey::check(&victim, round, afterwards, &ledger).await;
-        println!(
-            "round {round}: killed after {enough} confirms, {found} messages found, {afterwards:?}"
+struct Victim {
+    broker: Broker,
+    ledger: Arc<Mutex<Ledger>>,
+}
+
+impl Victim {
+    fn round(&mut self, round: u64, plan: &Plan, random: &mut SmallRng) -> Survey {
+        let address = self.broker.amqp();
+        places::declare(address);
+        let load = Load::start(
+            address,
+            round,
+            random.random(),
+            &self.ledger,
+            plan.mix.work(),
         );
+        load.wait_for(plan.confirms);
+        pause(plan.pause);
+        self.end(plan);
+        load.end();
+        for &after in &plan.starts {
+            self.broker.start_again_and_kill(after);
+        }
+        self.broker.start_again();
+        let address = self.broker.amqp();
+        let afterwards = |queue: &str, found| plan.afterwards(queue, found, random);
+        let survey = Survey::take(address, &self.ledger, Owed::Confirmed, afterwards);
+        survey.unwrap_or_else(|broken| panic!("round {round}, {plan}: {broken}"))
     }
-    let broken = victim
-        .log()
-        .lines()
-        .filter(|line| line.contains("panicked"))
-        .count();
-    assert_eq!(broken, 0, "the broker panicked:\n{}", victim.log());
+
+    fn end(&mut self, plan: &Plan) {
+        match plan.ending {
+            Ending::Kill => self.broker.kill(),
+            Ending::StopAndKill(after) => self.broker.stop_and_kill(after),
+        }
+    }
+}
+
+impl Drop for Victim {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the broker's log:\n{}", self.broker.log());
+        }
+    }
+}
+
+/// Whether another round is wanted after so many.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a bound in wall-clock time is what is asked for"
+)]
+fn budget() -> impl Fn(u64) -> bool {
+    let start = Instant::now();
+    let rounds = number("FERRYMQ_CRASH_ROUNDS");
+    let time = number("FERRYMQ_CRASH_SECONDS").map(Duration::from_secs);
+    move |done| match time {
+        Some(time) => start.elapsed() < time,
+        None => done < rounds.unwrap_or(8),
+    }
+}
+
+/// A moment at random is what makes the kill hit anything at all.
+fn pause(time: Duration) {
+    std::thread::sleep(time);
 }
 
 fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
-    Some(
-        text.parse()
-            .unwrap_or_else(|_| panic!("{variable}={text} is not a number")),
-    )
+    let number = text.parse();
+    Some(number.unwrap_or_else(|_| panic!("{variable}={text} is not a number")))
 }

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
+use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -33,9 +34,16 @@ pub struct Options {
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     amqp_listen: Option<String>,
+    data_directory: Option<PathBuf>,
 }
 
 impl Options {
+    /// Where it keeps its data, instead of a directory of its own that goes with it.
+    pub fn data_directory(mut self, directory: &Path) -> Self {
+        self.data_directory = Some(directory.to_owned());
+        self
+    }
+
     /// Where it listens for AMQP, instead of a free port of the loopback address.
     pub fn amqp_listen(mut self, address: &str) -> Self {
         self.amqp_listen = Some(address.to_owned());
@@ -60,12 +68,9 @@ impl Options {
         self
     }
 
-    /// A broker started like this, on an empty directory.
+    /// A broker started like this, on an empty directory unless `data_directory` says otherwise.
     pub fn start(self) -> Broker {
-        let directory = tempfile::Builder::new()
-            .prefix("ferrymq-test-")
-            .tempdir()
-            .expect("a temporary directory");
+        let directory = temporary_directory();
         let process = Process::start(&self, directory.path());
         Broker {
             options: self,
@@ -73,6 +78,18 @@ impl Options {
             log: String::new(),
             directory,
         }
+    }
+}
+
+impl Options {
+    /// Starts the program, which is expected to refuse: its exit status and what it said.
+    pub fn start_refused(&self) -> (ExitStatus, String) {
+        let directory = temporary_directory();
+        let mut process = Process::spawn(self, directory.path());
+        let ended = process.log.wait_for_end(PATIENCE);
+        assert!(ended, "the program runs:\n{}", process.log.text());
+        let status = process.child.wait().expect("the program's exit status");
+        (status, process.log.text())
     }
 }
 
@@ -114,7 +131,7 @@ impl Broker {
 
     /// Where it keeps its data.
     pub fn data_directory(&self) -> PathBuf {
-        data_directory(self.directory.path())
+        data_directory(&self.options, self.directory.path())
     }
 
     /// What it has logged so far, all starts together.
@@ -136,6 +153,22 @@ impl Broker {
     /// Ends it without warning (`SIGKILL`).
     pub fn kill(&mut self) {
         self.end(Signal::KILL);
+    }
+
+    /// Asks it to stop, and ends it without warning when that takes longer than `after`.
+    pub fn stop_and_kill(&mut self, after: Duration) {
+        self.process().signal(Signal::TERM);
+        thread::sleep(after);
+        self.kill();
+    }
+
+    /// Starts it again on the same directory, after `stop` or `kill`, and ends it without warning
+    /// `after` some time, wherever it then is.
+    pub fn start_again_and_kill(&mut self, after: Duration) {
+        assert!(self.process.is_none(), "the broker still runs");
+        self.process = Some(Process::spawn(&self.options, self.directory.path()));
+        thread::sleep(after);
+        self.kill();
     }
 
     /// Starts it again on the same directory, after `stop` or `kill`.
@@ -171,6 +204,12 @@ struct Process {
 
 impl Process {
     fn start(options: &Options, directory: &Path) -> Self {
+        let process = Self::spawn(options, directory);
+        process.wait_for("Server startup complete");
+        process
+    }
+
+    fn spawn(options: &Options, directory: &Path) -> Self {
         let (reader, writer) = io::pipe().expect("a pipe for the log");
         let mut command = command(options, directory);
         command
@@ -182,13 +221,11 @@ impl Process {
             .expect("start the program");
         drop(command);
         let watchdog = watch(child.id(), directory);
-        let process = Self {
+        Self {
             child,
             watchdog,
             log: Log::follow(reader),
-        };
-        process.wait_for("Server startup complete");
-        process
+        }
     }
 
     /// The address that a line of the log names after `prefix`.
@@ -249,7 +286,7 @@ fn command(options: &Options, directory: &Path) -> Command {
     command
         .arg("serve")
         .arg("--data-dir")
-        .arg(data_directory(directory));
+        .arg(data_directory(options, directory));
     let amqp_listen = options.amqp_listen.as_deref().unwrap_or(ANY_PORT);
     command.args(["--amqp-listen", amqp_listen]);
     command.args(["--http-listen", ANY_PORT, "--metrics-listen", ANY_PORT]);
@@ -266,8 +303,16 @@ fn command(options: &Options, directory: &Path) -> Command {
     command
 }
 
-fn data_directory(directory: &Path) -> PathBuf {
-    directory.join("data")
+fn data_directory(options: &Options, directory: &Path) -> PathBuf {
+    let elsewhere = options.data_directory.clone();
+    elsewhere.unwrap_or_else(|| directory.join("data"))
+}
+
+fn temporary_directory() -> TempDir {
+    tempfile::Builder::new()
+        .prefix("ferrymq-test-")
+        .tempdir()
+        .expect("a temporary directory")
 }
 
 /// The program to test.
