@@ -15,8 +15,10 @@ use crate::alarms::Alarms;
 use crate::auth::Users;
 use crate::clock::Timestamp;
 use crate::config::Config;
+use crate::paging::Paging;
 use crate::recovery;
 use crate::reply_to::ReplyTo;
+use crate::resources;
 use crate::session::ConnectionId;
 use crate::session::connection::Connection;
 use crate::session::outbox::{Dirty, Item, Outbox};
@@ -42,7 +44,7 @@ pub(crate) type VHosts = HashMap<Arc<str>, Arc<VHost>>;
 /// A running broker.
 pub struct Broker {
     config: Config,
-    store: Store,
+    paging: Arc<Paging>,
     users: Arc<Users>,
     reply_to: Arc<ReplyTo>,
     vhosts: ArcSwap<VHosts>,
@@ -76,10 +78,12 @@ impl Broker {
     ) -> Result<Arc<Self>, StartError> {
         let users = Arc::new(Users::new(config.loopback_users.clone()));
         let reply_to = Arc::new(ReplyTo::default());
-        let vhosts = recovery::recover(&config, &store, &users, &reply_to, recovered)?;
+        let budget_bytes = config.queue_memory.bytes(resources::total_memory_bytes());
+        let paging = Arc::new(Paging::new(store, budget_bytes));
+        let vhosts = recovery::recover(&config, &paging, &users, &reply_to, recovered)?;
         Ok(Arc::new(Self {
             config,
-            store,
+            paging,
             users,
             reply_to,
             vhosts: ArcSwap::from_pointee(vhosts),
@@ -98,7 +102,12 @@ impl Broker {
 
     /// The log and what is checkpointed from it.
     pub fn store(&self) -> &Store {
-        &self.store
+        self.paging.store()
+    }
+
+    /// What leaves memory and comes back.
+    pub fn paging(&self) -> &Arc<Paging> {
+        &self.paging
     }
 
     /// Users and permissions.
@@ -170,7 +179,7 @@ impl Broker {
     /// # Errors
     /// When the store can't be closed in an orderly way.
     pub fn finish_shutdown(&self) -> Result<(), ferrymq_store::Error> {
-        self.store.close(&self.returned())
+        self.store().close(&self.returned())
     }
 
     /// A connection from `peer`, which others can reach from now on; `wake` is its task's.
@@ -200,9 +209,9 @@ impl Broker {
 
     /// Wakes `waiter` when the log has written some of what waits to be written.
     pub fn wake_when_less_congested(&self, waiter: &Arc<Notify>) {
-        if self.store.is_congested() {
-            let next = CommitPoint(self.store.committed().0 + 1);
-            self.store.wake_when_committed(next, waiter);
+        if self.store().is_congested() {
+            let next = CommitPoint(self.store().committed().0 + 1);
+            self.store().wake_when_committed(next, waiter);
         }
     }
 

@@ -44,6 +44,8 @@ pub struct Config {
     pub metrics_listen: Option<String>,
     /// Memory use from which publishers wait.
     pub memory_high_watermark: Watermark,
+    /// Memory for messages that wait in queues; what is more is on disk only.
+    pub queue_memory: Watermark,
     /// Free disk space below which publishers wait, in bytes.
     pub disk_free_limit_bytes: u64,
     /// How long a consumer may sit on a delivery.
@@ -72,7 +74,7 @@ pub struct Config {
     pub durability: Durability,
 }
 
-/// Memory use from which publishers wait.
+/// An amount of memory.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Watermark {
     /// A share of the memory there is.
@@ -151,6 +153,7 @@ impl Default for Config {
             http_listen: Some("[::]:15672".into()),
             metrics_listen: Some("[::]:15692".into()),
             memory_high_watermark: Watermark::Relative(0.6),
+            queue_memory: Watermark::Relative(0.4),
             disk_free_limit_bytes: 50_000_000,
             consumer_timeout: ConsumerTimeout::ByQueueType,
             loopback_users: vec!["guest".into()],

@@ -11,6 +11,7 @@ pub mod error;
 pub mod message;
 pub mod names;
 pub mod net;
+pub mod paging;
 pub mod queue;
 mod recovery;
 pub mod reply_to;

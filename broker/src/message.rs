@@ -10,6 +10,8 @@
 //! A larger body stays a chain of slices of the buffers that it arrived in.
 
 use bytes::Bytes;
+use ferrymq_store::Part;
+use smallvec::SmallVec;
 use triomphe::ThinArc;
 
 /// Bodies up to this many bytes are copied into the message's own allocation: a slice would pin
@@ -18,6 +20,9 @@ pub const SMALL_BODY_BYTES: u64 = 4 * 1024;
 
 /// Bytes in front of a stored message: the lengths of address and properties, and the flags.
 pub const STORED_HEAD_BYTES: usize = 7;
+
+/// A message's memory beside its own bytes: its head, and its place in a queue.
+const ALLOCATION_BYTES: u64 = 80;
 
 /// What [`Message::from_stored`] was given is not a message.
 #[derive(Debug, thiserror::Error)]
@@ -104,6 +109,15 @@ impl Message {
         self.head().body_len
     }
 
+    /// Bytes of memory that it holds, about.
+    pub fn memory_bytes(&self) -> u64 {
+        let own = self.0.slice.len() as u64 + ALLOCATION_BYTES;
+        match &self.head().large_body {
+            Some(_) => own + self.head().body_len,
+            None => own,
+        }
+    }
+
     /// The body's pieces, in order. A small body is one piece, an empty one none.
     pub fn body(&self) -> BodyPieces<'_> {
         match &self.head().large_body {
@@ -116,8 +130,23 @@ impl Message {
         }
     }
 
+    /// Hands the parts that the log keeps to `write`.
+    pub fn with_stored_parts<R>(&self, write: impl FnOnce(&[Part<'_>]) -> R) -> R {
+        let head = self.stored_head();
+        let mut parts: SmallVec<[Part<'_>; 2]> = SmallVec::new();
+        parts.push(Part::Copied(&head));
+        parts.push(Part::Copied(self.own_bytes()));
+        parts.extend(self.large_body().iter().map(Part::Shared));
+        write(&parts)
+    }
+
+    /// Bytes of the body, as the log counts them.
+    pub fn content_bytes(&self) -> u32 {
+        u32::try_from(self.body_len()).expect("bodies are limited to 512 MiB")
+    }
+
     /// What stands in front of [`Message::own_bytes`] and the large body in the log.
-    pub fn stored_head(&self) -> [u8; STORED_HEAD_BYTES] {
+    fn stored_head(&self) -> [u8; STORED_HEAD_BYTES] {
         let head = self.head();
         let mut out = [0; STORED_HEAD_BYTES];
         out[0] = u8::from(head.persistent);

@@ -15,12 +15,14 @@ pub mod arguments;
 pub mod consumer_arguments;
 pub mod consumers;
 pub mod equivalence;
+pub mod paged;
 pub mod ready;
 pub mod shared;
 
 use crate::message::Message;
 use crate::queue::consumers::{Consumers, Port, Slot, Subscription};
-use crate::queue::ready::{Entry, Ready};
+use crate::queue::paged::{Paged, Ranges};
+use crate::queue::ready::{Candidates, Entry, Logged, Ready};
 
 pub use ferrymq_store::Sequence;
 
@@ -38,8 +40,14 @@ pub struct Delivery {
 pub struct Effects {
     /// Hand these to their consumers.
     pub deliveries: Vec<Delivery>,
-    /// These persistent messages are settled: remove them from the log.
-    pub removed: Vec<Sequence>,
+    /// These messages are settled: remove them from the log,
+    pub removed: Ranges,
+    /// and these from what a restart forgets anyway.
+    pub removed_volatile: Ranges,
+    /// These were on disk only, and are settled.
+    pub purged: Option<Paged>,
+    /// Read on: see [`Queue::begin_load`].
+    pub load: bool,
     /// The last consumer of an auto-delete queue went: delete it.
     pub delete: bool,
 }
@@ -53,13 +61,24 @@ pub struct Accepted {
     pub settled: bool,
 }
 
+/// What `basic.get` finds.
+#[derive(Debug)]
+pub enum Got {
+    /// A message, and how many are left.
+    Message(Entry, usize),
+    /// The queue is empty.
+    Empty,
+    /// The next message has to be read first.
+    OnDisk,
+}
+
 /// A handed-over message that its consumer is done with.
 #[derive(Debug, Clone, Copy)]
 pub struct Settled {
     /// Its place in the queue.
     pub sequence: Sequence,
-    /// It may stand in the log.
-    pub persistent: bool,
+    /// Where it stands in the log.
+    pub logged: Logged,
 }
 
 /// Why a consumer was not taken.
@@ -117,11 +136,12 @@ impl Queue {
         }
     }
 
-    /// Puts a message back that the log held at start. Called in ascending order, before anything
-    /// else happens to the queue.
-    pub fn recover(&mut self, entry: Entry) {
-        debug_assert!(entry.sequence < self.next_sequence);
-        self.ready.push(entry);
+    /// A queue with the messages that the log held at start.
+    pub fn recovered(settings: Settings, next_sequence: Sequence, ready: Ready) -> Self {
+        Self {
+            ready,
+            ..Self::new(settings, next_sequence)
+        }
     }
 
     /// What it counts now.
@@ -148,9 +168,14 @@ impl Queue {
         }
         let sequence = self.next_sequence;
         self.next_sequence = Sequence(sequence.0 + 1);
+        let logged = match message.is_persistent() && self.settings.durable {
+            true => Logged::Durable,
+            false => Logged::No,
+        };
         let entry = Entry {
             sequence,
             returns: 0,
+            logged,
             message,
         };
         let mut settled = false;
@@ -166,14 +191,20 @@ impl Queue {
     /// Takes the next message for `basic.get`, and tells how many are left.
     ///
     /// With `no_ack` it counts as settled.
-    pub fn get(&mut self, no_ack: bool, effects: &mut Effects) -> Option<(Entry, usize)> {
-        let entry = self.ready.pop()?;
+    pub fn get(&mut self, no_ack: bool, effects: &mut Effects) -> Got {
+        let Some(entry) = self.ready.pop() else {
+            return match self.ready.is_empty() {
+                true => Got::Empty,
+                false => Got::OnDisk,
+            };
+        };
         if no_ack {
-            self.note_removed(entry.sequence, entry.message.is_persistent(), effects);
+            note_removed(entry.sequence, entry.logged, effects);
         } else {
             self.unacked += 1;
         }
-        Some((entry, self.ready.len()))
+        effects.load |= self.ready.request_load();
+        Got::Message(entry, self.ready.len())
     }
 
     /// Adds a consumer and serves it what it can take.
@@ -233,7 +264,7 @@ impl Queue {
         }
         self.unacked -= settled.len();
         for delivery in settled {
-            self.note_removed(delivery.sequence, delivery.persistent, effects);
+            note_removed(delivery.sequence, delivery.logged, effects);
         }
         self.credit(slot, settled.len(), effects);
     }
@@ -255,11 +286,13 @@ impl Queue {
 
     /// Drops all ready messages; gives their number. Unacked ones stay.
     pub fn purge(&mut self, effects: &mut Effects) -> usize {
-        let purged = self.ready.drain();
-        for entry in &purged {
-            self.note_removed(entry.sequence, entry.message.is_persistent(), effects);
+        let count = self.ready.len();
+        let (entries, paged) = self.ready.drain();
+        for entry in &entries {
+            note_removed(entry.sequence, entry.logged, effects);
         }
-        purged.len()
+        effects.purged = paged;
+        count
     }
 
     /// Ends the queue: drops everything, gives the consumers that must be told.
@@ -276,27 +309,90 @@ impl Queue {
     }
 
     /// The ready messages that were handed out before, for the store to remember at a clean stop.
-    pub fn returned(&self) -> Vec<(Sequence, Sequence)> {
-        let persistent = |entry: &&Entry| entry.returns > 0 && entry.message.is_persistent();
-        self.ready
-            .iter()
-            .filter(persistent)
-            .map(|entry| (entry.sequence, entry.sequence))
-            .collect()
+    pub fn returned(&self) -> Ranges {
+        let mut ranges = self.ready.returned_on_disk();
+        let durable = |entry: &&Entry| entry.returns > 0 && entry.logged == Logged::Durable;
+        for entry in self.ready.resident().filter(durable) {
+            paged::push(&mut ranges, entry.sequence);
+        }
+        ranges
     }
 
-    /// Hands out ready messages while somebody can take them.
+    /// Bytes of memory that the ready messages hold, about.
+    pub fn resident_bytes(&self) -> u64 {
+        self.ready.resident_bytes()
+    }
+
+    /// How many ready messages are on disk only.
+    pub fn paged(&self) -> usize {
+        self.ready.paged()
+    }
+
+    /// Is somebody reading messages back?
+    pub fn is_loading(&self) -> bool {
+        self.ready.is_loading()
+    }
+
+    /// What is to be read back next, some `max_bytes` of it, if it is time and nobody does it already.
+    /// [`Queue::finish_load`] or [`Queue::abandon_load`] must follow.
+    pub fn begin_load(&mut self, max_bytes: u64) -> Option<Vec<(Sequence, Logged)>> {
+        self.ready.begin_load(max_bytes)
+    }
+
+    /// What was asked for has been read; `found` of it, ascending. The others can't be read and are
+    /// settled. Gives their number.
+    pub fn finish_load(
+        &mut self,
+        asked: &[(Sequence, Logged)],
+        found: Vec<(Sequence, Message)>,
+        effects: &mut Effects,
+    ) -> usize {
+        let lost = self.ready.finish_load(asked, found);
+        for &(sequence, logged) in &lost {
+            note_removed(sequence, logged, effects);
+        }
+        self.serve(effects);
+        lost.len()
+    }
+
+    /// What was asked for could not be read now.
+    pub fn abandon_load(&mut self) {
+        self.ready.abandon_load();
+    }
+
+    /// Is it time for some messages to leave memory? Asks once until [`Queue::end_page_out`].
+    pub fn request_page_out(&mut self) -> bool {
+        self.ready.request_page_out()
+    }
+
+    /// See [`Ready::page_out_candidates`].
+    pub fn page_out_candidates(&mut self, keep_bytes: u64, all: bool) -> Candidates {
+        self.ready.page_out_candidates(keep_bytes, all)
+    }
+
+    /// See [`Ready::page_out`].
+    pub fn page_out(&mut self, stored: &[Sequence], keep_bytes: u64) -> Vec<Entry> {
+        self.ready.page_out(stored, keep_bytes)
+    }
+
+    /// See [`Ready::end_page_out`].
+    pub fn end_page_out(&mut self, gone_bytes: u64) {
+        self.ready.end_page_out(gone_bytes);
+    }
+
+    /// Hands out ready messages while somebody can take them, and has more read ahead of them.
     fn serve(&mut self, effects: &mut Effects) {
         while let Some(front) = self.ready.front() {
             let Some(slot) = self.consumers.next(&front.message) else {
-                return;
+                break;
             };
             let entry = self.ready.pop().expect("the front was there");
-            let (sequence, persistent) = (entry.sequence, entry.message.is_persistent());
+            let (sequence, logged) = (entry.sequence, entry.logged);
             if self.hand_over(slot, entry, effects) {
-                self.note_removed(sequence, persistent, effects);
+                note_removed(sequence, logged, effects);
             }
         }
+        effects.load |= !self.consumers.is_empty() && self.ready.request_load();
     }
 
     fn put_back(&mut self, entries: impl ExactSizeIterator<Item = Entry>) {
@@ -331,11 +427,13 @@ impl Queue {
         }
         self.serve(effects);
     }
+}
 
-    fn note_removed(&self, sequence: Sequence, persistent: bool, effects: &mut Effects) {
-        if persistent && self.settings.durable {
-            effects.removed.push(sequence);
-        }
+fn note_removed(sequence: Sequence, logged: Logged, effects: &mut Effects) {
+    match logged {
+        Logged::No => {}
+        Logged::Durable => paged::push(&mut effects.removed, sequence),
+        Logged::Volatile => paged::push(&mut effects.removed_volatile, sequence),
     }
 }
 

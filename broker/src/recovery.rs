@@ -1,6 +1,6 @@
 //! From what the store holds to vhosts, users and queues.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use ferrymq_routing::QueueName;
@@ -10,21 +10,18 @@ use crate::auth::{PasswordHash, PermissionSet, User, Users};
 use crate::broker::{StartError, VHosts};
 use crate::config::Config;
 use crate::definitions::{self, Change, Definition};
-use crate::message::Message;
+use crate::paging::Paging;
 use crate::queue::Queue;
 use crate::queue::arguments::Declared;
-use crate::queue::ready::Entry;
+use crate::queue::ready::Ready;
 use crate::queue::shared::{Durable, SharedQueue};
 use crate::reply_to::ReplyTo;
 use crate::vhost::{Snapshot, VHost, settings};
 
-/// Messages read back at a time.
-const MESSAGES_AT_ONCE: usize = 4096;
-
 /// Puts together what the store held; an empty one gets the default vhost and user first.
 pub(crate) fn recover(
     config: &Config,
-    store: &Store,
+    paging: &Arc<Paging>,
     users: &Arc<Users>,
     reply_to: &Arc<ReplyTo>,
     recovered: Recovered,
@@ -35,10 +32,10 @@ pub(crate) fn recover(
         .iter()
         .any(|definition| matches!(definition, Definition::VHost { .. }))
     {
-        definitions.extend(create_defaults(config, store));
+        definitions.extend(create_defaults(config, paging.store()));
     }
     let mut builder = Builder {
-        store,
+        paging,
         users,
         snapshots: HashMap::new(),
         bindings: 0,
@@ -59,7 +56,7 @@ pub(crate) fn recover(
             Arc::clone(&name),
             snapshot,
             bindings,
-            store.clone(),
+            Arc::clone(paging),
             Arc::clone(users),
             Arc::clone(reply_to),
         );
@@ -119,7 +116,7 @@ fn default_password(password: &str) -> PasswordHash {
 }
 
 struct Builder<'a> {
-    store: &'a Store,
+    paging: &'a Arc<Paging>,
     users: &'a Users,
     snapshots: HashMap<Arc<str>, Snapshot>,
     /// The order of the latest binding.
@@ -194,13 +191,12 @@ impl Builder<'_> {
         declared: Declared,
     ) -> Result<(), StartError> {
         let queue = match self.queues.remove(&id) {
-            Some(recovered) => self.refill(&recovered, &declared)?,
+            Some(recovered) => self.refill(recovered, &declared),
             None => Queue::new(settings(&declared), Sequence(1)),
         };
         let durable = Durable {
             id,
             declared_at: CommitPoint::ALWAYS,
-            store: self.store.clone(),
         };
         let shared = SharedQueue::new(
             name.clone(),
@@ -209,6 +205,7 @@ impl Builder<'_> {
             None,
             Some(durable),
             queue,
+            Arc::clone(self.paging),
         );
         let snapshot = self.snapshot(vhost)?;
         snapshot.topology.add_queue(name.clone());
@@ -216,40 +213,14 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// Reads the messages of a queue back. After an unclean stop any of them may have been
-    /// delivered before, so all count as redelivered.
-    fn refill(&self, recovered: &RecoveredQueue, declared: &Declared) -> Result<Queue, StartError> {
-        let mut queue = Queue::new(settings(declared), recovered.next_sequence);
-        let delivered: HashSet<Sequence> = each(&recovered.redelivered).collect();
-        let mut sequences = each(&recovered.sequences);
-        loop {
-            let run: Vec<Sequence> = sequences.by_ref().take(MESSAGES_AT_ONCE).collect();
-            if run.is_empty() {
-                break;
-            }
-            for (sequence, bytes) in self.store.read(recovered.id, &run)? {
-                let message = match Message::from_stored(&bytes) {
-                    Ok(message) => message,
-                    Err(why) => {
-                        tracing::error!("message {sequence:?} is left out: {why}");
-                        continue;
-                    }
-                };
-                let delivered = !self.clean || delivered.contains(&sequence);
-                queue.recover(Entry {
-                    sequence,
-                    returns: u32::from(delivered),
-                    message,
-                });
-            }
-        }
-        Ok(queue)
+    /// A queue with what the log has of it; nothing is read before somebody wants it. After an unclean
+    /// stop any message may have been delivered before, so all count as redelivered.
+    fn refill(&self, recovered: RecoveredQueue, declared: &Declared) -> Queue {
+        let returned = match self.clean {
+            true => &recovered.redelivered,
+            false => &recovered.sequences,
+        };
+        let ready = Ready::recovered(&recovered.sequences, recovered.content_bytes, returned);
+        Queue::recovered(settings(declared), recovered.next_sequence, ready)
     }
-}
-
-/// Every sequence in `ranges`, whose ends are included.
-fn each(ranges: &[(Sequence, Sequence)]) -> impl Iterator<Item = Sequence> {
-    ranges
-        .iter()
-        .flat_map(|(first, last)| (first.0..=last.0).map(Sequence))
 }

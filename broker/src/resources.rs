@@ -37,7 +37,7 @@ pub async fn watch(broker: Arc<Broker>) {
 
 /// The memory that this process may use, in bytes: the machine's, or its control group's if that
 /// is less.
-fn total_memory_bytes() -> u64 {
+pub(crate) fn total_memory_bytes() -> u64 {
     let machine = std::fs::read_to_string("/proc/meminfo")
         .ok()
         .and_then(|text| in_kib(&text, "MemTotal:"))

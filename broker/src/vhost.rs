@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
 use ferrymq_routing::{Exchange, QueueName, Topology};
-use ferrymq_store::{CommitPoint, Store};
+use ferrymq_store::CommitPoint;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::actor::Actor;
@@ -22,6 +22,7 @@ use crate::auth::Users;
 use crate::definitions::{self, Definition};
 use crate::error::Error;
 use crate::names::Resource;
+use crate::paging::Paging;
 use crate::queue::shared::{SharedQueue, Work};
 use crate::reply_to::ReplyTo;
 use crate::session::outbox::Item;
@@ -37,7 +38,7 @@ pub struct VHost {
     generation: AtomicU64,
     /// Held while the snapshot changes: the log's order of definitions is the snapshots'.
     writing: Mutex<LastChange>,
-    store: Store,
+    paging: Arc<Paging>,
     users: Arc<Users>,
     reply_to: Arc<ReplyTo>,
 }
@@ -65,7 +66,7 @@ impl VHost {
         name: Arc<str>,
         snapshot: Snapshot,
         bindings: u64,
-        store: Store,
+        paging: Arc<Paging>,
         users: Arc<Users>,
         reply_to: Arc<ReplyTo>,
     ) -> Self {
@@ -77,7 +78,7 @@ impl VHost {
                 on_disk: CommitPoint::ALWAYS,
                 bindings,
             }),
-            store,
+            paging,
             users,
             reply_to,
         }
@@ -171,7 +172,7 @@ impl Change<'_> {
     /// Writes what has been collected to the log; gives the point at which it is on disk.
     fn log_now(&mut self) -> CommitPoint {
         if !self.log.is_empty() {
-            self.last.on_disk = definitions::log(&self.vhost.store, &self.log);
+            self.last.on_disk = definitions::log(self.vhost.paging.store(), &self.log);
             self.log.clear();
         }
         self.last.on_disk

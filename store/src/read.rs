@@ -33,13 +33,21 @@ impl Wanted {
     }
 }
 
-/// Reads messages of one queue; see `Store::read`.
+/// Messages that were read, and how many of those asked for were looked for.
+pub(crate) type Read = (Vec<(Sequence, Bytes)>, usize);
+
+/// Reads messages of one queue; see `Store::read_some`.
 pub(crate) fn read(
     shared: &Shared,
     queue: QueueId,
     sequences: &[Sequence],
-) -> Result<Vec<(Sequence, Bytes)>, Error> {
+    max_bytes: u64,
+) -> Result<Read, Error> {
     let mut wanted = locate(shared, queue, sequences);
+    let fitting = fitting(&wanted, max_bytes);
+    let next = wanted.get(fitting);
+    let looked_for = next.map_or(sequences.len(), |next| next.rank);
+    wanted.truncate(fitting);
     wanted.sort_unstable_by_key(|wanted| (wanted.location.segment, wanted.location.offset));
     let mut found = Vec::with_capacity(wanted.len());
     let mut rest = &wanted[..];
@@ -49,10 +57,20 @@ pub(crate) fn read(
         rest = later;
     }
     found.sort_unstable_by_key(|(rank, ..)| *rank);
-    Ok(found
-        .into_iter()
-        .map(|(_, sequence, message)| (sequence, message))
-        .collect())
+    let found = found.into_iter();
+    let messages = found.map(|(_, sequence, message)| (sequence, message));
+    Ok((messages.collect(), looked_for))
+}
+
+/// How many of the first messages have up to `max_bytes` together: at least one.
+fn fitting(wanted: &[Wanted], max_bytes: u64) -> usize {
+    let mut bytes = 0;
+    let fits = |wanted: &&Wanted| {
+        let is_first = bytes == 0;
+        bytes += u64::from(wanted.location.length);
+        is_first || bytes <= max_bytes
+    };
+    wanted.iter().take_while(fits).count()
 }
 
 fn locate(shared: &Shared, queue: QueueId, sequences: &[Sequence]) -> Vec<Wanted> {

@@ -256,7 +256,19 @@ impl Store {
         queue: QueueId,
         sequences: &[Sequence],
     ) -> Result<Vec<(Sequence, Bytes)>, Error> {
-        read::read(&self.inner.shared, queue, sequences)
+        let (messages, _) = self.read_some(queue, sequences, u64::MAX)?;
+        Ok(messages)
+    }
+
+    /// Like [`Store::read`], for as many of the first messages as have up to `max_bytes` together, but
+    /// at least for one. Gives the messages and for how many it looked.
+    pub fn read_some(
+        &self,
+        queue: QueueId,
+        sequences: &[Sequence],
+        max_bytes: u64,
+    ) -> Result<(Vec<(Sequence, Bytes)>, usize), Error> {
+        read::read(&self.inner.shared, queue, sequences, max_bytes)
     }
 
     /// Why nothing is written any more. A failure is final: appends return [`CommitPoint::NEVER`].

@@ -1,7 +1,7 @@
 //! Every setting: its name, what it may hold, and where it goes.
 
 use super::values::Value;
-use super::{Config, ConsumerTimeout, LogFormat, LogLevel, Product, Watermark};
+use super::{Config, ConsumerTimeout, LogFormat, LogLevel, Product};
 use crate::queue::arguments::Durability;
 
 /// One setting.
@@ -128,14 +128,12 @@ static KEYS: &[Key] = &[
     key(
         "memory.high_watermark",
         "a share of the memory from 0 to 1, or a size like \"2GiB\"",
-        |config, value| {
-            let relative = value.share().map(Watermark::Relative);
-            let absolute = || value.size(0, u64::MAX).map(Watermark::Absolute);
-            put(
-                &mut config.memory_high_watermark,
-                relative.or_else(absolute),
-            )
-        },
+        |config, value| put(&mut config.memory_high_watermark, value.watermark()),
+    ),
+    key(
+        "memory.queues",
+        "a share of the memory from 0 to 1, or a size like \"2GiB\"",
+        |config, value| put(&mut config.queue_memory, value.watermark()),
     ),
     key(
         "disk.free_limit",

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::Watermark;
+
 /// A value before anybody knows what it is for. The environment and flags hold only text.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Value {
@@ -67,6 +69,12 @@ impl Value {
             _ => return None,
         };
         (0.0..=1.0).contains(&share).then_some(share)
+    }
+
+    /// An amount of memory: a share, or a size.
+    pub(super) fn watermark(&self) -> Option<Watermark> {
+        let relative = self.share().map(Watermark::Relative);
+        relative.or_else(|| self.size(0, u64::MAX).map(Watermark::Absolute))
     }
 
     /// A span of time longer than zero. Its unit is never left to guess.

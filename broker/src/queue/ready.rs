@@ -1,9 +1,19 @@
 //! Messages that wait in a queue, in the order in which they entered it.
+//!
+//! ```text
+//!  head                    paged                     tail
+//!  in memory, next │ on disk only, and strays │ in memory, newest
+//! ```
+//!
+//! A short queue is its head alone. Of a long one the middle leaves memory once the log has it, and
+//! comes back in large pieces ahead of the consumers. A message that is returned to the middle stays in
+//! memory as a *stray*. Nothing here does I/O: [`Ready`] says what is due, and is told what was done.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::message::Message;
 use crate::queue::Sequence;
+use crate::queue::paged::{self, Paged, Ranges};
 
 /// A message at its place in a queue.
 #[derive(Debug, Clone)]
@@ -12,26 +22,126 @@ pub struct Entry {
     pub sequence: Sequence,
     /// How often it was handed out and came back.
     pub returns: u32,
+    /// Whether the log has it, or will have.
+    pub logged: Logged,
     /// The message.
     pub message: Message,
 }
 
+/// Where in the log a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Logged {
+    /// Nowhere.
+    No,
+    /// Under its queue: a restart brings it back.
+    Durable,
+    /// Under its queue's volatile id: a restart forgets it.
+    Volatile,
+}
+
 /// The ready messages of one queue, ascending by sequence.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Ready {
-    entries: VecDeque<Entry>,
+    head: VecDeque<Entry>,
+    /// What comes after the head. `None`: nothing.
+    rest: Option<Box<Rest>>,
     body_bytes: u64,
+    /// Memory of the messages that are not on disk only.
+    resident_bytes: u64,
+    /// So much of it makes paging out due.
+    page_out_at: u64,
+}
+
+/// Invariant: everything in the head < the first paged < every stray; everything paged < the tail.
+/// There is always something paged.
+#[derive(Debug, Default)]
+struct Rest {
+    paged: Paged,
+    strays: BTreeMap<Sequence, Entry>,
+    tail: VecDeque<Entry>,
+    loading: Loading,
+    /// So few in the head make reading on due.
+    refill_at: usize,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Loading {
+    #[default]
+    No,
+    Requested,
+    /// Until it ends, nothing enters the paged part but behind its end.
+    Reading,
+}
+
+/// How much a queue keeps in memory at its head when the rest is on disk.
+pub const WINDOW_BYTES: u64 = 4 << 20;
+/// From so much in memory on, the rest leaves it,
+const PAGE_OUT_BYTES: u64 = 2 * WINDOW_BYTES;
+/// and again after so much more.
+const PAGE_OUT_STEP_BYTES: u64 = WINDOW_BYTES;
+/// How many messages leave memory at once.
+const PAGE_OUT_ENTRIES: usize = 8192;
+/// How much is read when nothing is at hand: little, so that it comes soon.
+const FIRST_READ_BYTES: u64 = 256 * 1024;
+/// How many messages are read at once.
+const READ_ENTRIES: u64 = 8192;
+/// What a message weighs beside its body, about.
+const MESSAGE_OVERHEAD_BYTES: u64 = 128;
+/// An emptied queue keeps room for this many entries.
+const KEPT_ENTRIES: usize = 4096;
+
+/// What may leave memory next.
+#[derive(Debug, Default)]
+pub struct Candidates {
+    /// These can, as soon as the log has them.
+    pub logged: Vec<(Sequence, Logged)>,
+    /// These must be written first, and count as [`Logged::Volatile`] from now on.
+    pub unlogged: Vec<(Sequence, Message)>,
+}
+
+impl Default for Ready {
+    fn default() -> Self {
+        Self {
+            head: VecDeque::new(),
+            rest: None,
+            body_bytes: 0,
+            resident_bytes: 0,
+            page_out_at: PAGE_OUT_BYTES,
+        }
+    }
 }
 
 impl Ready {
+    /// What the log held at start: ranges, the bytes of their bodies, and which of them were handed
+    /// out before.
+    pub fn recovered(
+        ranges: &[(Sequence, Sequence)],
+        body_bytes: u64,
+        returned: &[(Sequence, Sequence)],
+    ) -> Self {
+        let mut rest = Box::<Rest>::default();
+        for &(first, last) in ranges {
+            rest.paged.recover(first, last);
+        }
+        for &(first, last) in returned {
+            rest.paged.mark_returned(first, last);
+        }
+        Self {
+            rest: Some(rest).filter(|rest| !rest.paged.is_empty()),
+            body_bytes,
+            ..Self::default()
+        }
+    }
+
     /// How many messages wait.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        let rest = self.rest.as_ref().map_or(0, |rest| rest.len());
+        self.head.len() + rest
     }
 
     /// Does none wait?
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.head.is_empty() && self.rest.is_none()
     }
 
     /// Bytes of the bodies that wait.
@@ -39,52 +149,313 @@ impl Ready {
         self.body_bytes
     }
 
+    /// Memory of the messages that are not on disk only, in bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        self.resident_bytes
+    }
+
+    /// How many messages are on disk only.
+    pub fn paged(&self) -> usize {
+        self.rest.as_ref().map_or(0, |rest| rest.paged.len())
+    }
+
     /// Puts a new message at the end.
     pub fn push(&mut self, entry: Entry) {
-        self.body_bytes += entry.message.body_len();
-        self.entries.push_back(entry);
+        self.count_in(&entry.message);
+        match &mut self.rest {
+            None => self.head.push_back(entry),
+            Some(rest) => rest.tail.push_back(entry),
+        }
     }
 
     /// Puts a message that came back to its original position.
     pub fn put_back(&mut self, entry: Entry) {
-        self.body_bytes += entry.message.body_len();
-        let behind = |waiting: &Entry| waiting.sequence > entry.sequence;
-        if self.entries.front().is_none_or(behind) {
-            return self.entries.push_front(entry);
+        self.count_in(&entry.message);
+        match &mut self.rest {
+            Some(rest) if rest.paged.first() < Some(entry.sequence) => rest.put_back(entry),
+            _ => insert(&mut self.head, entry),
         }
-        let position = self
-            .entries
-            .partition_point(|waiting| waiting.sequence < entry.sequence);
-        self.entries.insert(position, entry);
     }
 
-    /// The message that is next.
+    /// The message that is next. `None` also when it has to be read first.
     pub fn front(&self) -> Option<&Entry> {
-        self.entries.front()
+        self.head.front()
     }
 
-    /// All that wait, in order.
-    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter()
+    /// All that wait in memory, in order.
+    pub fn resident(&self) -> impl Iterator<Item = &Entry> {
+        let rest = self.rest.iter();
+        let rest = rest.flat_map(|rest| rest.strays.values().chain(&rest.tail));
+        self.head.iter().chain(rest)
     }
 
-    /// Takes the message that is next.
+    /// The ranges on disk only that were handed out before.
+    pub fn returned_on_disk(&self) -> Ranges {
+        let rest = self.rest.iter();
+        rest.flat_map(|rest| rest.paged.returned()).collect()
+    }
+
+    /// Takes the message that is next. `None` also when it has to be read first.
     pub fn pop(&mut self) -> Option<Entry> {
-        let entry = self.entries.pop_front()?;
+        let entry = self.head.pop_front()?;
         self.body_bytes -= entry.message.body_len();
-        if self.entries.is_empty() && self.entries.capacity() > KEPT_ENTRIES {
-            // A queue that was long once gives its memory back.
-            self.entries = VecDeque::new();
+        self.resident_bytes -= entry.message.memory_bytes();
+        if self.head.is_empty() && self.rest.is_none() {
+            self.page_out_at = PAGE_OUT_BYTES;
+            if self.head.capacity() > KEPT_ENTRIES {
+                // A queue that was long once gives its memory back.
+                self.head = VecDeque::new();
+            }
         }
         Some(entry)
     }
 
-    /// Takes all.
-    pub fn drain(&mut self) -> VecDeque<Entry> {
-        self.body_bytes = 0;
-        std::mem::take(&mut self.entries)
+    /// Takes all: those in memory, and those on disk only.
+    pub fn drain(&mut self) -> (Vec<Entry>, Option<Paged>) {
+        let Self { head, rest, .. } = std::mem::take(self);
+        let mut entries = Vec::from(head);
+        let paged = rest.map(|rest| {
+            entries.extend(rest.strays.into_values().chain(rest.tail));
+            rest.paged
+        });
+        (entries, paged)
+    }
+
+    /// Is it time to read on? Asks once; [`Ready::begin_load`] answers.
+    pub fn request_load(&mut self) -> bool {
+        let Some(rest) = &mut self.rest else {
+            return false;
+        };
+        let due = rest.loading == Loading::No && self.head.len() <= rest.refill_at;
+        if due {
+            rest.loading = Loading::Requested;
+        }
+        due
+    }
+
+    /// Is somebody reading?
+    pub fn is_loading(&self) -> bool {
+        let rest = self.rest.as_ref();
+        rest.is_some_and(|rest| rest.loading == Loading::Reading)
+    }
+
+    /// What is to be read next, some `max_bytes` of it, unless somebody reads already or there is no
+    /// need.
+    pub fn begin_load(&mut self, max_bytes: u64) -> Option<Vec<(Sequence, Logged)>> {
+        let average = self.body_bytes / self.len().max(1) as u64 + MESSAGE_OVERHEAD_BYTES;
+        let rest = self.rest.as_mut()?;
+        if rest.loading == Loading::Reading || self.head.len() > rest.refill_at {
+            return None;
+        }
+        let bytes = match self.head.is_empty() {
+            true => FIRST_READ_BYTES.min(max_bytes),
+            false => max_bytes,
+        };
+        let count = (bytes / average).clamp(1, READ_ENTRIES);
+        rest.loading = Loading::Reading;
+        Some(rest.paged.next(count as usize))
+    }
+
+    /// Ends what [`Ready::begin_load`] began: of the messages that it asked for, ascending, these were
+    /// found. Gives those which were not; they are gone.
+    pub fn finish_load(
+        &mut self,
+        asked: &[(Sequence, Logged)],
+        found: Vec<(Sequence, Message)>,
+    ) -> Vec<(Sequence, Logged)> {
+        let Some(rest) = &mut self.rest else {
+            return Vec::new();
+        };
+        rest.loading = Loading::No;
+        let mut lost = Vec::new();
+        let mut present = Ranges::new();
+        let mut found = found.into_iter().peekable();
+        for &(sequence, logged) in asked {
+            let message = found.next_if(|(next, _)| *next == sequence);
+            if !rest.paged.contains(sequence) {
+                continue;
+            }
+            paged::push(&mut present, sequence);
+            let Some((_, message)) = message else {
+                lost.push((sequence, logged));
+                continue;
+            };
+            self.resident_bytes += message.memory_bytes();
+            let returns = rest.paged.returns(sequence);
+            let entry = Entry {
+                sequence,
+                returns,
+                logged,
+                message,
+            };
+            insert(&mut self.head, entry);
+        }
+        for (first, last) in present {
+            rest.paged.remove(first, last);
+        }
+        rest.refill_at = self.head.len() / 2;
+        self.close_up();
+        lost
+    }
+
+    /// Gives up what [`Ready::begin_load`] began; it will be due again.
+    pub fn abandon_load(&mut self) {
+        if let Some(rest) = &mut self.rest {
+            rest.loading = Loading::No;
+        }
+    }
+
+    /// Is it time for some to leave memory? Asks once; [`Ready::end_page_out`] arms it again.
+    pub fn request_page_out(&mut self) -> bool {
+        let due = self.resident_bytes >= self.page_out_at;
+        if due {
+            self.page_out_at = u64::MAX;
+        }
+        due
+    }
+
+    /// What may leave memory next so that about `keep_bytes` stay at the head; with `all` also what the
+    /// log does not have yet.
+    pub fn page_out_candidates(&mut self, keep_bytes: u64, all: bool) -> Candidates {
+        let mut candidates = Candidates::default();
+        let keep = self.keep(keep_bytes);
+        let entries = match &mut self.rest {
+            None => self.head.range_mut(keep.min(self.head.len())..),
+            Some(rest) if rest.loading != Loading::Reading && self.head.len() > keep => {
+                self.head.range_mut(keep..)
+            }
+            Some(rest) => rest.tail.range_mut(..),
+        };
+        for entry in entries.take(PAGE_OUT_ENTRIES) {
+            match entry.logged {
+                Logged::No if all => {
+                    entry.logged = Logged::Volatile;
+                    let unlogged = (entry.sequence, entry.message.clone());
+                    candidates.unlogged.push(unlogged);
+                }
+                Logged::No => break,
+                logged => candidates.logged.push((entry.sequence, logged)),
+            }
+        }
+        candidates
+    }
+
+    /// Lets those candidates leave memory which the log has: `stored`, ascending. Gives them, to be
+    /// dropped elsewhere and then counted by [`Ready::end_page_out`].
+    pub fn page_out(&mut self, stored: &[Sequence], keep_bytes: u64) -> Vec<Entry> {
+        let Some(&last) = stored.last() else {
+            return Vec::new();
+        };
+        let keep = self.keep(keep_bytes);
+        let until =
+            |entries: &VecDeque<Entry>| entries.partition_point(|entry| entry.sequence <= last);
+        let in_head = until(&self.head);
+        let leaving = match &mut self.rest {
+            Some(rest) if rest.loading == Loading::Reading || in_head <= keep => {
+                let staying = rest.tail.split_off(until(&rest.tail));
+                std::mem::replace(&mut rest.tail, staying)
+            }
+            rest if in_head > keep => {
+                let behind = self.head.split_off(in_head);
+                let rest = rest.get_or_insert_default();
+                rest.take_behind(behind);
+                rest.refill_at = keep / 2;
+                self.head.split_off(keep)
+            }
+            _ => return Vec::new(),
+        };
+        let is_stored = |entry: &Entry| stored.binary_search(&entry.sequence).is_ok();
+        let (gone, kept): (Vec<_>, Vec<_>) = leaving.into_iter().partition(is_stored);
+        if let Some(rest) = &mut self.rest {
+            rest.paged.add(&gone);
+            let strays = kept.into_iter().map(|entry| (entry.sequence, entry));
+            rest.strays.extend(strays);
+        }
+        self.close_up();
+        gone
+    }
+
+    /// Counts what has left memory.
+    pub fn end_page_out(&mut self, gone_bytes: u64) {
+        self.resident_bytes = self.resident_bytes.saturating_sub(gone_bytes);
+        self.page_out_at = PAGE_OUT_BYTES.max(self.resident_bytes + PAGE_OUT_STEP_BYTES);
+    }
+
+    /// How many entries at the head weigh about `keep_bytes`; at least one.
+    fn keep(&self, keep_bytes: u64) -> usize {
+        let rest = self.rest.iter();
+        let behind: usize = rest.map(|rest| rest.strays.len() + rest.tail.len()).sum();
+        let entries = (self.head.len() + behind) as u64;
+        let average = (self.resident_bytes / entries.max(1)).max(1);
+        usize::try_from(keep_bytes / average).map_or(usize::MAX, |keep| keep.max(1))
+    }
+
+    /// Restores what must be true of head and rest after either has changed.
+    fn close_up(&mut self) {
+        let Some(rest) = &mut self.rest else {
+            return;
+        };
+        let first = rest.paged.first();
+        while let Some(stray) = rest.strays.first_entry()
+            && first.is_none_or(|first| *stray.key() < first)
+        {
+            insert(&mut self.head, stray.remove());
+        }
+        let Some(first) = first else {
+            self.head.append(&mut rest.tail);
+            self.rest = None;
+            return;
+        };
+        while let Some(entry) = self.head.pop_back_if(|last| last.sequence > first) {
+            rest.strays.insert(entry.sequence, entry);
+        }
+    }
+
+    fn count_in(&mut self, message: &Message) {
+        self.body_bytes += message.body_len();
+        self.resident_bytes += message.memory_bytes();
     }
 }
 
-/// An emptied queue keeps room for this many entries.
-const KEPT_ENTRIES: usize = 4096;
+impl Rest {
+    fn len(&self) -> usize {
+        self.paged.len() + self.strays.len() + self.tail.len()
+    }
+
+    /// Takes a message that belongs behind the first paged one.
+    fn put_back(&mut self, entry: Entry) {
+        if self.paged.last() < Some(entry.sequence) {
+            insert(&mut self.tail, entry);
+        } else {
+            self.strays.insert(entry.sequence, entry);
+        }
+    }
+
+    /// Takes what stood behind messages that are about to be paged out.
+    fn take_behind(&mut self, entries: VecDeque<Entry>) {
+        if self.paged.is_empty() {
+            debug_assert!(self.tail.is_empty());
+            self.tail = entries;
+        } else {
+            let strays = entries.into_iter().map(|entry| (entry.sequence, entry));
+            self.strays.extend(strays);
+        }
+    }
+}
+
+/// Puts an entry to its place among others.
+fn insert(entries: &mut VecDeque<Entry>, entry: Entry) {
+    let is_last = entries
+        .back()
+        .is_none_or(|last| last.sequence < entry.sequence);
+    if is_last {
+        return entries.push_back(entry);
+    }
+    let before = |waiting: &Entry| waiting.sequence < entry.sequence;
+    let position = if entries.front().is_some_and(before) {
+        entries.partition_point(before)
+    } else {
+        0
+    };
+    entries.insert(position, entry);
+}

@@ -1,17 +1,25 @@
 //! A queue behind its lock, and the shell around it: what comes out of the state machine goes to
 //! outboxes (before the queue is unlocked, so that their order is the queue's) and to the log
-//! (after, because the log's order does not matter).
+//! (after, because the log's order does not matter). Messages' way to disk and back: `paging.rs`.
 
-use std::sync::Arc;
+mod paging;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use ferrymq_routing::QueueName;
-use ferrymq_store::{CommitPoint, QueueId, Store};
-use parking_lot::Mutex;
+use ferrymq_store::{CommitPoint, QueueId};
+use parking_lot::{Condvar, Mutex};
 
+use crate::paging::Paging;
 use crate::queue::arguments::Declared;
+use crate::queue::paged::Paged;
 use crate::queue::{Effects, Queue};
 use crate::session::ConnectionId;
 use crate::session::outbox::{Dirty, Handover, Item};
+
+/// A change of memory that is not worth reporting.
+const UNREPORTED_BYTES: u64 = 4 * 1024;
 
 /// Scratch space for work on queues, reused by one connection; and what that work leaves to do.
 #[derive(Default)]
@@ -36,8 +44,6 @@ pub struct Durable {
     pub id: QueueId,
     /// When its declaration is on disk.
     pub declared_at: CommitPoint,
-    /// The log.
-    pub store: Store,
 }
 
 /// A queue that connections share.
@@ -53,6 +59,14 @@ pub struct SharedQueue {
     /// Set when it outlives a restart.
     pub durable: Option<Durable>,
     queue: Mutex<Queue>,
+    paging: Arc<Paging>,
+    /// Its number in the log for messages that a restart forgets, once some were paged out.
+    volatile: OnceLock<QueueId>,
+    /// What it said last that its messages hold in memory.
+    reported_bytes: AtomicU64,
+    is_reporting: AtomicBool,
+    /// Told when messages were read back.
+    loaded: Condvar,
 }
 
 impl SharedQueue {
@@ -64,6 +78,7 @@ impl SharedQueue {
         owner: Option<ConnectionId>,
         durable: Option<Durable>,
         queue: Queue,
+        paging: Arc<Paging>,
     ) -> Self {
         Self {
             name,
@@ -72,6 +87,11 @@ impl SharedQueue {
             owner,
             durable,
             queue: Mutex::new(queue),
+            paging,
+            volatile: OnceLock::new(),
+            reported_bytes: AtomicU64::new(0),
+            is_reporting: AtomicBool::new(false),
+            loaded: Condvar::new(),
         }
     }
 
@@ -85,13 +105,17 @@ impl SharedQueue {
         let mut queue = self.queue.lock();
         let result = command(&mut queue, effects);
         hand_over(&queue, effects, &mut work.dirty);
+        let resident_bytes = queue.resident_bytes();
+        let page_out = queue.request_page_out();
         drop(queue);
-        if let Some(durable) = &self.durable
-            && !effects.removed.is_empty()
-        {
-            durable.store.remove(durable.id, &effects.removed);
+        self.remove(effects);
+        self.report(resident_bytes);
+        if page_out {
+            self.paging.request_page_out(Arc::clone(self));
         }
-        effects.removed.clear();
+        if std::mem::take(&mut effects.load) {
+            self.paging.request_load(Arc::clone(self));
+        }
         if std::mem::take(&mut effects.delete) {
             work.deletions.push(Arc::clone(self));
         }
@@ -101,6 +125,54 @@ impl SharedQueue {
     /// Looks at the queue without changing it.
     pub fn inspect<R>(&self, look: impl FnOnce(&Queue) -> R) -> R {
         look(&self.queue.lock())
+    }
+
+    /// What it said last that its messages hold in memory, in bytes.
+    pub(crate) fn reported_bytes(&self) -> u64 {
+        self.reported_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Tells the log what is settled.
+    fn remove(&self, effects: &mut Effects) {
+        let store = self.paging.store();
+        let durable = self.durable.as_ref().map(|durable| durable.id);
+        let volatile = self.volatile.get().copied();
+        let purged = effects.purged.take().map(Paged::ranges);
+        if let Some((durable, volatile)) = purged {
+            effects.removed.extend(durable);
+            effects.removed_volatile.extend(volatile);
+        }
+        for (id, removed) in [
+            (durable, &mut effects.removed),
+            (volatile, &mut effects.removed_volatile),
+        ] {
+            if let Some(id) = id.filter(|_| !removed.is_empty()) {
+                store.remove_ranges(id, removed);
+            }
+            removed.clear();
+        }
+    }
+
+    /// Reports what is held in memory, if that differs much from the last time.
+    fn report(self: &Arc<Self>, resident_bytes: u64) {
+        let before = self.reported_bytes.load(Ordering::Relaxed);
+        if resident_bytes.abs_diff(before) <= UNREPORTED_BYTES + before / 8 {
+            return;
+        }
+        if !self.is_reporting.swap(true, Ordering::Relaxed) {
+            self.paging.add(self);
+        }
+        let before = self.reported_bytes.swap(resident_bytes, Ordering::Relaxed);
+        self.paging.report(before, resident_bytes);
+    }
+}
+
+impl Drop for SharedQueue {
+    fn drop(&mut self) {
+        self.paging.forget(*self.reported_bytes.get_mut());
+        if let Some(volatile) = self.volatile.get() {
+            self.paging.store().forget_volatile_queue(*volatile);
+        }
     }
 }
 
@@ -115,6 +187,7 @@ fn hand_over(queue: &Queue, effects: &mut Effects, dirty: &mut Dirty) {
                 consumer: port.number,
                 returns: delivery.entry.returns,
                 sequence: delivery.entry.sequence,
+                logged: delivery.entry.logged,
                 message: delivery.entry.message,
             })
         });

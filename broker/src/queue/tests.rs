@@ -29,6 +29,13 @@ fn subscription(prefetch: u16) -> Subscription {
     }
 }
 
+/// Every sequence in `ranges`.
+fn each(ranges: impl IntoIterator<Item = (Sequence, Sequence)>) -> impl Iterator<Item = u64> {
+    ranges
+        .into_iter()
+        .flat_map(|(first, last)| first.0..=last.0)
+}
+
 /// A queue under test; remembers what it handed out.
 struct Bench {
     queue: Queue,
@@ -59,7 +66,7 @@ impl Bench {
     fn settle(&mut self, slot: Slot, sequence: u64) {
         let settled = Settled {
             sequence: Sequence(sequence),
-            persistent: true,
+            logged: Logged::Durable,
         };
         self.queue.settle(Some(slot), &[settled], &mut self.effects);
     }
@@ -67,6 +74,13 @@ impl Bench {
     fn requeue(&mut self, slot: Option<Slot>, entries: Vec<Entry>) {
         self.queue
             .requeue(slot, entries.into_iter(), &mut self.effects);
+    }
+
+    fn get(&mut self, no_ack: bool) -> Option<Entry> {
+        match self.queue.get(no_ack, &mut self.effects) {
+            Got::Message(entry, _) => Some(entry),
+            Got::Empty | Got::OnDisk => None,
+        }
     }
 
     /// What was handed out since the last call: (consumer, sequence).
@@ -78,8 +92,7 @@ impl Bench {
     }
 
     fn removed(&mut self) -> Vec<u64> {
-        let removed = self.effects.removed.drain(..);
-        removed.map(|sequence| sequence.0).collect()
+        each(self.effects.removed.drain(..)).collect()
     }
 }
 
@@ -132,16 +145,14 @@ fn higher_priority_is_served_first() {
 fn a_requeued_message_returns_to_its_position() {
     let mut bench = Bench::new(durable());
     bench.publish(4);
-    let taken: Vec<Entry> = (0..3)
-        .map(|_| bench.queue.get(false, &mut bench.effects).unwrap().0)
-        .collect();
+    let taken: Vec<Entry> = (0..3).map(|_| bench.get(false).unwrap()).collect();
     let mut taken = taken.into_iter();
     let (first, second, third) = (taken.next(), taken.next(), taken.next());
     bench.requeue(None, second.into_iter().collect());
     bench.requeue(None, third.into_iter().collect());
     bench.requeue(None, first.into_iter().collect());
-    let order: Vec<(u64, u32)> = std::iter::from_fn(|| bench.queue.get(true, &mut bench.effects))
-        .map(|(entry, _)| (entry.sequence.0, entry.returns))
+    let order: Vec<(u64, u32)> = std::iter::from_fn(|| bench.get(true))
+        .map(|entry| (entry.sequence.0, entry.returns))
         .collect();
     assert_eq!(order, [(1, 1), (2, 1), (3, 1), (4, 0)]);
 }
@@ -181,6 +192,7 @@ fn a_single_active_consumer_hands_over_to_priority_then_age() {
     let returned = Entry {
         sequence: Sequence(2),
         returns: 0,
+        logged: Logged::Durable,
         message: message("m", true),
     };
     bench
@@ -263,13 +275,28 @@ fn purge_leaves_unacked_alone() {
 /// What somebody may do to a queue.
 #[derive(Debug, Clone)]
 enum Step {
-    Publish { persistent: bool },
+    Publish {
+        persistent: bool,
+    },
     Get,
     Settle(usize),
     Requeue(usize),
-    Subscribe { prefetch: u16 },
+    Subscribe {
+        prefetch: u16,
+    },
     Unsubscribe,
     Purge,
+    /// Some leave memory: beyond so many at the head, also those that the log does not have; the log
+    /// has so many of the candidates.
+    PageOut {
+        keep: u64,
+        all: bool,
+        stored: usize,
+    },
+    /// Somebody begins to read, so many messages.
+    BeginLoad(u64),
+    /// The reading ends.
+    FinishLoad,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -281,6 +308,10 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..4u16).prop_map(|prefetch| Step::Subscribe { prefetch }),
         1 => Just(Step::Unsubscribe),
         1 => Just(Step::Purge),
+        3 => (0..4u64, any::<bool>(), 0..30usize)
+            .prop_map(|(keep, all, stored)| Step::PageOut { keep, all, stored }),
+        2 => (1..6u64).prop_map(Step::BeginLoad),
+        3 => Just(Step::FinishLoad),
     ]
 }
 
@@ -293,6 +324,9 @@ struct Model {
     consumer: Option<(Slot, u16)>,
     published: u64,
     stored: Vec<u64>,
+    /// What the log has beside `stored`, because it was paged out.
+    volatile: Vec<u64>,
+    reading: Option<Vec<(Sequence, Logged)>>,
 }
 
 impl Model {
@@ -303,11 +337,61 @@ impl Model {
             assert_eq!(expected, Some(delivery.entry.sequence.0));
             self.unacked.push((Some(delivery.slot), delivery.entry));
         }
-        for removed in bench.effects.removed.drain(..) {
-            let place = self.stored.iter().position(|&stored| stored == removed.0);
-            self.stored
-                .remove(place.expect("removed once, and only what is stored"));
+        let purged = bench.effects.purged.take().map(Paged::ranges);
+        let (durable, volatile) = purged.unwrap_or_default();
+        let durable = durable.into_iter().chain(bench.effects.removed.drain(..));
+        let volatile = volatile
+            .into_iter()
+            .chain(bench.effects.removed_volatile.drain(..));
+        for removed in each(durable) {
+            take(&mut self.stored, removed);
         }
+        for removed in each(volatile) {
+            take(&mut self.volatile, removed);
+        }
+        bench.effects.load = false;
+    }
+
+    fn page_out(&mut self, bench: &mut Bench, keep: u64, all: bool, stored: usize) {
+        let keep_bytes = keep * message("m", true).memory_bytes();
+        let candidates = bench.queue.page_out_candidates(keep_bytes, all);
+        for (sequence, _) in candidates.unlogged {
+            self.volatile.push(sequence.0);
+        }
+        for &(sequence, logged) in &candidates.logged {
+            let place = match logged {
+                Logged::Volatile => &self.volatile,
+                _ => &self.stored,
+            };
+            assert!(place.contains(&sequence.0), "only what the log has may go");
+        }
+        let logged = candidates.logged.iter().map(|(sequence, _)| *sequence);
+        let stored: Vec<Sequence> = logged.take(stored).collect();
+        let gone = bench.queue.page_out(&stored, keep_bytes);
+        assert!(gone.iter().all(|entry| stored.contains(&entry.sequence)));
+        let bytes = gone.iter().map(|entry| entry.message.memory_bytes());
+        bench.queue.end_page_out(bytes.sum());
+    }
+
+    fn begin_load(&mut self, bench: &mut Bench, messages: u64) {
+        if self.reading.is_none() {
+            self.reading = bench.queue.begin_load(messages * 130);
+        }
+    }
+
+    fn finish_load(&mut self, bench: &mut Bench) {
+        let Some(asked) = self.reading.take() else {
+            return;
+        };
+        let logged = |(sequence, logged): &(Sequence, Logged)| match logged {
+            Logged::Volatile => self.volatile.contains(&sequence.0),
+            _ => self.stored.contains(&sequence.0),
+        };
+        let found = asked.iter().filter(|place| logged(place));
+        let found = found.map(|(sequence, _)| (*sequence, message("m", true)));
+        let found = found.collect();
+        let lost = bench.queue.finish_load(&asked, found, &mut bench.effects);
+        assert_eq!(lost, 0);
     }
 
     fn put_back(&mut self, sequence: u64) {
@@ -319,7 +403,7 @@ impl Model {
         slot.filter(|slot| self.consumer.is_some_and(|(live, _)| live == *slot))
     }
 
-    fn check(&self, bench: &Bench) {
+    fn check(&self, bench: &mut Bench) {
         let counts = bench.queue.counts();
         assert_eq!(counts.ready, self.ready.len());
         assert_eq!(counts.unacked, self.unacked.len());
@@ -335,10 +419,10 @@ impl Model {
                 prefetch.into()
             };
             assert!(theirs <= limit);
-            assert!(
-                self.ready.is_empty() || theirs == limit,
-                "somebody could be served"
-            );
+            let served = theirs == limit || bench.queue.ready.front().is_none();
+            assert!(served, "somebody could be served");
+            let ask = theirs < limit && bench.queue.ready.request_load();
+            assert!(!ask, "what somebody waits for is being read, or asked for");
         }
     }
 
@@ -354,19 +438,20 @@ impl Model {
                 let accepted = bench.queue.publish(message, &mut bench.effects);
                 assert_eq!(accepted.unwrap().sequence.0, self.published);
             }
-            Step::Get => {
-                let got = bench.queue.get(false, &mut bench.effects);
-                assert_eq!(
-                    got.as_ref().map(|(entry, _)| entry.sequence.0),
-                    self.ready.pop_front()
-                );
-                self.unacked.extend(got.map(|(entry, _)| (None, entry)));
-            }
+            Step::Get => match bench.queue.get(false, &mut bench.effects) {
+                Got::Message(entry, left) => {
+                    assert_eq!(self.ready.pop_front(), Some(entry.sequence.0));
+                    assert_eq!(left, self.ready.len());
+                    self.unacked.push((None, entry));
+                }
+                Got::Empty => assert!(self.ready.is_empty()),
+                Got::OnDisk => assert!(!self.ready.is_empty()),
+            },
             Step::Settle(index) if index < self.unacked.len() => {
                 let (slot, entry) = self.unacked.remove(index);
                 let settled = Settled {
                     sequence: entry.sequence,
-                    persistent: entry.message.is_persistent(),
+                    logged: entry.logged,
                 };
                 let slot = self.slot_of(slot);
                 bench.queue.settle(slot, &[settled], &mut bench.effects);
@@ -393,6 +478,9 @@ impl Model {
                 assert_eq!(purged, self.ready.len());
                 self.ready.clear();
             }
+            Step::PageOut { keep, all, stored } => self.page_out(bench, keep, all, stored),
+            Step::BeginLoad(messages) => self.begin_load(bench, messages),
+            Step::FinishLoad => self.finish_load(bench),
             _ => {}
         }
         self.handed(bench);
@@ -400,7 +488,13 @@ impl Model {
     }
 }
 
+fn take(sequences: &mut Vec<u64>, sequence: u64) {
+    let place = sequences.iter().position(|&stored| stored == sequence);
+    sequences.remove(place.expect("removed once, and only what is stored"));
+}
+
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
     #[test]
     fn the_queue_is_a_list(steps in prop::collection::vec(step(), 1..200)) {
         let mut bench = Bench::new(durable());
@@ -412,5 +506,15 @@ proptest! {
         let mut kept: Vec<u64> = model.ready.iter().copied().collect();
         kept.extend(model.unacked.iter().map(|(_, entry)| entry.sequence.0));
         prop_assert!(model.stored.iter().all(|stored| kept.contains(stored)));
+        prop_assert!(model.volatile.iter().all(|stored| kept.contains(stored)));
+        // Everything ready comes out, in order.
+        model.apply(Step::Unsubscribe, &mut bench);
+        while !model.ready.is_empty() {
+            model.apply(Step::Get, &mut bench);
+            model.apply(Step::FinishLoad, &mut bench);
+            model.apply(Step::BeginLoad(2), &mut bench);
+            model.apply(Step::FinishLoad, &mut bench);
+        }
+        prop_assert_eq!(bench.queue.resident_bytes(), 0);
     }
 }

@@ -189,7 +189,7 @@ impl Context {
                 self.settled.clear();
                 self.settled.extend(run.iter().map(|delivery| Settled {
                     sequence: delivery.sequence,
-                    persistent: delivery.message.is_persistent(),
+                    logged: delivery.logged,
                 }));
                 let settled = &self.settled;
                 queue.run(&mut self.work, |queue, effects| {

@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use crate::alarms::Alarms;
 use crate::message::Message;
 use crate::queue::Sequence;
+use crate::queue::ready::Logged;
 
 /// Waiting deliveries above this many bytes stop the credit of the connection's consumers.
 const HIGH_WATER_BYTES: usize = 512 * 1024;
@@ -34,6 +35,8 @@ pub struct Handover {
     pub returns: u32,
     /// The message's place in its queue.
     pub sequence: Sequence,
+    /// Where it stands in the log.
+    pub logged: Logged,
     /// The message.
     pub message: Message,
 }
@@ -180,6 +183,7 @@ mod tests {
             consumer: ConsumerNumber(1),
             returns: 0,
             sequence: Sequence(1),
+            logged: Logged::No,
             message: Message::small(&bytes, 2, 2, false),
         })
     }

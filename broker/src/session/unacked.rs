@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::clock::Timestamp;
 use crate::message::Message;
 use crate::queue::Sequence;
-use crate::queue::ready::Entry;
+use crate::queue::ready::{Entry, Logged};
 use crate::session::outbox::{ConsumerNumber, Handover};
 
 /// A delivery that its consumer has not settled.
@@ -20,6 +20,8 @@ pub struct Unacked {
     returns: u32,
     /// Its place in its queue.
     pub sequence: Sequence,
+    /// Where it stands in the log.
+    pub logged: Logged,
     /// The message.
     pub message: Message,
 }
@@ -30,6 +32,7 @@ impl Unacked {
         Entry {
             sequence: self.sequence,
             returns: self.returns,
+            logged: self.logged,
             message: self.message,
         }
     }
@@ -44,6 +47,7 @@ impl Unacked {
             sent_at_seconds: now.as_seconds(),
             returns: handover.returns,
             sequence: handover.sequence,
+            logged: handover.logged,
             message: handover.message,
         }
     }
@@ -213,6 +217,7 @@ mod tests {
             sent_at_seconds: 0,
             consumer: ConsumerNumber(consumer),
             returns: 0,
+            logged: Logged::No,
             sequence: Sequence(u64::from(consumer)),
             message: Message::small(b"\0\0\0\0", 2, 2, false),
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ferrymq_amqp::Properties;
 use ferrymq_routing::{ExchangeKind, RouteInput, Routed};
-use ferrymq_store::{Append, CommitPoint, Part, QueueId};
+use ferrymq_store::{Append, CommitPoint, QueueId};
 use smallvec::SmallVec;
 
 use super::{Snapshot, VHost};
@@ -13,6 +13,7 @@ use crate::auth::Permission;
 use crate::error::Error;
 use crate::message::Message;
 use crate::queue::Sequence;
+use crate::queue::ready::Logged;
 use crate::queue::shared::{SharedQueue, Work};
 use crate::reply_to::{self, Requester};
 use crate::session::outbox::{Handover, Item};
@@ -120,17 +121,14 @@ impl VHost {
         if pending.stored.is_empty() {
             return CommitPoint(0);
         }
-        let point = self.store.append_with(|log| {
+        let point = self.paging.store().append_with(|log| {
             for Stored { message, targets } in &pending.stored {
-                let head = message.stored_head();
-                let mut parts: SmallVec<[Part<'_>; 2]> = SmallVec::new();
-                parts.push(Part::Copied(&head));
-                parts.push(Part::Copied(message.own_bytes()));
-                parts.extend(message.large_body().iter().map(Part::Shared));
-                log.push(&Append {
-                    targets,
-                    parts: &parts,
-                    content_bytes: message.body_len() as u32,
+                message.with_stored_parts(|parts| {
+                    log.push(&Append {
+                        targets,
+                        parts,
+                        content_bytes: message.content_bytes(),
+                    });
                 });
             }
         });
@@ -222,6 +220,7 @@ impl Requester {
                 consumer: self.number,
                 returns: 0,
                 sequence: Sequence(0),
+                logged: Logged::No,
                 message: message.clone(),
             })
         });

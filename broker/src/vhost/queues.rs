@@ -213,19 +213,26 @@ fn create(
 ) -> Arc<SharedQueue> {
     let vhost = change.vhost;
     let durable = declared.flags.durable.then(|| {
-        let id = vhost.store.allocate_queue_id();
+        let id = vhost.paging.store().allocate_queue_id();
         change.put(Definition::queue(&vhost.name, &name, id, &declared));
         Durable {
             id,
             declared_at: change.log_now(),
-            store: vhost.store.clone(),
         }
     });
     let exclusive = declared.flags.exclusive;
     let owner = actor.connection.filter(|_| exclusive);
     let queue = Queue::new(settings(&declared), Sequence(1));
     let vhost_name = Arc::clone(&vhost.name);
-    let queue = SharedQueue::new(name.clone(), vhost_name, declared, owner, durable, queue);
+    let queue = SharedQueue::new(
+        name.clone(),
+        vhost_name,
+        declared,
+        owner,
+        durable,
+        queue,
+        Arc::clone(&vhost.paging),
+    );
     let queue = Arc::new(queue);
     change.next.topology.add_queue(name.clone());
     change.next.queues.insert(name, Arc::clone(&queue));

@@ -48,10 +48,10 @@ impl Channel {
             return Err(Error::NotImplemented(text));
         }
         let queue = context.vhost.readable_queue(&context.actor, &name)?;
-        let got = queue.run(&mut context.work, |queue, effects| {
-            queue.get(get.no_ack, effects)
-        });
-        let Some((entry, left)) = got else {
+        let Some((entry, left)) = queue
+            .get(get.no_ack, &mut context.work)
+            .map_err(|why| Error::Store(why.to_string()))?
+        else {
             let empty = basic::AMQPMethod::GetEmpty(basic::GetEmpty {});
             context.send(self.id, AMQPClass::Basic(empty));
             return Ok(());
@@ -76,6 +76,7 @@ impl Channel {
                 consumer,
                 returns: entry.returns,
                 sequence: entry.sequence,
+                logged: entry.logged,
                 message: entry.message,
             };
             self.unacked.push(Unacked::sent(handover, context.now))

@@ -1,0 +1,178 @@
+//! How a queue's messages leave memory, and how they come back. No lock is held during I/O.
+
+use std::sync::Arc;
+
+use ferrymq_store::{Append, CommitPoint, Error, QueueId, Sequence};
+
+use super::{SharedQueue, Work};
+use crate::message::Message;
+use crate::queue::Got;
+use crate::queue::ready::{Entry, Logged};
+
+/// Messages of one queue, and where in the log they are.
+type Places = [(Sequence, Logged)];
+
+impl SharedQueue {
+    /// Takes the next message for `basic.get` (see `Queue::get`); reads it first if it is on disk only.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn get(
+        self: &Arc<Self>,
+        no_ack: bool,
+        work: &mut Work,
+    ) -> Result<Option<(Entry, usize)>, Error> {
+        loop {
+            match self.run(work, |queue, effects| queue.get(no_ack, effects)) {
+                Got::Message(entry, left) => return Ok(Some((entry, left))),
+                Got::Empty => return Ok(None),
+                Got::OnDisk => tokio::task::block_in_place(|| self.load_or_wait(work))?,
+            }
+        }
+    }
+
+    /// Reads the next messages back, if that is due and nobody does it already.
+    ///
+    /// # Errors
+    /// When the disk fails. Damaged messages are no error: they are reported, and gone.
+    pub fn load(self: &Arc<Self>, work: &mut Work) -> Result<(), Error> {
+        let asked = self.queue.lock().begin_load(self.paging.read_bytes());
+        asked.map_or(Ok(()), |asked| self.read(asked, work))
+    }
+
+    /// As [`SharedQueue::load`], and waits for whoever does it already.
+    fn load_or_wait(self: &Arc<Self>, work: &mut Work) -> Result<(), Error> {
+        let mut queue = self.queue.lock();
+        if queue.is_loading() {
+            self.loaded.wait(&mut queue);
+            return Ok(());
+        }
+        let asked = queue.begin_load(self.paging.read_bytes());
+        drop(queue);
+        asked.map_or(Ok(()), |asked| self.read(asked, work))
+    }
+
+    fn read(
+        self: &Arc<Self>,
+        mut asked: Vec<(Sequence, Logged)>,
+        work: &mut Work,
+    ) -> Result<(), Error> {
+        let found = self.find(&mut asked);
+        let read = match found {
+            Ok(found) => {
+                let lost = self.run(work, |queue, effects| {
+                    queue.finish_load(&asked, found, effects)
+                });
+                if lost > 0 {
+                    let (queue, vhost) = (&self.name, &self.vhost);
+                    tracing::error!(
+                        "queue '{queue}' in vhost '{vhost}': {lost} messages can't be read and are lost"
+                    );
+                }
+                Ok(())
+            }
+            Err(error) => {
+                self.queue.lock().abandon_load();
+                let (queue, vhost) = (&self.name, &self.vhost);
+                tracing::error!(%error, "queue '{queue}' in vhost '{vhost}': can't read messages");
+                Err(error)
+            }
+        };
+        self.loaded.notify_all();
+        read
+    }
+
+    /// Finds messages in the log. Cuts `asked` to those it looked for.
+    fn find(&self, asked: &mut Vec<(Sequence, Logged)>) -> Result<Vec<(Sequence, Message)>, Error> {
+        let mut found = Vec::with_capacity(asked.len());
+        let mut left_bytes = self.paging.read_bytes();
+        let mut looked_for = 0;
+        for run in asked.chunk_by(|a, b| a.1 == b.1) {
+            let sequences: Vec<Sequence> = run.iter().map(|(sequence, _)| *sequence).collect();
+            let Some(id) = self.id(run[0].1) else { break };
+            let store = self.paging.store();
+            let (messages, looked) = store.read_some(id, &sequences, left_bytes)?;
+            for (sequence, bytes) in messages {
+                left_bytes = left_bytes.saturating_sub(bytes.len() as u64);
+                match Message::from_stored(&bytes) {
+                    Ok(message) => found.push((sequence, message)),
+                    Err(why) => tracing::error!("message {sequence:?} makes no sense: {why}"),
+                }
+            }
+            looked_for += looked;
+            if looked < run.len() || left_bytes == 0 {
+                break;
+            }
+        }
+        asked.truncate(looked_for);
+        Ok(found)
+    }
+
+    /// Lets messages leave memory, so that about `keep_bytes` stay at the head; with `all` also those
+    /// which the log does not have yet: they are written, and can leave when the returned point is
+    /// reached.
+    pub fn page_out(self: &Arc<Self>, keep_bytes: u64, all: bool) -> CommitPoint {
+        let mut point = CommitPoint::ALWAYS;
+        let mut gone_bytes = 0;
+        loop {
+            let mut queue = self.queue.lock();
+            queue.end_page_out(gone_bytes);
+            let resident_bytes = queue.resident_bytes();
+            let candidates = queue.page_out_candidates(keep_bytes, all);
+            drop(queue);
+            self.report(resident_bytes);
+            if !candidates.unlogged.is_empty() {
+                point = point.max(self.write(&candidates.unlogged));
+            }
+            let stored = self.stored(&candidates.logged);
+            let gone = self.queue.lock().page_out(&stored, keep_bytes);
+            if gone.is_empty() {
+                return point;
+            }
+            let bytes = gone.iter().map(|entry| entry.message.memory_bytes());
+            gone_bytes = bytes.sum();
+        }
+    }
+
+    /// Writes messages to the log that a restart will forget.
+    fn write(&self, messages: &[(Sequence, Message)]) -> CommitPoint {
+        let store = self.paging.store();
+        let id = *self
+            .volatile
+            .get_or_init(|| store.allocate_volatile_queue());
+        store.append_with(|log| {
+            for (sequence, message) in messages {
+                message.with_stored_parts(|parts| {
+                    log.push(&Append {
+                        targets: &[(id, *sequence)],
+                        parts,
+                        content_bytes: message.content_bytes(),
+                    });
+                });
+            }
+        })
+    }
+
+    /// The first of these messages which the log has.
+    fn stored(&self, places: &Places) -> Vec<Sequence> {
+        let mut stored = Vec::with_capacity(places.len());
+        for run in places.chunk_by(|a, b| a.1 == b.1) {
+            let sequences: Vec<Sequence> = run.iter().map(|(sequence, _)| *sequence).collect();
+            let Some(id) = self.id(run[0].1) else { break };
+            let count = self.paging.store().stored(id, &sequences);
+            stored.extend_from_slice(&sequences[..count]);
+            if count < run.len() {
+                break;
+            }
+        }
+        stored
+    }
+
+    fn id(&self, logged: Logged) -> Option<QueueId> {
+        match logged {
+            Logged::No => None,
+            Logged::Durable => Some(self.durable.as_ref()?.id),
+            Logged::Volatile => self.volatile.get().copied(),
+        }
+    }
+}
