@@ -140,15 +140,16 @@ impl Block {
         }
     }
 
-    /// Takes the messages from slot `first` to slot `last` out of the open block.
-    pub(crate) fn remove(&mut self, first: u8, last: u8, mut removed: impl FnMut(&Entry)) {
+    /// Takes the messages from slot `first` to slot `last` out of the open block, and shows them
+    /// to `removed`.
+    pub(crate) fn remove(&mut self, first: u8, last: u8, removed: impl FnOnce(&[Entry])) {
         let entries = opened(&mut self.form);
         let from = entries.partition_point(|entry| entry.slot < first);
         let to = from + entries[from..].partition_point(|entry| entry.slot <= last);
+        removed(&entries[from..to]);
+        self.messages -= (to - from) as u8;
         for entry in entries.drain(from..to) {
             self.content_bytes -= u64::from(entry.content_bytes);
-            self.messages -= 1;
-            removed(&entry);
         }
     }
 
@@ -254,7 +255,9 @@ mod tests {
         assert_eq!(entries(&block), [(3, 31), (5, 50), (9, 90)]);
         block.open();
         let mut removed = Vec::new();
-        block.remove(3, 5, |entry| removed.push(entry.slot));
+        block.remove(3, 5, |entries| {
+            removed.extend(entries.iter().map(|entry| entry.slot))
+        });
         assert_eq!(removed, [3, 5]);
         assert_eq!(entries(&block), [(9, 90)]);
     }

@@ -301,7 +301,7 @@ impl World {
                 usage.live_bytes += u64::from(location.length);
             }
         }
-        assert_eq!(*self.index.ledger.segments.usage(), usage);
+        assert_eq!(self.index.ledger.segments.usage(), usage);
         let live = self.queues.values().map(|queue| queue.live.len() as u64);
         assert_eq!(self.index.live_messages(), live.sum::<u64>());
         assert_eq!(self.index.queues.len(), self.queues.len());

@@ -15,7 +15,9 @@ use crate::QueueId;
 const RESERVED_SEQUENCES: u64 = 1 << 20;
 /// So many blocks may be open. With fewer, a queue with a few thousand messages in flight, which are
 /// settled before the next checkpoint, would pack each of them for nothing.
-const OPEN_BLOCKS: usize = 32;
+const OPEN_BLOCKS: usize = 64;
+/// The same where no checkpoint comes to close them, and messages stay for long.
+const OPEN_BLOCKS_VOLATILE: usize = 4;
 
 /// Where the live messages of a queue lie. 120 bytes and its blocks.
 #[derive(Debug)]
@@ -140,9 +142,11 @@ impl QueueIndex {
         let opened = block.open();
         let before = (block.messages(), block.content_bytes());
         let start = number * BLOCK_SEQUENCES;
-        block.remove(first, last, |entry| {
-            missing.found(start + u64::from(entry.slot), 1);
-            ledger.segments.release(&Run::of_one(*entry));
+        block.remove(first, last, |entries| {
+            for entry in entries {
+                missing.found(start + u64::from(entry.slot), 1);
+            }
+            ledger.segments.release_entries(entries);
         });
         let removed = u64::from(before.0 - block.messages());
         self.messages -= removed;
@@ -304,7 +308,7 @@ impl QueueIndex {
     /// Notes that a block was opened, and closes another if there are many.
     fn note_open(&mut self, number: u64) {
         self.open.push(number);
-        if self.open.len() > OPEN_BLOCKS {
+        if self.open.len() > self.open_max() {
             let oldest = self.open[0];
             match self.blocks.get_mut(&oldest) {
                 Some(block) if !block.is_empty() => {
@@ -313,6 +317,14 @@ impl QueueIndex {
                 }
                 _ => self.free(oldest),
             }
+        }
+    }
+
+    fn open_max(&self) -> usize {
+        if self.volatile {
+            OPEN_BLOCKS_VOLATILE
+        } else {
+            OPEN_BLOCKS
         }
     }
 
@@ -376,7 +388,7 @@ impl QueueIndex {
         assert!(self.open.iter().all(is_open));
         let open = self.blocks.keys().filter(|number| is_open(number));
         assert_eq!(self.open.len(), open.count());
-        assert!(self.open.len() <= OPEN_BLOCKS);
+        assert!(self.open.len() <= self.open_max());
         for block in self.blocks.values().filter(|block| !block.is_open()) {
             assert!(!block.is_empty() || block.stored && block.dirty);
         }

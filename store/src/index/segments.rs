@@ -1,8 +1,6 @@
 //! How many live messages each segment of the log holds.
 
-use std::collections::BTreeMap;
-
-use super::packed::Run;
+use super::packed::{Entry, Run};
 
 /// What keeps a segment from being removed.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -15,34 +13,63 @@ pub(crate) struct Usage {
 /// What each segment holds; segments without an entry hold nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Segments {
-    usage: BTreeMap<u32, Usage>,
+    /// Ascending. Most messages come to the last, and most go from the first.
+    usage: Vec<(u32, Usage)>,
 }
 
 impl Segments {
     /// Whether a segment has live messages.
     pub(crate) fn holds(&self, segment: u32) -> bool {
-        self.usage.contains_key(&segment)
-    }
-
-    #[cfg(test)]
-    pub(crate) fn usage(&self) -> &BTreeMap<u32, Usage> {
-        &self.usage
+        self.find(segment).is_ok()
     }
 
     pub(crate) fn hold(&mut self, run: &Run) {
-        let usage = self.usage.entry(run.first.location.segment).or_default();
+        let segment = run.first.location.segment;
+        let at = self.find(segment).unwrap_or_else(|at| {
+            self.usage.insert(at, (segment, Usage::default()));
+            at
+        });
+        let usage = &mut self.usage[at].1;
         usage.live_messages += u64::from(run.messages);
         usage.live_bytes += run.record_bytes();
     }
 
     /// Undoes `hold`.
     pub(crate) fn release(&mut self, run: &Run) {
-        let segment = run.first.location.segment;
-        let usage = self.usage.get_mut(&segment).expect("held before");
-        usage.live_messages -= u64::from(run.messages);
-        usage.live_bytes -= run.record_bytes();
-        if usage.live_messages == 0 {
-            self.usage.remove(&segment);
+        let (messages, bytes) = (u64::from(run.messages), run.record_bytes());
+        self.release_from(run.first.location.segment, messages, bytes);
+    }
+
+    /// Undoes `hold` for single messages.
+    pub(crate) fn release_entries(&mut self, entries: &[Entry]) {
+        let segment = |entry: &Entry| entry.location.segment;
+        for entries in entries.chunk_by(|before, next| segment(before) == segment(next)) {
+            let lengths = entries.iter().map(|entry| u64::from(entry.location.length));
+            self.release_from(segment(&entries[0]), entries.len() as u64, lengths.sum());
         }
+    }
+
+    fn release_from(&mut self, segment: u32, messages: u64, bytes: u64) {
+        let at = self.find(segment).expect("held before");
+        let usage = &mut self.usage[at].1;
+        usage.live_messages -= messages;
+        usage.live_bytes -= bytes;
+        if usage.live_messages == 0 {
+            self.usage.remove(at);
+        }
+    }
+
+    fn find(&self, segment: u32) -> Result<usize, usize> {
+        match self.usage.last() {
+            Some((last, _)) if *last == segment => Ok(self.usage.len() - 1),
+            _ => self
+                .usage
+                .binary_search_by_key(&segment, |(number, _)| *number),
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn usage(&self) -> std::collections::BTreeMap<u32, Usage> {
+        self.usage.iter().copied().collect()
     }
 }
