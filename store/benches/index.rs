@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use ferrymq_store::{Append, Change, CommitPoint, Options, Part, QueueId, Sequence, Store};
+use rustix::time::ClockId;
 
 /// Tells a child process what to measure.
 const CHILD: &str = "FERRYMQ_BENCH_CHILD";
@@ -136,13 +137,13 @@ fn create(store: &Store) -> QueueId {
 fn open(directory: &Path) {
     let (before, start) = (resident_bytes(), now());
     let (store, recovered) = Store::open(directory, options()).expect("opens");
-    let opened = now() - start;
+    let (opened, used) = (now() - start, processor_time());
     let queues: Vec<QueueId> = recovered.queues.iter().map(|queue| queue.id).collect();
     drop(recovered);
     let bytes = resident_bytes().saturating_sub(before);
     let messages = store.statistics().live_messages;
     println!(
-        "  {messages} messages: opened in {opened:.1?}; {:.1} MB, {:.2} B per message, {} B per queue",
+        "  {messages} messages: opened in {opened:.1?} ({used:.1?} of processor); {:.1} MB, {:.2} B per message, {} B per queue",
         bytes as f64 / 1e6,
         bytes as f64 / messages as f64,
         bytes / queues.len() as u64,
@@ -165,7 +166,16 @@ fn resident_bytes() -> u64 {
     pages.parse::<u64>().expect("a number") * rustix::param::page_size() as u64
 }
 
+/// What this process has used of processors, all in all.
+fn processor_time() -> Duration {
+    time(ClockId::ProcessCPUTime)
+}
+
 fn now() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    time(ClockId::Monotonic)
+}
+
+fn time(clock: ClockId) -> Duration {
+    let time = rustix::time::clock_gettime(clock);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }

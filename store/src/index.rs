@@ -21,7 +21,6 @@ use crate::log::Location;
 use crate::record::Removal;
 use crate::{QueueId, Sequence};
 
-use block::{BLOCK_SEQUENCES, Block};
 use ledger::Ledger;
 use packed::Entry;
 use queue::QueueIndex;
@@ -204,6 +203,14 @@ impl Index {
     /// Forgets every message whose segment and end in it `keep` does not want. If it wants an end,
     /// it wants those before it. Returns how many are forgotten.
     pub(crate) fn retain(&mut self, keep: impl Fn(u32, u64) -> bool) -> u64 {
+        if self
+            .ledger
+            .segments
+            .ends()
+            .all(|(segment, end)| keep(segment, end))
+        {
+            return 0;
+        }
         let queues = self.queues.values_mut();
         queues
             .map(|queue| queue.retain(&keep, &mut self.ledger))
@@ -255,18 +262,17 @@ impl Index {
     }
 
     /// Puts a block from the checkpoint into place; false if its queue is not there, and `None` if
-    /// the value makes no sense.
+    /// the value makes no sense: then the index makes none either.
     pub(crate) fn restore_block(
         &mut self,
         queue: QueueId,
         number: u64,
         value: &[u8],
     ) -> Option<bool> {
-        let block = Block::restore(value).filter(|_| number < u64::MAX / BLOCK_SEQUENCES)?;
         let Some(index) = self.queues.get_mut(&queue) else {
             return Some(false);
         };
-        index.restore(number, block, &mut self.ledger);
+        index.restore(number, value, &mut self.ledger)?;
         Some(true)
     }
 

@@ -46,8 +46,9 @@ impl Default for Block {
 }
 
 impl Block {
-    /// The block with this value in the checkpoint; `None` if the bytes make no sense.
-    pub(crate) fn restore(bytes: &[u8]) -> Option<Self> {
+    /// The block with this value in the checkpoint, whose runs are shown to `found`; `None` if the
+    /// bytes make no sense.
+    pub(crate) fn restore(bytes: &[u8], mut found: impl FnMut(&Run)) -> Option<Self> {
         let mut block = Self {
             form: Form::Packed(bytes.into()),
             stored: true,
@@ -57,6 +58,7 @@ impl Block {
         for run in runs.by_ref() {
             block.messages += run.messages;
             block.content_bytes += run.content_bytes();
+            found(&run);
         }
         runs.bytes.is_empty().then_some(block)
     }
@@ -276,13 +278,13 @@ mod tests {
         });
         assert_eq!(counts(&block), (128, 127 * 7));
         assert!(block.is_full());
-        let restored = Block::restore(&block.pack()).expect("makes sense");
+        let restored = Block::restore(&block.pack(), |_| {}).expect("makes sense");
         assert_eq!(counts(&restored), counts(&block));
         block.retain(|entry| entry.slot < 100);
         block.remove(10, 19, |_| {});
         assert_eq!(counts(&block), (90, 89 * 7));
         assert_eq!(counts(&block.take()), (90, 89 * 7));
         assert_eq!(counts(&block), (0, 0));
-        assert!(Block::restore(&[0xff, 1]).is_none());
+        assert!(Block::restore(&[0xff, 1], |_| {}).is_none());
     }
 }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::segments::Usage;
 use super::*;
 use crate::log::Location;
 
@@ -292,13 +291,13 @@ impl World {
 
     fn check(&mut self) {
         while self.index.release_some() {}
-        let mut usage = BTreeMap::<u32, Usage>::new();
+        let mut usage = BTreeMap::<u32, (u64, u64)>::new();
         for (id, queue) in &self.queues {
             self.check_queue(*id, queue);
             for (location, _) in queue.live.values() {
                 let usage = usage.entry(location.segment).or_default();
-                usage.live_messages += 1;
-                usage.live_bytes += u64::from(location.length);
+                usage.0 += 1;
+                usage.1 += u64::from(location.length);
             }
         }
         assert_eq!(self.index.ledger.segments.usage(), usage);

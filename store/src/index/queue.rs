@@ -247,18 +247,21 @@ impl QueueIndex {
         before - self.messages
     }
 
-    /// Puts a block that the checkpoint holds into place.
-    pub(crate) fn restore(&mut self, number: u64, block: Block, ledger: &mut Ledger) {
-        for run in block.runs() {
-            ledger.segments.hold(&run);
-            let end = number * BLOCK_SEQUENCES + u64::from(run.end());
-            self.next = self.next.max(end);
-        }
+    /// Puts a block that the checkpoint holds into place; `None` if its value makes no sense.
+    pub(crate) fn restore(&mut self, number: u64, value: &[u8], ledger: &mut Ledger) -> Option<()> {
+        let start = number.checked_mul(BLOCK_SEQUENCES)?;
+        let mut end = 0;
+        let block = Block::restore(value, |run| {
+            ledger.segments.hold(run);
+            end = run.end();
+        })?;
+        self.next = self.next.max(start.checked_add(end.into())?);
         self.reserved = self.reserved.max(self.next);
         self.messages += u64::from(block.messages());
         self.content_bytes += block.content_bytes();
         ledger.live_messages += u64::from(block.messages());
         self.blocks.insert(number, block);
+        Some(())
     }
 
     /// The value of a dirty block for the checkpoint, which then counts as clean. It is closed,
@@ -461,9 +464,9 @@ mod tests {
         assert_eq!(queue.blocks.len(), 3);
         // The blocks in between still count for their segment, until a checkpoint comes.
         assert_eq!(ledger.live_messages, 199);
-        assert_eq!(ledger.segments.usage()[&1].live_messages, 199 + 256);
+        assert_eq!(ledger.segments.usage()[&1].0, 199 + 256);
         assert!(!ledger.condemned.release_some(&mut ledger.segments));
-        assert_eq!(ledger.segments.usage()[&1].live_messages, 199);
+        assert_eq!(ledger.segments.usage()[&1].0, 199);
     }
 
     #[test]

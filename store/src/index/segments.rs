@@ -8,6 +8,8 @@ pub(crate) struct Usage {
     /// A message counts once for each queue.
     pub(crate) live_messages: u64,
     pub(crate) live_bytes: u64,
+    /// No live message ends behind this offset.
+    end: u64,
 }
 
 /// What each segment holds; segments without an entry hold nothing.
@@ -32,6 +34,14 @@ impl Segments {
         let usage = &mut self.usage[at].1;
         usage.live_messages += u64::from(run.messages);
         usage.live_bytes += run.record_bytes();
+        usage.end = usage.end.max(run.end_offset());
+    }
+
+    /// The segments that hold anything, and how far at most.
+    pub(crate) fn ends(&self) -> impl Iterator<Item = (u32, u64)> {
+        self.usage
+            .iter()
+            .map(|(segment, usage)| (*segment, usage.end))
     }
 
     /// Undoes `hold`.
@@ -68,8 +78,12 @@ impl Segments {
         }
     }
 
+    /// Live messages and bytes of every segment that has any.
     #[cfg(test)]
-    pub(crate) fn usage(&self) -> std::collections::BTreeMap<u32, Usage> {
-        self.usage.iter().copied().collect()
+    pub(crate) fn usage(&self) -> std::collections::BTreeMap<u32, (u64, u64)> {
+        let usage = self.usage.iter();
+        usage
+            .map(|(segment, usage)| (*segment, (usage.live_messages, usage.live_bytes)))
+            .collect()
     }
 }
