@@ -2,6 +2,8 @@
 
 use std::num::NonZeroU32;
 
+use ferrymq_amqp::{AMQPValue, FieldTable};
+
 use super::Error;
 
 /// Measure a broker: throughput, latency, what it costs, and whether every message arrives.
@@ -34,6 +36,9 @@ pub(crate) struct Args {
     /// Queues to spread messages over
     #[arg(long, default_value = "1")]
     pub(super) queues: NonZeroU32,
+    /// Declare queues with this argument: a number, true, false or text; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = queue_argument)]
+    pub(super) queue_arg: Vec<(String, AMQPValue)>,
     /// Leave the queues as they are at the end
     #[arg(long)]
     pub(super) keep_queue: bool,
@@ -92,6 +97,15 @@ pub(crate) struct Args {
 const DEFAULT_SECONDS: u64 = 10;
 
 impl Args {
+    /// The arguments that queues are declared with.
+    pub(super) fn queue_arguments(&self) -> FieldTable {
+        let mut table = FieldTable::default();
+        for (name, value) in &self.queue_arg {
+            table.insert(name.as_str().into(), value.clone());
+        }
+        table
+    }
+
     /// How long to publish; `None` while only the number of messages counts.
     pub(super) fn publishing_seconds(&self) -> Option<u64> {
         match (self.seconds, self.messages) {
@@ -139,5 +153,39 @@ impl Args {
             return refuse("--warmup leaves nothing to measure");
         }
         Ok(())
+    }
+}
+
+/// `NAME=VALUE` as an argument of a queue.
+fn queue_argument(text: &str) -> Result<(String, AMQPValue), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("it has no '='")?;
+    let value = match (value.parse(), value.parse()) {
+        (Ok(number), _) => AMQPValue::LongLongInt(number),
+        (_, Ok(flag)) => AMQPValue::Boolean(flag),
+        _ => AMQPValue::LongString(value.into()),
+    };
+    Ok((name.to_owned(), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queue_arguments_have_the_type_that_fits() {
+        let check = |text, name: &str, value| {
+            assert_eq!(queue_argument(text), Ok((name.to_owned(), value)));
+        };
+        let text = AMQPValue::LongString("relaxed".into());
+        check("x-durability=relaxed", "x-durability", text);
+        let number = AMQPValue::LongLongInt(10);
+        check("x-max-length=10", "x-max-length", number);
+        let flag = "x-single-active-consumer";
+        check(
+            "x-single-active-consumer=true",
+            flag,
+            AMQPValue::Boolean(true),
+        );
+        assert!(queue_argument("x-durability").is_err());
     }
 }

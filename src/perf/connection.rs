@@ -10,7 +10,7 @@ use ferrymq_amqp::method::{self, AMQPClass, Method, basic, channel, connection, 
 use ferrymq_amqp::{AMQPValue, FieldTable, Frame, FrameKind, ShortString};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::Error;
+use super::{Args, Error};
 
 /// The only channel of every connection.
 pub(super) const CHANNEL: u16 = 1;
@@ -164,11 +164,12 @@ impl Connection {
         }
     }
 
-    /// Declares a queue and tells how many messages are in it.
-    pub(super) fn declare(&mut self, queue: &str, durable: bool) -> Result<u32, Error> {
+    /// Declares a queue as it is asked for, and tells how many messages are in it.
+    pub(super) fn declare(&mut self, queue: &str, args: &Args) -> Result<u32, Error> {
         let declare = queue::AMQPMethod::Declare(queue::Declare {
             queue: queue.into(),
-            durable,
+            durable: args.durable,
+            arguments: args.queue_arguments(),
             ..queue::Declare::default()
         });
         match self.call(AMQPClass::Queue(declare))? {

@@ -25,7 +25,7 @@ pub(super) fn connections(args: &Args) -> Result<bool, Error> {
     let uri: AMQPUri = args.uri.parse().map_err(Error::Uri)?;
     raise_file_limit();
     let mut control = Connection::open(&uri, "perf control")?;
-    control.declare(&args.queue, args.durable)?;
+    control.declare(&args.queue, args)?;
     let measure = Measure::start(args);
     let mut open = Vec::new();
     for index in 0..args.idle_connections {

@@ -45,7 +45,7 @@ fn declare(control: &mut Connection, args: &Args, plan: &Plan) -> Result<(), Err
         declare_exchange(control, args)?;
     }
     for (index, name) in plan.queues.iter().enumerate() {
-        let left = control.declare(name, args.durable)?;
+        let left = control.declare(name, args)?;
         if left > 0 && args.producers > 0 {
             purge(control, name)?;
         }
