@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use ferrymq_store::{CommitPoint, QueueId, Recovered, Sequence, Store};
+use ferrymq_store::{CommitPoint, Durability, QueueId, Recovered, Sequence, Store};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
@@ -63,6 +63,11 @@ impl Broker {
     /// # Errors
     /// When the directory is in use, can't be read, or holds what this version does not know.
     pub fn open(config: Config) -> Result<Arc<Self>, StartError> {
+        if config.durability == Durability::Relaxed {
+            tracing::warn!(
+                "store.durability is relaxed: confirms don't wait for stable storage, save for queues with x-durability=strict"
+            );
+        }
         let (store, recovered) = Store::open(&config.data_dir, config.store_options())?;
         Self::with_store(config, store, recovered)
     }

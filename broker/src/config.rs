@@ -9,10 +9,12 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ferrymq_store::Durability;
+
 pub use keys::{Key, keys};
 pub use load::{ConfigError, Loaded, Override, load};
 
-use crate::queue::arguments::{Durability, QueueType};
+use crate::queue::arguments::QueueType;
 
 /// Where a default installation keeps its data, in the directory that it is started in.
 const DATA_DIR: &str = "ferrymq-data";
@@ -70,7 +72,7 @@ pub struct Config {
     pub segment_bytes: u64,
     /// Log written between two checkpoints at most.
     pub checkpoint_bytes: u64,
-    /// What a confirm of a persistent message stands for.
+    /// What confirms stand for, where a queue's arguments don't say.
     pub durability: Durability,
 }
 
@@ -218,7 +220,6 @@ impl Config {
         ferrymq_store::Options {
             segment_bytes: self.segment_bytes,
             checkpoint_bytes: self.checkpoint_bytes,
-            fsync: self.durability == Durability::Strict,
             ..ferrymq_store::Options::default()
         }
     }

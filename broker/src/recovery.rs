@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use ferrymq_routing::QueueName;
-use ferrymq_store::{CommitPoint, QueueId, Recovered, RecoveredQueue, Sequence, Store};
+use ferrymq_store::{CommitPoint, Durability, QueueId, Recovered, RecoveredQueue, Sequence, Store};
 
 use crate::auth::{PasswordHash, PermissionSet, User, Users};
 use crate::broker::{StartError, VHosts};
@@ -45,6 +45,7 @@ pub(crate) fn recover(
             .map(|queue| (queue.id, queue))
             .collect(),
         clean,
+        durability: config.durability,
     };
     // Definitions come in the order of what needs what: a binding after both of its ends.
     for definition in definitions {
@@ -57,6 +58,7 @@ pub(crate) fn recover(
             snapshot,
             bindings,
             Arc::clone(paging),
+            config.durability,
             Arc::clone(users),
             Arc::clone(reply_to),
         );
@@ -123,6 +125,8 @@ struct Builder<'a> {
     bindings: u64,
     queues: HashMap<QueueId, RecoveredQueue>,
     clean: bool,
+    /// Of queues whose arguments don't say.
+    durability: Durability,
 }
 
 impl Builder<'_> {
@@ -197,6 +201,7 @@ impl Builder<'_> {
         let durable = Durable {
             id,
             declared_at: CommitPoint::ALWAYS,
+            durability: declared.arguments.durability.unwrap_or(self.durability),
         };
         let shared = SharedQueue::new(
             name.clone(),

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
 use ferrymq_routing::{Exchange, QueueName, Topology};
-use ferrymq_store::CommitPoint;
+use ferrymq_store::{CommitPoint, Durability};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::actor::Actor;
@@ -39,6 +39,8 @@ pub struct VHost {
     /// Held while the snapshot changes: the log's order of definitions is the snapshots'.
     writing: Mutex<LastChange>,
     paging: Arc<Paging>,
+    /// Of queues whose arguments don't say.
+    durability: Durability,
     users: Arc<Users>,
     reply_to: Arc<ReplyTo>,
 }
@@ -61,12 +63,14 @@ pub struct Snapshot {
 }
 
 impl VHost {
-    /// A vhost with these contents; `bindings` is the order of the latest durable binding.
+    /// A vhost with these contents; `bindings` is the order of the latest durable binding,
+    /// `durability` that of queues whose arguments don't say.
     pub fn new(
         name: Arc<str>,
         snapshot: Snapshot,
         bindings: u64,
         paging: Arc<Paging>,
+        durability: Durability,
         users: Arc<Users>,
         reply_to: Arc<ReplyTo>,
     ) -> Self {
@@ -79,6 +83,7 @@ impl VHost {
                 bindings,
             }),
             paging,
+            durability,
             users,
             reply_to,
         }

@@ -9,7 +9,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use ferrymq_store::{Append, Change, CommitPoint, Options, Part, QueueId, Sequence, Store};
+use ferrymq_store::{
+    Append, Change, CommitPoint, Durability, Options, Part, QueueId, Sequence, Store,
+};
 
 const BODY_BYTES: usize = 1024;
 /// Messages per sample.
@@ -37,6 +39,7 @@ fn append_all(store: &Store, queues: &[QueueId], next: &mut u64, body: &[u8]) {
                     targets: &[(queue, Sequence(number))],
                     parts: &[Part::Copied(body)],
                     content_bytes: BODY_BYTES as u32,
+                    durability: Durability::Strict,
                 });
             }
         });
@@ -138,6 +141,7 @@ fn publisher(criterion: &mut Criterion) {
                             targets: &[(queues[0], Sequence(number))],
                             parts: &[Part::Copied(&body)],
                             content_bytes: BODY_BYTES as u32,
+                            durability: Durability::Strict,
                         });
                     }
                 });

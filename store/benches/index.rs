@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use ferrymq_store::{Append, Change, CommitPoint, Options, Part, QueueId, Sequence, Store};
+use ferrymq_store::{
+    Append, Change, CommitPoint, Durability, Options, Part, QueueId, Sequence, Store,
+};
 use rustix::time::ClockId;
 
 /// Tells a child process what to measure.
@@ -88,7 +90,6 @@ fn main() {
 
 fn options() -> Options {
     Options {
-        fsync: false,
         ..Options::default()
     }
 }
@@ -114,6 +115,7 @@ fn fill(directory: &Path, pattern: Pattern, messages: u64) {
                     targets: &[(queues[queue as usize], Sequence(sequence + 1))],
                     parts: &[Part::Copied(body)],
                     content_bytes: body.len() as u32,
+                    durability: Durability::Relaxed,
                 });
             }
         });

@@ -110,6 +110,15 @@ impl Checkpointer {
         if !any {
             return;
         }
+        // Nothing of what the table learns may be lost with a power loss that leaves the table.
+        self.shared.state.lock().checkpointing = true;
+        if self.shared.sync_log() {
+            self.checkpoint_synced();
+        }
+        self.shared.state.lock().checkpointing = false;
+    }
+
+    fn checkpoint_synced(&mut self) {
         while self.shared.state.lock().index.release_some() {}
         let captured = self.capture();
         if self.broken {

@@ -1,20 +1,23 @@
-//! Group commit: one thread, one vectored write and one sync per group of records.
+//! Group commit: one thread, one vectored write and at most one sync per group of records.
 //!
 //! A group is whatever was appended while the one before was being written: no timer fills it. Only when
-//! nothing but settled messages waits, which nobody asks about, the thread lets some gather first. Nothing
-//! is confirmed that a sync did not return for, and a failed write or sync is final.
+//! nothing but settled messages waits, which nobody asks about, the thread lets some gather first. A group is
+//! synced if anybody waits for that; other groups are with the next one that is, before the next segment,
+//! or with the next checkpoint. A failed write or sync is final.
 
 use std::io::IoSlice;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::log::{Location, LogWriter};
+use crate::log::{Location, LogWriter, Position};
 use crate::pending::{Batch, Parked};
 use crate::record::{self, HEAD_BYTES, Kind, Publish, Removal};
 use crate::shared::Shared;
+use crate::state::State;
 use crate::threads::PanicGuard;
-use crate::{Error, QueueId, Sequence};
+use crate::{CommitPoint, Durability, Error, QueueId, Sequence};
 
 /// How long settled messages wait for something more urgent to ride along with.
 const REMOVALS_WAIT: Duration = Duration::from_millis(20);
@@ -69,7 +72,7 @@ impl Committer {
         while let Some(group) = self.wait() {
             self.commit(group);
         }
-        if self.shared.failure.get().is_none() {
+        if self.shared.failure.get().is_none() && self.shared.sync_log() {
             self.writer.finish();
         }
     }
@@ -125,29 +128,74 @@ impl Committer {
         Some(group)
     }
 
-    /// Writes the taken group, makes it durable, and tells whoever waits for it.
+    /// Writes the taken group, makes it as durable as is asked for, and tells whoever waits for it.
     fn commit(&mut self, group: u64) {
         if self.shared.failure.get().is_none() {
-            match self.write(group) {
-                Ok(()) => self.shared.committed(group),
-                Err(error) => self.shared.fail(error),
+            let committed = self
+                .write(group)
+                .and_then(|written| self.make_known(group, &written));
+            if let Err(error) = committed {
+                self.shared.fail(error);
             }
         }
         self.batch.clear();
     }
 
-    fn write(&mut self, group: u64) -> Result<(), Error> {
+    fn write(&mut self, group: u64) -> Result<Range<Position>, Error> {
         self.batch.merge_removals();
-        self.batch.bytes[HEAD_BYTES..][..8].copy_from_slice(&group.to_le_bytes());
         let removals = std::mem::take(&mut self.batch.removals);
         for removals in removals.chunks(REMOVALS_PER_RECORD) {
             record::put_removals(&mut self.batch.bytes, removals);
         }
         let start = self.writer.prepare(self.batch.size())?;
+        let whole_before = self.writer.whole_before(start);
+        record::set_group(&mut self.batch.bytes, group, whole_before);
         self.lay_out(start.segment, start.offset, &removals);
+        self.batch.removals = removals;
         let end = self.writer.write(&slices(&self.spans, &self.batch))?;
+        Ok(start..end)
+    }
 
-        let mut state = self.shared.state.lock();
+    /// Tells of the written group, and syncs it in between if that is asked for.
+    ///
+    /// Invariant: a point is reached after the index knows what it stands for, and a checkpoint only sees
+    /// what is on stable storage.
+    fn make_known(&mut self, group: u64, written: &Range<Position>) -> Result<(), Error> {
+        let Batch {
+            strict, relaxed, ..
+        } = self.batch;
+        let shared = Arc::clone(&self.shared);
+        let known = (!strict || relaxed > 0) && self.apply_unless_checkpointing(written.end);
+        if known {
+            shared.committed(CommitPoint::of(group, Durability::Relaxed));
+        }
+        if strict || !known {
+            shared.tail.sync()?;
+            if !known {
+                self.apply(&mut shared.state.lock(), written.end);
+            }
+            shared.committed(CommitPoint::of(group, Durability::Strict));
+        }
+        let counters = &shared.counters;
+        counters
+            .relaxed_messages
+            .fetch_add(relaxed, Ordering::Relaxed);
+        shared.progress(u64::from(written.end.offset - written.start.offset));
+        Ok(())
+    }
+
+    /// Applies a group that is not synced, if a checkpoint does not forbid it.
+    fn apply_unless_checkpointing(&mut self, end: Position) -> bool {
+        let shared = Arc::clone(&self.shared);
+        let mut state = shared.state.lock();
+        let allowed = !state.checkpointing;
+        if allowed {
+            self.apply(&mut state, end);
+        }
+        allowed
+    }
+
+    fn apply(&mut self, state: &mut State, end: Position) {
         for step in self.steps.drain(..) {
             match step {
                 Step::Publish(target, location, content_bytes) => {
@@ -157,15 +205,11 @@ impl Committer {
                 Step::Snapshot(payload) => state.snapshot(&self.batch.bytes[payload], end.segment),
             }
         }
-        for removal in &removals {
+        for removal in &self.batch.removals {
             state.index.remove(*removal);
         }
         state.segments.insert(end.segment);
         state.applied = end;
-        drop(state);
-        self.batch.removals = removals;
-        self.shared.progress(u64::from(end.offset - start.offset));
-        Ok(())
     }
 
     /// Decides what is written where, and seals the records.
@@ -255,4 +299,39 @@ fn slices<'a>(spans: &[Span], batch: &'a Batch) -> Vec<IoSlice<'a>> {
         Span::Piece(piece) => IoSlice::new(&batch.pieces[*piece].bytes),
     };
     spans.iter().map(slice).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::SimulatedDisk;
+    use crate::recovery::{self, Parts};
+    use crate::table::SimulatedTables;
+    use crate::{Append, Options};
+
+    #[test]
+    fn a_checkpoint_sees_nothing_that_is_not_synced() {
+        let disk = SimulatedDisk::new();
+        let tables = SimulatedTables(disk.clone());
+        let parts = recovery::recover(Arc::new(disk), &tables, Options::default()).unwrap();
+        let Parts {
+            shared,
+            mut committer,
+            ..
+        } = parts;
+        let mut commit_relaxed = |checkpointing: bool| {
+            shared.state.lock().checkpointing = checkpointing;
+            shared.pending.lock().batch.publish(&Append {
+                targets: &[(QueueId(1), Sequence(1))],
+                parts: &[],
+                content_bytes: 0,
+                durability: Durability::Relaxed,
+            });
+            committer.commit_pending();
+            (shared.tail.syncs(), shared.tail.unsynced_bytes() > 0)
+        };
+        assert_eq!(commit_relaxed(false), (0, true));
+        assert_eq!(commit_relaxed(true), (1, false));
+        assert_eq!(commit_relaxed(false), (1, true));
+    }
 }

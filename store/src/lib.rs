@@ -2,7 +2,7 @@
 //!
 //! [`Store`] takes messages, settled sequences and changes of definitions as records of one log, in one order.
 //! A [`CommitPoint`] says where in that order something stands; once [`Store::committed`] has reached it,
-//! a power loss does not take it back.
+//! a power loss does not take it back, or, if it was appended with [`Durability::Relaxed`], the end of the process.
 
 #![warn(missing_docs)]
 
@@ -25,6 +25,7 @@ mod simulation;
 mod state;
 mod store;
 mod table;
+mod tail;
 mod threads;
 
 pub use disk::{Fault, SimulatedDisk};
@@ -42,7 +43,20 @@ pub struct QueueId(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sequence(pub u64);
 
-/// The group of records which something was appended to. Durable once [`Store::committed`] is not below it.
+/// What a message that is committed has survived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Durability {
+    /// The end of the process: the operating system has it.
+    Relaxed,
+    /// A power loss: it is on stable storage.
+    #[default]
+    Strict,
+}
+
+/// How far the log has come: two points per group of records, when it is written and when it is on stable
+/// storage. What was appended is as durable as was asked for once [`Store::committed`] is not below it.
+///
+/// A group that nobody waits for is not synced, and its second point is passed over: nothing has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CommitPoint(pub u64);
 
@@ -51,6 +65,16 @@ impl CommitPoint {
     pub const ALWAYS: Self = Self(0);
     /// What a store that failed or was closed answers: this is never reached.
     pub const NEVER: Self = Self(u64::MAX);
+
+    /// When what was appended to a group is as durable as was asked for.
+    pub(crate) fn of(group: u64, durability: Durability) -> Self {
+        Self(2 * group + u64::from(durability == Durability::Strict))
+    }
+
+    /// The group.
+    pub(crate) fn group(self) -> u64 {
+        self.0 / 2
+    }
 }
 
 /// A change of definitions. The store does not know what keys and values mean.

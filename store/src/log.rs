@@ -10,7 +10,8 @@ use parking_lot::Mutex;
 use crate::Error;
 use crate::disk::{Disk, DiskFile};
 use crate::record::{self, HEAD_BYTES, Kind};
-use crate::segment::{self, DIRECTORY, FORMAT_VERSION, Head, SEGMENT_HEAD_BYTES};
+use crate::segment::{self, FORMAT_VERSION, Head, SEGMENT_HEAD_BYTES};
+use crate::tail::Tail;
 
 /// How many segments stay open for reading.
 const OPEN_FILES: usize = 16;
@@ -52,7 +53,7 @@ pub(crate) struct Location {
 #[derive(Debug)]
 pub(crate) struct LogWriter {
     disk: Arc<dyn Disk>,
-    fsync: bool,
+    tail: Arc<Tail>,
     segment_bytes: u64,
     active: Option<Active>,
     /// The last segment there is, and its length.
@@ -64,7 +65,7 @@ struct Active {
     file: Arc<dyn DiskFile>,
     /// How much room is reserved.
     allocated: u64,
-    /// The first write brings the head along, and makes the file's name durable.
+    /// The first write brings the head along.
     new: bool,
 }
 
@@ -72,7 +73,7 @@ impl LogWriter {
     /// Continues behind `last`, in the same segment if `active` is its file.
     pub(crate) fn new(
         disk: Arc<dyn Disk>,
-        fsync: bool,
+        tail: Arc<Tail>,
         segment_bytes: u64,
         last: Position,
         active: Option<Arc<dyn DiskFile>>,
@@ -84,7 +85,7 @@ impl LogWriter {
         });
         Self {
             disk,
-            fsync,
+            tail,
             segment_bytes: segment_bytes.min(SEGMENT_BYTES_MAX),
             active,
             last,
@@ -109,7 +110,17 @@ impl LogWriter {
         })
     }
 
-    /// Writes a group at the place that `prepare` returned, and syncs it.
+    /// The offset before which everything is in the segment if a group is that is written at `start`: it
+    /// was synced, or is the head, in the same sector.
+    pub(crate) fn whole_before(&self, start: Position) -> u32 {
+        if start.offset == SEGMENT_HEAD_BYTES as u32 {
+            start.offset
+        } else {
+            self.tail.synced_in(start.segment)
+        }
+    }
+
+    /// Writes a group at the place that `prepare` returned.
     pub(crate) fn write(&mut self, pieces: &[IoSlice<'_>]) -> Result<Position, Error> {
         let active = self.active.as_mut().expect("prepared");
         let written: usize = pieces.iter().map(|piece| piece.len()).sum();
@@ -142,19 +153,12 @@ impl LogWriter {
             .file
             .write_at(u64::from(offset), &mut all)
             .map_err(|error| Error::io("write", name())(error))?;
-        if self.fsync {
-            let synced = active.file.sync_data();
-            synced.map_err(|error| Error::io("sync", name())(error))?;
-        }
-        if active.new {
-            active.new = false;
-            let synced = self.disk.sync_dir(DIRECTORY);
-            synced.map_err(Error::io("sync", DIRECTORY))?;
-        }
         let head = if offset == 0 { SEGMENT_HEAD_BYTES } else { 0 };
         let end = u64::from(offset) + (head + written) as u64;
         let offset = u32::try_from(end).expect("segments are shorter than 4 GiB");
         self.last = Position { segment, offset };
+        self.tail.written(&active.file, self.last, active.new);
+        active.new = false;
         Ok(self.last)
     }
 
@@ -173,7 +177,9 @@ impl LogWriter {
         self.active.as_ref().is_some_and(|active| active.new)
     }
 
+    /// A segment that is not the last is on stable storage.
     fn begin_segment(&mut self) -> Result<(), Error> {
+        self.tail.sync()?;
         let path = segment::path(self.last.segment + 1);
         let created = self.disk.create(&path);
         let file = created.map_err(Error::io("create", path))?;

@@ -8,7 +8,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::record::{self, GROUP_BYTES, Kind, PREFIX_BYTES, Removal};
-use crate::{Append, Change, QueueId, Sequence};
+use crate::{Append, Change, CommitPoint, Durability, QueueId, Sequence};
 
 /// Shared parts from this size on are written from where they are, without a copy.
 const KEEP_BYTES: usize = 16 * 1024;
@@ -73,6 +73,11 @@ impl Pending {
         }
     }
 
+    /// What there is to wait for once something was appended.
+    pub(crate) fn point(&self, durability: Durability) -> CommitPoint {
+        CommitPoint::of(self.group, durability)
+    }
+
     /// Swaps the pending batch for an empty one. Returns its group's number.
     pub(crate) fn take(&mut self, empty: &mut Batch) -> u64 {
         std::mem::swap(&mut self.batch, empty);
@@ -104,8 +109,10 @@ pub(crate) struct Batch {
     pub(crate) piece_bytes: usize,
     /// Settled sequences, in no order.
     pub(crate) removals: Vec<Removal>,
-    /// Whether anybody waits for this batch.
-    pub(crate) awaited: bool,
+    /// Whether anybody waits until this batch is on stable storage.
+    pub(crate) strict: bool,
+    /// How many messages only wait until it is written.
+    pub(crate) relaxed: u64,
 }
 
 /// A large part of a message, which stands before `bytes[at]`.
@@ -122,7 +129,8 @@ impl Batch {
             pieces: Vec::new(),
             piece_bytes: 0,
             removals: Vec::new(),
-            awaited: false,
+            strict: false,
+            relaxed: 0,
         };
         batch.clear();
         batch
@@ -131,13 +139,12 @@ impl Batch {
     /// Forgets everything, and keeps the capacity.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
-        let start = record::begin(&mut self.bytes, Kind::Group);
-        self.bytes.extend_from_slice(&[0; 8]);
-        record::end(&mut self.bytes, start, 0);
+        record::put_group(&mut self.bytes);
         self.pieces.clear();
         self.piece_bytes = 0;
         self.removals.clear();
-        self.awaited = false;
+        self.strict = false;
+        self.relaxed = 0;
     }
 
     /// Returns memory that a burst has left behind. The batch is empty.
@@ -152,9 +159,9 @@ impl Batch {
         self.bytes.capacity() > 2 * IDLE_CAPACITY_BYTES
     }
 
-    /// Whether this batch is worth a sync of its own.
+    /// Whether this batch is to be written at once.
     pub(crate) fn is_urgent(&self) -> bool {
-        self.awaited || self.removals.len() >= REMOVALS_MAX
+        self.strict || self.relaxed > 0 || self.removals.len() >= REMOVALS_MAX
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -184,19 +191,22 @@ impl Batch {
         }
         record::end(&mut self.bytes, start, elsewhere);
         self.piece_bytes += elsewhere;
-        self.awaited = true;
+        match message.durability {
+            Durability::Strict => self.strict = true,
+            Durability::Relaxed => self.relaxed += 1,
+        }
     }
 
     /// Appends a record of changes.
     pub(crate) fn change(&mut self, changes: &[Change<'_>]) {
         record::put_changes(&mut self.bytes, changes);
-        self.awaited = true;
+        self.strict = true;
     }
 
     /// Appends a record that is already encoded.
     pub(crate) fn encoded(&mut self, record: &[u8]) {
         self.bytes.extend_from_slice(record);
-        self.awaited = true;
+        self.strict = true;
     }
 
     /// Notes settled sequences of one queue.
@@ -296,6 +306,7 @@ mod tests {
                 targets: &[(QueueId(1), Sequence(1))],
                 parts,
                 content_bytes: 0,
+                durability: Durability::Strict,
             });
         };
         let first = batch.bytes.len();

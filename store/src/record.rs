@@ -17,7 +17,8 @@
 //!          where keys and values are u32 and so many bytes
 //! Snapshot base position u64, part u32, last u8, next queue id u64; then changes as above, where
 //!            3 create queue  is 5: queue u64, next sequence u64
-//! Group    number u64: a group of records that was written and synced together begins
+//! Group    number u64, whole before u32: a group of records that was written together begins; where
+//!          it can be read, everything before that offset of the segment was whole
 //! ```
 //!
 //! All integers are little-endian. A record never spans two segments.
@@ -29,7 +30,7 @@ pub(crate) const HEAD_BYTES: usize = 10;
 /// Length and checksum: what the length does not count.
 pub(crate) const PREFIX_BYTES: usize = 8;
 /// A whole group record.
-pub(crate) const GROUP_BYTES: usize = HEAD_BYTES + 8;
+pub(crate) const GROUP_BYTES: usize = HEAD_BYTES + 12;
 /// One queue and sequence that a message was routed to.
 pub(crate) const TARGET_BYTES: usize = 16;
 
@@ -83,6 +84,26 @@ pub(crate) fn stored_checksum(record: &[u8]) -> u32 {
 /// The length of the whole record that begins here, by its length field.
 pub(crate) fn record_bytes(head: &[u8]) -> usize {
     PREFIX_BYTES + u32_at(head, 0) as usize
+}
+
+/// Appends a group record, yet without content.
+pub(crate) fn put_group(out: &mut Vec<u8>) {
+    let start = begin(out, Kind::Group);
+    out.extend_from_slice(&[0; GROUP_BYTES - HEAD_BYTES]);
+    end(out, start, 0);
+}
+
+/// Fills in the group record at the beginning of `out`.
+pub(crate) fn set_group(out: &mut [u8], number: u64, whole_before: u32) {
+    let content = &mut out[HEAD_BYTES..GROUP_BYTES];
+    content[..8].copy_from_slice(&number.to_le_bytes());
+    content[8..].copy_from_slice(&whole_before.to_le_bytes());
+}
+
+/// Before which offset the segment was whole, if this is a group record that says so.
+pub(crate) fn whole_before(record: &[u8]) -> Option<u32> {
+    let is_group = record.len() == GROUP_BYTES && record[8] == Kind::Group as u8;
+    is_group.then(|| u32_at(record, HEAD_BYTES + 8))
 }
 
 /// Begins a record; `end` fills in its length. The checksum is left to the committer.

@@ -15,6 +15,7 @@ use crate::segment::{self, DIRECTORY};
 use crate::shared::Shared;
 use crate::state::State;
 use crate::table::{Table, Tables};
+use crate::tail::Tail;
 use crate::{Error, Options, QueueId, Sequence};
 
 /// The file that says who has the directory open.
@@ -118,15 +119,17 @@ pub(crate) fn recover(
     let note = note.filter(|note| note.end == state.applied && tail.damaged == 0);
     let changed = loaded.is_none() || tail.records > 0 || tail.damaged > 0;
     let recovered = recovered(&state, loaded, note);
-    let (fsync, segment_bytes) = (options.fsync, options.segment_bytes);
+    let synced = Tail::new(Arc::clone(&disk), state.applied);
+    let synced = Arc::new(synced);
     let writer = LogWriter::new(
         Arc::clone(&disk),
-        fsync,
-        segment_bytes,
+        Arc::clone(&synced),
+        options.segment_bytes,
         state.applied,
         tail.active,
     );
-    let shared = Arc::new(Shared::new(options, state, LogReader::new(disk)));
+    let shared = Shared::new(options, state, LogReader::new(disk), synced);
+    let shared = Arc::new(shared);
     shared
         .counters
         .damaged_records

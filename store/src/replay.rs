@@ -1,6 +1,6 @@
 //! Reads the log's records back into a [`State`].
 //!
-//! A bad record in the last segment with no group behind it is a torn tail, and is cut. Anywhere else
+//! A bad record in the last segment that was never known to be synced is a torn tail, and is cut. Anywhere else
 //! it is damage: the segment gets a second name to keep its bytes for inspection, what is readable is
 //! kept, and the loss is logged. All of it can be repeated.
 
@@ -94,10 +94,10 @@ impl Replay<'_> {
         let mut scanner =
             Scanner::new(Arc::clone(&file), number, start.into()).map_err(io("read"))?;
         if !whole_head {
-            // The head is written with the first group, and lost with its group record.
+            // The head is written with the first group, and lost with its group record: see `whole_before`.
             if is_last
                 && !self.was_durable(number, 0)
-                && !scanner.group_follows().map_err(io("read"))?
+                && !scanner.was_synced(0).map_err(io("read"))?
             {
                 return self.remove_torn(&path);
             }
@@ -117,7 +117,12 @@ impl Replay<'_> {
                 "cutting what a crash left unfinished"
             );
             file.set_len(end).map_err(io("cut"))?;
+        }
+        if is_last {
+            // What the operating system had may be read here, and not be on stable storage yet.
             file.sync_all().map_err(io("sync"))?;
+            let synced = self.disk.sync_dir(DIRECTORY);
+            synced.map_err(Error::io("sync", DIRECTORY))?;
         }
         let offset = u32::try_from(end).expect("segments are shorter than 4 GiB");
         self.tail.last = Position {
@@ -176,7 +181,8 @@ impl Replay<'_> {
             if ends && !is_short && scanner.only_zeros_follow().map_err(io())? {
                 return Ok(());
             }
-            if is_last && !was_durable && !scanner.group_follows().map_err(io())? {
+            let offset = scanner.offset();
+            if is_last && !was_durable && !scanner.was_synced(offset).map_err(io())? {
                 return Ok(());
             }
             self.damage(

@@ -11,8 +11,9 @@
 //! records  until the file ends, or a length of 0
 //! ```
 //!
-//! Every group of records begins with a group record and is synced before the next is written. So a bad
-//! record with a group behind it was damaged; without one it is what a crash left of the last group.
+//! Every group of records begins with a group record, which says how much of the segment was on stable storage
+//! when the group was written. A bad record in that part was damaged; any other is what a power loss left of
+//! groups that were not synced.
 
 use std::io;
 use std::sync::Arc;
@@ -178,11 +179,14 @@ impl Scanner {
         Ok(false)
     }
 
-    /// Whether a group of records begins at the current place or anywhere behind it.
-    pub(crate) fn group_follows(&mut self) -> io::Result<bool> {
-        for offset in self.offset..self.length {
-            let whole = self.whole_record(offset)?.is_some();
-            if whole && self.peek(offset, HEAD_BYTES)?[8] == Kind::Group as u8 {
+    /// Whether a group of records, here or further on, was written when `offset` was on stable storage.
+    pub(crate) fn was_synced(&mut self, offset: u64) -> io::Result<bool> {
+        for at in self.offset..self.length {
+            let Some(length) = self.whole_record(at)? else {
+                continue;
+            };
+            let whole_before = record::whole_before(self.peek(at, length)?);
+            if whole_before.is_some_and(|whole_before| u64::from(whole_before) > offset) {
                 return Ok(true);
             }
         }
@@ -243,17 +247,24 @@ mod tests {
 
     use super::*;
     use crate::disk::SimulatedDisk;
+    use crate::record::GROUP_BYTES;
 
-    /// A segment 1 of three removal records, behind a group record each.
+    /// A group and its removal record.
+    const GROUP: usize = GROUP_BYTES + HEAD_BYTES + 24;
+
+    /// A segment 1 of three removal records, behind a group record each. The third was written when
+    /// the first was synced.
     fn segment(disk: &SimulatedDisk) -> Arc<dyn DiskFile> {
         let mut bytes = Vec::new();
-        for _ in 0..3 {
-            for kind in [Kind::Group, Kind::Remove] {
-                let start = record::begin(&mut bytes, kind);
-                bytes.extend_from_slice(&[3; 24]);
-                record::end(&mut bytes, start, 0);
-                record::seal(&mut bytes[start..], record::seed(1));
-            }
+        for whole_before in [0, 0, GROUP] {
+            let group = bytes.len();
+            record::put_group(&mut bytes);
+            record::set_group(&mut bytes[group..], 7, whole_before as u32);
+            record::seal(&mut bytes[group..], record::seed(1));
+            let start = record::begin(&mut bytes, Kind::Remove);
+            bytes.extend_from_slice(&[3; 24]);
+            record::end(&mut bytes, start, 0);
+            record::seal(&mut bytes[start..], record::seed(1));
         }
         let file = disk.create("log/x").unwrap();
         file.write_at(0, &mut [IoSlice::new(&bytes)]).unwrap();
@@ -307,14 +318,24 @@ mod tests {
         assert_eq!(records(&mut scanner), 6);
         assert_eq!(scanner.next().unwrap(), Found::End);
 
-        disk.damage("log/x", |bytes| bytes[3 * 34 + 20] ^= 4);
+        let bad = GROUP + GROUP_BYTES;
+        disk.damage("log/x", |bytes| bytes[bad + 20] ^= 4);
         let mut scanner = Scanner::new(file, 1, 0).unwrap();
         assert_eq!(records(&mut scanner), 3);
         assert_eq!(scanner.next().unwrap(), Found::Bad);
-        assert!(scanner.group_follows().unwrap());
+        assert_eq!(scanner.offset(), bad as u64);
         assert!(scanner.skip_bad().unwrap());
-        assert_eq!(scanner.offset(), 4 * 34);
+        assert_eq!(scanner.offset(), 2 * GROUP as u64);
         assert_eq!(records(&mut scanner), 2);
+    }
+
+    #[test]
+    fn a_group_tells_what_was_synced_before_it() {
+        let disk = SimulatedDisk::new();
+        let mut scanner = Scanner::new(segment(&disk), 1, 0).unwrap();
+        let synced = [0, GROUP - 1, GROUP, 2 * GROUP].map(|offset| offset as u64);
+        let synced = synced.map(|offset| scanner.was_synced(offset).unwrap());
+        assert_eq!(synced, [true, true, false, false]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::log::{Location, LogReader};
 use crate::pending::Pending;
 use crate::segment;
 use crate::state::State;
+use crate::tail::Tail;
 use crate::{CommitPoint, Error, Options};
 
 /// The parts of a store that its threads have in common.
@@ -24,12 +25,13 @@ pub(crate) struct Shared {
     pub(crate) room: Condvar,
     /// A copy of what is pending in bytes, to be read without the lock.
     pub(crate) pending_bytes: AtomicUsize,
-    /// The last group that is durable.
+    /// The last point that was reached.
     committed: AtomicU64,
     waiters: Mutex<VecDeque<(CommitPoint, Arc<Notify>)>>,
     pub(crate) failure: OnceLock<Arc<Error>>,
     pub(crate) state: Mutex<State>,
     pub(crate) reader: LogReader,
+    pub(crate) tail: Arc<Tail>,
     pub(crate) next_queue_id: AtomicU64,
     pub(crate) progress: Mutex<Progress>,
     /// The checkpoint waits here for something to do.
@@ -51,13 +53,14 @@ pub(crate) struct Progress {
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) written_bytes: AtomicU64,
+    pub(crate) relaxed_messages: AtomicU64,
     pub(crate) damaged_records: AtomicU64,
     pub(crate) checkpoints: AtomicU64,
     pub(crate) checkpoint_failed: AtomicBool,
 }
 
 impl Shared {
-    pub(crate) fn new(options: Options, state: State, reader: LogReader) -> Self {
+    pub(crate) fn new(options: Options, state: State, reader: LogReader, tail: Arc<Tail>) -> Self {
         let next_queue_id = AtomicU64::new(state.next_queue_id.max(1));
         Self {
             options,
@@ -70,6 +73,7 @@ impl Shared {
             failure: OnceLock::new(),
             state: Mutex::new(state),
             reader,
+            tail,
             next_queue_id,
             progress: Mutex::default(),
             progressed: Condvar::new(),
@@ -77,7 +81,7 @@ impl Shared {
         }
     }
 
-    /// The last durable group.
+    /// The last point that was reached.
     pub(crate) fn committed_point(&self) -> CommitPoint {
         CommitPoint(self.committed.load(Ordering::Acquire))
     }
@@ -89,10 +93,16 @@ impl Shared {
         self.room.notify_all();
     }
 
-    /// Declares a group durable, and tells whoever waits for it.
-    pub(crate) fn committed(&self, group: u64) {
-        self.committed.store(group, Ordering::Release);
-        self.wake(CommitPoint(group));
+    /// Declares a point reached, and tells whoever waits for it.
+    pub(crate) fn committed(&self, point: CommitPoint) {
+        self.committed.store(point.0, Ordering::Release);
+        self.wake(point);
+    }
+
+    /// Makes everything that was written durable; false if it cannot be, which is final.
+    pub(crate) fn sync_log(&self) -> bool {
+        let synced = self.tail.sync();
+        synced.map_err(|error| self.fail(error)).is_ok()
     }
 
     /// Makes a failure final: nothing is confirmed or accepted from now on.
@@ -115,7 +125,7 @@ impl Shared {
         tracing::error!(%error, "a checkpoint failed; the log grows until the next start");
     }
 
-    /// Notifies `waiter` once `point` is durable, or never will be.
+    /// Notifies `waiter` once `point` is reached, or never will be.
     pub(crate) fn wake_when_committed(&self, point: CommitPoint, waiter: &Arc<Notify>) {
         let mut waiters = self.waiters.lock();
         // Invariant: `committed` and `failure` are written before `waiters` is looked at.

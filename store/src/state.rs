@@ -25,6 +25,8 @@ pub(crate) struct State {
     pub(crate) applied: Position,
     /// Above every queue id seen.
     pub(crate) next_queue_id: u64,
+    /// What is applied may be checkpointed at once: only what is on stable storage is.
+    pub(crate) checkpointing: bool,
 }
 
 pub(crate) type ChangedDefinitions = HashMap<Box<[u8]>, Option<Box<[u8]>>>;

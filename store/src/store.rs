@@ -17,7 +17,7 @@ use crate::recovery::{self, Recovered};
 use crate::shared::Shared;
 use crate::table::SledTables;
 use crate::threads::Threads;
-use crate::{Change, CommitPoint, Error, QueueId, Sequence};
+use crate::{Change, CommitPoint, Durability, Error, QueueId, Sequence};
 
 /// Settings of a store.
 #[derive(Debug, Clone)]
@@ -28,8 +28,6 @@ pub struct Options {
     pub checkpoint_bytes: u64,
     /// A checkpoint is due after so long, if there is anything new.
     pub checkpoint_interval: Duration,
-    /// Whether groups are synced. Without, a power loss may take back what was confirmed.
-    pub fsync: bool,
     /// So much may be pending; then [`Store::append`] blocks until it is being written.
     pub pending_limit_bytes: usize,
     /// From so much pending on [`Store::is_congested`].
@@ -44,7 +42,6 @@ impl Default for Options {
             segment_bytes: 64 << 20,
             checkpoint_bytes: 256 << 20,
             checkpoint_interval: Duration::from_secs(1),
-            fsync: true,
             pending_limit_bytes: 64 << 20,
             congested_bytes: 16 << 20,
             index_cache_bytes: 4 << 20,
@@ -63,13 +60,21 @@ pub struct Append<'a> {
     ///
     /// [`RecoveredQueue::content_bytes`]: crate::RecoveredQueue::content_bytes
     pub content_bytes: u32,
+    /// What it waits for.
+    pub durability: Durability,
 }
 
 /// What a store has done, and what it holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Statistics {
-    /// Groups made durable since the start.
+    /// Groups written since the start.
     pub groups: u64,
+    /// Syncs of the log since the start.
+    pub syncs: u64,
+    /// Messages since the start that waited for no sync.
+    pub relaxed_messages: u64,
+    /// Bytes of the log that a power loss may take back.
+    pub unsynced_bytes: u64,
     /// Bytes written to the log since the start.
     pub written_bytes: u64,
     /// Bytes that wait to be written.
@@ -136,7 +141,7 @@ impl Store {
     ///
     /// Small parts are copied, large shared ones are written from where they are. Blocks only while
     /// [`Options::pending_limit_bytes`] are pending; who reads sockets stops earlier, when
-    /// [`Store::is_congested`]. The point is the last message's, and [`CommitPoint::ALWAYS`] for none.
+    /// [`Store::is_congested`]. The point is the last one of theirs, and [`CommitPoint::ALWAYS`] for none.
     pub fn append<'a>(&self, run: impl IntoIterator<Item = Append<'a>>) -> CommitPoint {
         self.append_with(|appender| {
             for message in run {
@@ -192,7 +197,7 @@ impl Store {
             return CommitPoint::NEVER;
         }
         pending.batch.change(changes);
-        let point = CommitPoint(pending.group);
+        let point = pending.point(Durability::Strict);
         self.inner.shared.release(pending);
         point
     }
@@ -228,12 +233,12 @@ impl Store {
         locations.take_while(Option::is_some).count()
     }
 
-    /// Everything up to this point is durable.
+    /// Everything up to this point is as durable as was asked for.
     pub fn committed(&self) -> CommitPoint {
         self.inner.shared.committed_point()
     }
 
-    /// Calls `waiter.notify_one()` once `point` is durable, or never will be: at once if that is
+    /// Calls `waiter.notify_one()` once `point` is reached, or never will be: at once if that is
     /// known already.
     pub fn wake_when_committed(&self, point: CommitPoint, waiter: &Arc<Notify>) {
         self.inner.shared.wake_when_committed(point, waiter);
@@ -282,6 +287,7 @@ impl Store {
     pub fn close(&self, redelivered: &[(QueueId, Vec<(Sequence, Sequence)>)]) -> Result<(), Error> {
         let shared = &self.inner.shared;
         self.inner.stop(true);
+        shared.sync_log();
         if let Some(failure) = self.failure() {
             return Err(Error::Failed(failure));
         }
@@ -294,7 +300,10 @@ impl Store {
         let shared = &self.inner.shared;
         let state = shared.state.lock();
         Statistics {
-            groups: shared.committed_point().0,
+            groups: shared.committed_point().group(),
+            syncs: shared.tail.syncs(),
+            relaxed_messages: shared.counters.relaxed_messages.load(Ordering::Relaxed),
+            unsynced_bytes: shared.tail.unsynced_bytes(),
             written_bytes: shared.counters.written_bytes.load(Ordering::Relaxed),
             pending_bytes: shared.pending_bytes.load(Ordering::Relaxed),
             live_messages: state.index.live_messages(),
@@ -344,6 +353,6 @@ impl Appender<'_> {
             return;
         }
         self.pending.batch.publish(message);
-        self.point = CommitPoint(self.pending.group);
+        self.point = self.point.max(self.pending.point(message.durability));
     }
 }

@@ -1,14 +1,15 @@
 //! Random histories on a simulated disk, with power losses at any point, against a model.
 //!
-//! What was confirmed is there, with its bytes. What was settled durably does not come back. What was neither
+//! What was confirmed is there, with its bytes; what waited for no sync may go with the power, but not with the
+//! process. What was settled durably does not come back. What was neither
 //! may be there or not, but never with other bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use ferrymq_store::{
-    Append, Change, CommitPoint, Fault, Options, Part, QueueId, Recovered, Sequence, SimulatedDisk,
-    Steps, Store,
+    Append, Change, CommitPoint, Durability, Fault, Options, Part, QueueId, Recovered, Sequence,
+    SimulatedDisk, Steps, Store,
 };
 use proptest::prelude::*;
 
@@ -25,6 +26,7 @@ enum Step {
     Publish {
         queues: usize,
         bytes: usize,
+        durability: Durability,
     },
     /// The settlement is appended before the message.
     SettleThenPublish(usize),
@@ -42,13 +44,20 @@ enum Step {
         keep: u8,
         seed: u64,
     },
+    /// The process ends, and everything that was written survives.
+    Kill,
+    /// The same, after so many writes and syncs of a commit and a checkpoint.
+    KillInside {
+        after: u64,
+    },
     /// After a crash, the start stops after so many writes and syncs, and crashes again.
     CrashInRecovery {
         after: u64,
         keep: u8,
         seed: u64,
     },
-    Close,
+    /// With or without a last checkpoint.
+    Close(bool),
     LoseTable,
     /// So many writes and syncs from now on, the disk fails.
     Fail {
@@ -57,13 +66,17 @@ enum Step {
     },
 }
 
+fn durability() -> impl Strategy<Value = Durability> {
+    prop_oneof![Just(Durability::Strict), Just(Durability::Relaxed)]
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => Just(Step::CreateQueue),
         1 => any::<usize>().prop_map(Step::DeleteQueue),
         3 => (0..9000_usize).prop_map(Step::Define),
-        20 => (1..4_usize, prop_oneof![0..300_usize, 17_000..40_000_usize])
-            .prop_map(|(queues, bytes)| Step::Publish { queues, bytes }),
+        20 => (1..4_usize, prop_oneof![0..300_usize, 17_000..40_000_usize], durability())
+            .prop_map(|(queues, bytes, durability)| Step::Publish { queues, bytes, durability }),
         2 => any::<usize>().prop_map(Step::SettleThenPublish),
         12 => any::<usize>().prop_map(Step::Settle),
         10 => Just(Step::Commit),
@@ -73,7 +86,9 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(after, keep, seed)| Step::CrashInside { after, keep, seed }),
         1 => (0..6_u64, any::<u8>(), any::<u64>())
             .prop_map(|(after, keep, seed)| Step::CrashInRecovery { after, keep, seed }),
-        1 => Just(Step::Close),
+        2 => Just(Step::Kill),
+        1 => (0..12_u64).prop_map(|after| Step::KillInside { after }),
+        1 => any::<bool>().prop_map(Step::Close),
         1 => Just(Step::LoseTable),
         1 => (0..20_u64, any::<bool>()).prop_map(|(after, full)| Step::Fail { after, full }),
     ]
@@ -107,13 +122,25 @@ struct Message {
     settled: Option<CommitPoint>,
 }
 
+/// The last group that was written.
+fn written(store: &Store) -> u64 {
+    store.committed().0 / 2
+}
+
+/// When all of a group is on stable storage.
+fn end(group: u64) -> CommitPoint {
+    CommitPoint(2 * group + 1)
+}
+
 /// The world, and what should be true of it.
 struct World {
     disk: SimulatedDisk,
     store: Store,
     steps: Steps,
     /// The group that is gathered.
-    group: CommitPoint,
+    group: u64,
+    /// The last group that a power loss leaves, as the store tells.
+    synced: u64,
     queues: Vec<QueueId>,
     next: BTreeMap<QueueId, u64>,
     messages: BTreeMap<Id, Message>,
@@ -135,7 +162,8 @@ impl World {
             disk,
             store,
             steps,
-            group: CommitPoint(1),
+            group: 1,
+            synced: 0,
             queues: Vec::new(),
             next: BTreeMap::new(),
             messages: BTreeMap::new(),
@@ -152,17 +180,28 @@ impl World {
             Step::CreateQueue => self.create_queue(),
             Step::DeleteQueue(which) => self.delete_queue(which),
             Step::Define(length) => self.define(length),
-            Step::Publish { queues, bytes } => self.publish(queues, bytes),
+            Step::Publish {
+                queues,
+                bytes,
+                durability,
+            } => self.publish(queues, bytes, durability),
             Step::SettleThenPublish(which) => self.settle_then_publish(which),
             Step::Settle(which) => self.settle(which),
             Step::Commit => self.commit(),
-            Step::Checkpoint => self.steps.checkpoint(),
+            Step::Checkpoint => self.checkpoint(),
             Step::Crash { keep, seed } => self.crash(keep, seed),
             Step::CrashInside { after, keep, seed } => {
                 self.disk.fail_after(after, Fault::Broken);
                 self.commit();
-                self.steps.checkpoint();
+                self.checkpoint();
                 self.crash(keep, seed);
+            }
+            Step::Kill => self.kill(),
+            Step::KillInside { after } => {
+                self.disk.fail_after(after, Fault::Broken);
+                self.commit();
+                self.checkpoint();
+                self.kill();
             }
             Step::CrashInRecovery { after, keep, seed } => {
                 self.disk = self.disk.crash(dice(keep, seed));
@@ -173,7 +212,7 @@ impl World {
                 }
                 self.crash(keep, seed >> 1);
             }
-            Step::Close => self.close(),
+            Step::Close(checkpoint) => self.close(checkpoint),
             Step::LoseTable => {
                 self.crash(0, 1);
                 self.disk.lose_table();
@@ -187,11 +226,11 @@ impl World {
         }
     }
 
-    fn point(&self) -> CommitPoint {
-        if self.store.failure().is_some() {
-            CommitPoint::NEVER
-        } else {
-            self.group
+    fn point(&self, durability: Durability) -> CommitPoint {
+        match durability {
+            _ if self.store.failure().is_some() => CommitPoint::NEVER,
+            Durability::Relaxed => CommitPoint(2 * self.group),
+            Durability::Strict => end(self.group),
         }
     }
 
@@ -204,7 +243,7 @@ impl World {
             key: key.as_bytes(),
             value: b"",
         }]);
-        assert_eq!(point, self.point());
+        assert_eq!(point, self.point(Durability::Strict));
         self.created.insert(id, point);
         self.next.insert(id, 1);
         self.queues.push(id);
@@ -261,14 +300,14 @@ impl World {
         chosen.into_iter().map(target).collect()
     }
 
-    fn publish(&mut self, queues: usize, bytes: usize) {
+    fn publish(&mut self, queues: usize, bytes: usize, durability: Durability) {
         let targets = self.targets(queues);
         if !targets.is_empty() {
-            self.append(&targets, bytes);
+            self.append(&targets, bytes, durability);
         }
     }
 
-    fn append(&mut self, targets: &[Id], bytes: usize) {
+    fn append(&mut self, targets: &[Id], bytes: usize, durability: Durability) {
         self.counter += 1;
         let mut body = self.counter.to_le_bytes().to_vec();
         body.resize(bytes + 4, self.counter as u8);
@@ -278,8 +317,9 @@ impl World {
             targets,
             parts: &parts,
             content_bytes: bytes as u32,
+            durability,
         }]);
-        assert_eq!(point, self.point());
+        assert_eq!(point, self.point(durability));
         for target in targets {
             let message = Message {
                 body: body.clone(),
@@ -296,14 +336,16 @@ impl World {
             return;
         };
         self.store.remove(target.0, &[target.1]);
-        let settled = self.point();
+        let settled = self.point(Durability::Strict);
         if which.is_multiple_of(3) {
             self.commit();
         }
         if which.is_multiple_of(5) {
-            self.steps.checkpoint();
+            self.checkpoint();
         }
-        self.append(&targets, 10);
+        let relaxed = which.is_multiple_of(2);
+        let durability = [Durability::Strict, Durability::Relaxed][usize::from(relaxed)];
+        self.append(&targets, 10, durability);
         self.messages.get_mut(&target).expect("appended").settled = Some(settled);
     }
 
@@ -317,7 +359,7 @@ impl World {
             return;
         };
         self.store.remove(id.0, &[id.1]);
-        let point = self.point();
+        let point = self.point(Durability::Strict);
         self.messages
             .get_mut(&id)
             .expect("chosen from them")
@@ -326,36 +368,60 @@ impl World {
 
     fn commit(&mut self) {
         self.steps.commit();
-        self.group = CommitPoint(self.store.committed().0 + 1);
+        self.group = written(&self.store) + 1;
+        self.note_synced();
+    }
+
+    fn checkpoint(&mut self) {
+        self.steps.checkpoint();
+        self.note_synced();
+    }
+
+    fn note_synced(&mut self) {
+        if self.store.statistics().unsynced_bytes == 0 {
+            self.synced = written(&self.store);
+        }
     }
 
     fn crash(&mut self, keep: u8, seed: u64) {
-        let committed = self.store.committed();
         let disk = self.disk.crash(dice(keep, seed));
-        self.reopen(disk, committed, false);
+        self.reopen(disk, end(self.synced), false);
     }
 
-    fn close(&mut self) {
+    fn kill(&mut self) {
+        self.disk.fail_after(u64::MAX / 2, Fault::Broken);
+        let survived = end(written(&self.store));
+        self.reopen(self.disk.clone(), survived, false);
+    }
+
+    fn close(&mut self, checkpoint: bool) {
         self.commit();
-        self.steps.checkpoint();
-        if self.store.close(&[]).is_ok() {
-            self.reopen(self.disk.crash(|| false), self.store.committed(), true);
+        if checkpoint {
+            self.checkpoint();
+        }
+        let closed = self.store.close(&[]).is_ok();
+        self.note_synced();
+        if closed {
+            self.reopen(self.disk.crash(|| false), end(self.synced), true);
         } else {
             self.crash(0, 1);
         }
     }
 
-    fn reopen(&mut self, disk: SimulatedDisk, committed: CommitPoint, clean: bool) {
+    /// Opens what was left, which has to have everything until `survived`.
+    fn reopen(&mut self, disk: SimulatedDisk, survived: CommitPoint, clean: bool) {
+        let committed = self.store.committed();
         let (store, steps, recovered) = Store::open_simulated(&disk, options()).expect("opens");
         self.disk = disk;
         self.store = store;
         self.steps = steps;
-        self.group = CommitPoint(1);
+        self.group = 1;
+        self.synced = 0;
         assert_eq!(self.store.statistics().damaged_records, 0);
         assert!(recovered.clean || !clean);
         self.check_definitions(&recovered, committed);
         self.check_queues(&recovered, committed);
-        self.check_messages(&recovered, committed);
+        self.check_messages(&recovered, committed, survived);
         self.may_redeliver = false;
     }
 
@@ -408,7 +474,12 @@ impl World {
         self.queues = found;
     }
 
-    fn check_messages(&mut self, recovered: &Recovered, committed: CommitPoint) {
+    fn check_messages(
+        &mut self,
+        recovered: &Recovered,
+        committed: CommitPoint,
+        survived: CommitPoint,
+    ) {
         let mut found = BTreeMap::new();
         for queue in &recovered.queues {
             let ranges = queue
@@ -433,13 +504,15 @@ impl World {
         let queues: BTreeSet<QueueId> = self.queues.iter().copied().collect();
         for (id, message) in &self.messages {
             let is_there = found.contains_key(id);
-            if message.published <= committed && message.settled.is_none() && queues.contains(&id.0)
-            {
+            let strict = !message.published.0.is_multiple_of(2);
+            let confirmed = strict && message.published <= committed;
+            let survived_it = message.published <= survived;
+            if (confirmed || survived_it) && message.settled.is_none() && queues.contains(&id.0) {
                 assert!(is_there, "{id:?} was confirmed and is lost");
             }
-            let settled = message.settled.is_some_and(|settled| settled <= committed);
+            let settled = message.settled.is_some_and(|settled| settled <= survived);
             // A settlement before its publish holds only if the publish came durably, too.
-            if settled && message.published <= committed && !self.may_redeliver {
+            if settled && survived_it && !self.may_redeliver {
                 assert!(!is_there, "{id:?} was settled and came back");
             }
         }
@@ -484,6 +557,7 @@ fn blocks_of_an_unfinished_checkpoint_are_forgotten() {
     let publish = || Step::Publish {
         queues: 1,
         bytes: 10,
+        durability: Durability::Strict,
     };
     let unfinished = || Step::CrashInside {
         after: 1,

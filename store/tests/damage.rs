@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use ferrymq_store::{
-    Append, Change, Error, Options, Part, QueueId, Recovered, Sequence, SimulatedDisk, Store,
+    Append, Change, Durability, Error, Options, Part, QueueId, Recovered, Sequence, SimulatedDisk,
+    Store,
 };
 
 const MESSAGES: u64 = 20;
@@ -227,5 +228,6 @@ fn message<'a>(targets: &'a [(QueueId, Sequence)], parts: &'a [Part<'a>]) -> App
         targets,
         parts,
         content_bytes: 0,
+        durability: Durability::Strict,
     }
 }

@@ -6,17 +6,22 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use ferrymq_store::{
-    Append, Change, CommitPoint, Error, Fault, Options, Part, QueueId, Sequence, SimulatedDisk,
-    Store,
+    Append, Change, CommitPoint, Durability, Error, Fault, Options, Part, QueueId, Sequence,
+    SimulatedDisk, Steps, Store,
 };
 use tokio::sync::Notify;
 
 fn publish(store: &Store, queue: QueueId, sequence: u64) -> CommitPoint {
+    publish_as(store, queue, sequence, Durability::Strict)
+}
+
+fn publish_as(store: &Store, queue: QueueId, sequence: u64, durability: Durability) -> CommitPoint {
     let target = [(queue, Sequence(sequence))];
     store.append([Append {
         targets: &target,
         parts: &[Part::Copied(&[7; 100])],
         content_bytes: 100,
+        durability,
     }])
 }
 
@@ -94,6 +99,75 @@ fn a_waiter_is_told_once_its_point_is_durable() {
     assert!(is_notified(&notify));
     store.wake_when_committed(point, &notify);
     assert!(is_notified(&notify));
+}
+
+#[test]
+fn relaxed_messages_are_committed_when_they_are_written() {
+    let disk = SimulatedDisk::new();
+    let (store, mut steps, _) = Store::open_simulated(&disk, Options::default()).unwrap();
+    let queue = create_queue(&store);
+    steps.commit();
+    let syncs = store.statistics().syncs;
+    let notify = Arc::new(Notify::new());
+    let relaxed = publish_as(&store, queue, 1, Durability::Relaxed);
+    store.wake_when_committed(relaxed, &notify);
+    steps.commit();
+    assert_eq!(store.committed(), relaxed);
+    assert!(is_notified(&notify));
+    assert_eq!(store.read(queue, &[Sequence(1)]).unwrap().len(), 1);
+    let statistics = store.statistics();
+    assert_eq!((statistics.syncs, statistics.relaxed_messages), (syncs, 1));
+    assert!(statistics.unsynced_bytes > 100);
+
+    // In one group with a strict message: it is committed although the sync fails.
+    let relaxed = publish_as(&store, queue, 2, Durability::Relaxed);
+    let strict = publish(&store, queue, 3);
+    assert!(relaxed < strict);
+    disk.fail_after(1, Fault::Broken);
+    steps.commit();
+    assert!(store.failure().is_some());
+    assert_eq!(store.committed(), relaxed);
+}
+
+#[test]
+fn nothing_stays_unsynced() {
+    type Sync = fn(&Store, &mut Steps, QueueId);
+    let by: [(Sync, &str); 4] = [
+        (|_, steps, _| steps.checkpoint(), "a checkpoint"),
+        (|store, _, _| store.close(&[]).unwrap(), "the stop"),
+        (
+            |store, steps, queue| {
+                publish(store, queue, 2);
+                steps.commit();
+            },
+            "a strict message",
+        ),
+        (
+            |store, steps, queue| {
+                for sequence in 2..20 {
+                    publish_as(store, queue, sequence, Durability::Relaxed);
+                    steps.commit();
+                }
+            },
+            "the next segment",
+        ),
+    ];
+    for (sync, what) in by {
+        let disk = SimulatedDisk::new();
+        let options = Options {
+            segment_bytes: 1000,
+            ..Options::default()
+        };
+        let (store, mut steps, _) = Store::open_simulated(&disk, options.clone()).unwrap();
+        let queue = create_queue(&store);
+        steps.commit();
+        publish_as(&store, queue, 1, Durability::Relaxed);
+        steps.commit();
+        assert!(store.statistics().unsynced_bytes > 0);
+        sync(&store, &mut steps, queue);
+        let (_, _, recovered) = Store::open_simulated(&disk.crash(|| false), options).unwrap();
+        assert_eq!(recovered.queues[0].sequences[0].0, Sequence(1), "{what}");
+    }
 }
 
 #[test]

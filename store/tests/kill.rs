@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use ferrymq_store::{
-    Append, Change, CommitPoint, Options, Part, QueueId, Recovered, Sequence, Store,
+    Append, Change, CommitPoint, Durability, Options, Part, QueueId, Recovered, Sequence, Store,
 };
 
 const ROUNDS: u64 = 12;
@@ -69,6 +69,7 @@ fn child() {
                     targets: &[(queue, Sequence(sequence))],
                     parts: &[Part::Copied(&body(sequence))],
                     content_bytes: 0,
+                    durability: Durability::Strict,
                 });
             }
         });

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ferrymq_store::{
-    Append, Change, CommitPoint, Error, Options, Part, QueueId, Recovered, RecoveredQueue,
-    Sequence, Store,
+    Append, Change, CommitPoint, Durability, Error, Options, Part, QueueId, Recovered,
+    RecoveredQueue, Sequence, Store,
 };
 use tokio::sync::Notify;
 
@@ -46,6 +46,7 @@ fn publish(store: &Store, queue: QueueId, sequences: std::ops::RangeInclusive<u6
                 targets: &[(queue, Sequence(sequence))],
                 parts: &[Part::Copied(body.as_bytes())],
                 content_bytes: body.len() as u32,
+                durability: Durability::Strict,
             });
         }
     })
@@ -93,6 +94,7 @@ fn large_bodies_and_fan_out() {
         targets: &[(a, Sequence(1)), (b, Sequence(1))],
         parts: &[b"head"[..].into(), (&large).into(), b"tail"[..].into()],
         content_bytes: 3_000_000,
+        durability: Durability::Strict,
     }]);
     wait(&store, point);
     store.remove(a, &[Sequence(1)]);

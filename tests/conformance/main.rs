@@ -16,6 +16,7 @@ mod consumer_timeout;
 mod consumers;
 mod consuming;
 mod content;
+mod durability;
 mod exchanges;
 mod framing;
 mod handshake;

@@ -6,6 +6,7 @@
 mod acknowledgement;
 mod connections;
 mod consuming;
+mod durability;
 mod exchanges;
 mod messages;
 mod publishing;

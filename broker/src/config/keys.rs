@@ -1,8 +1,9 @@
 //! Every setting: its name, what it may hold, and where it goes.
 
+use ferrymq_store::Durability;
+
 use super::values::Value;
 use super::{Config, ConsumerTimeout, LogFormat, LogLevel, Product};
-use crate::queue::arguments::Durability;
 
 /// One setting.
 pub struct Key {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use ferrymq_amqp::FieldTable;
 use ferrymq_amqp::table::{self, string_value};
+use ferrymq_store::Durability;
 
 use crate::error::Error;
 use crate::names::Resource;
@@ -98,16 +99,6 @@ pub enum LeaderLocator {
     ClientLocal,
     /// Where the fewest leaders are.
     Balanced,
-}
-
-/// What a confirm of a persistent message stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Durability {
-    /// It is on stable storage.
-    #[default]
-    Strict,
-    /// The operating system has it.
-    Relaxed,
 }
 
 /// Drops messages that repeat a value within a window.

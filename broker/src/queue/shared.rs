@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use ferrymq_routing::QueueName;
-use ferrymq_store::{CommitPoint, QueueId};
+use ferrymq_store::{CommitPoint, Durability, QueueId};
 use parking_lot::{Condvar, Mutex};
 
 use crate::paging::Paging;
@@ -44,6 +44,8 @@ pub struct Durable {
     pub id: QueueId,
     /// When its declaration is on disk.
     pub declared_at: CommitPoint,
+    /// What a confirm of a persistent message stands for: `x-durability`, or the broker's default.
+    pub durability: Durability,
 }
 
 /// A queue that connections share.
@@ -120,6 +122,11 @@ impl SharedQueue {
             work.deletions.push(Arc::clone(self));
         }
         result
+    }
+
+    /// What a confirm of a persistent message stands for; `None` when the queue keeps none.
+    pub fn durability(&self) -> Option<Durability> {
+        self.durable.as_ref().map(|durable| durable.durability)
     }
 
     /// Looks at the queue without changing it.

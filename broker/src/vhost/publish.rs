@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ferrymq_amqp::Properties;
 use ferrymq_routing::{ExchangeKind, RouteInput, Routed};
-use ferrymq_store::{Append, CommitPoint, QueueId};
+use ferrymq_store::{Append, CommitPoint, Durability, QueueId};
 use smallvec::SmallVec;
 
 use super::{Snapshot, VHost};
@@ -23,6 +23,8 @@ use crate::session::outbox::{Handover, Item};
 pub struct Route {
     queues: SmallVec<[Arc<SharedQueue>; 1]>,
     requesters: SmallVec<[Requester; 1]>,
+    /// What a confirm stands for: the strictest of the queues decides.
+    durability: Durability,
     /// Holds for this message only: its headers decided, or chance did.
     pub once: bool,
 }
@@ -85,7 +87,8 @@ impl VHost {
     }
 
     /// Gives every queue of `route` its copy of the pending messages, and hands over what can be
-    /// handed over. Gives the point from which on the persistent ones are on stable storage.
+    /// handed over. Gives the point from which on the persistent ones are as durable as the
+    /// strictest of the queues wants it.
     pub fn publish(&self, route: &Route, pending: &mut Pending, work: &mut Work) -> CommitPoint {
         for requester in &route.requesters {
             requester.answer(&pending.messages, work);
@@ -102,7 +105,7 @@ impl VHost {
                 pending.stored.retain(|stored| !stored.targets.is_empty());
             }
         }
-        self.log(pending)
+        self.log(route.durability, pending)
     }
 
     /// Answers go to whoever waits for them, if it is still there.
@@ -117,7 +120,7 @@ impl VHost {
     }
 
     /// One record per message, however many queues it went to.
-    fn log(&self, pending: &mut Pending) -> CommitPoint {
+    fn log(&self, durability: Durability, pending: &mut Pending) -> CommitPoint {
         if pending.stored.is_empty() {
             return CommitPoint(0);
         }
@@ -128,6 +131,7 @@ impl VHost {
                         targets,
                         parts,
                         content_bytes: message.content_bytes(),
+                        durability,
                     });
                 });
             }
@@ -152,9 +156,13 @@ impl Snapshot {
         };
         self.topology.route(exchange, &input, &mut routed);
         let queue = |name| self.queues.get(name).cloned();
+        let queues: SmallVec<[Arc<SharedQueue>; 1]> =
+            routed.queues.iter().filter_map(queue).collect();
+        let durability = queues.iter().filter_map(|queue| queue.durability()).max();
         Route {
-            queues: routed.queues.iter().filter_map(queue).collect(),
+            queues,
             requesters: SmallVec::new(),
+            durability: durability.unwrap_or_default(),
             once: routed.depends_on_message || routing_keys.len() > 1,
         }
     }
@@ -227,3 +235,6 @@ impl Requester {
         self.outbox.push(items, &mut work.dirty);
     }
 }
+
+#[cfg(test)]
+mod tests;

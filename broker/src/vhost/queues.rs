@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ferrymq_amqp::FieldTable;
 use ferrymq_routing::QueueName;
-use ferrymq_store::CommitPoint;
+use ferrymq_store::{CommitPoint, Durability};
 
 use super::{Change, VHost, end_queue};
 use crate::actor::Actor;
@@ -87,6 +87,7 @@ impl VHost {
         }
         let queue = create(&mut change, name.into(), declared, actor);
         change.publish();
+        log_relaxed(&queue);
         Ok(status(&queue))
     }
 
@@ -218,6 +219,7 @@ fn create(
         Durable {
             id,
             declared_at: change.log_now(),
+            durability: declared.arguments.durability.unwrap_or(vhost.durability),
         }
     });
     let exclusive = declared.flags.exclusive;
@@ -237,6 +239,18 @@ fn create(
     change.next.topology.add_queue(name.clone());
     change.next.queues.insert(name, Arc::clone(&queue));
     queue
+}
+
+/// Nothing changes the meaning of a confirm silently.
+fn log_relaxed(queue: &SharedQueue) {
+    let asked = queue.declared.arguments.durability;
+    if queue.durable.is_some() && asked == Some(Durability::Relaxed) {
+        tracing::info!(
+            "queue '{}' in vhost '{}' is relaxed: its confirms don't wait for stable storage",
+            queue.name,
+            queue.vhost
+        );
+    }
 }
 
 /// What the queue's state machine needs to know of its declaration.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ferrymq_store::{Append, CommitPoint, Error, QueueId, Sequence};
+use ferrymq_store::{Append, CommitPoint, Durability, Error, QueueId, Sequence};
 
 use super::{SharedQueue, Work};
 use crate::message::Message;
@@ -147,6 +147,7 @@ impl SharedQueue {
                         targets: &[(id, *sequence)],
                         parts,
                         content_bytes: message.content_bytes(),
+                        durability: Durability::Relaxed,
                     });
                 });
             }
