@@ -1,4 +1,4 @@
-//! What the index costs: memory per message, time to open, time to delete a backlog.
+//! What the index costs: memory per message, time to open, to purge and to delete a backlog.
 //!
 //! Every pattern is written to a store of its own, which a fresh process then opens.
 //! `FERRYMQ_BENCH_DIR` says where, `FERRYMQ_BENCH_MESSAGES` how many messages.
@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use ferrymq_store::{
-    Append, Change, CommitPoint, Durability, Options, Part, QueueId, Sequence, Store,
+    Append, Change, Durability, Options, Part, QueueId, RecoveredQueue, Sequence, Store,
 };
 use rustix::time::ClockId;
 
@@ -88,14 +88,8 @@ fn main() {
     }
 }
 
-fn options() -> Options {
-    Options {
-        ..Options::default()
-    }
-}
-
 fn fill(directory: &Path, pattern: Pattern, messages: u64) {
-    let (store, _) = Store::open(directory, options()).expect("opens");
+    let (store, _) = Store::open(directory, Options::default()).expect("opens");
     let queues: Vec<QueueId> = (0..pattern.queues).map(|_| create(&store)).collect();
     let per_queue = messages / pattern.queues;
     let mut random = 1_u64;
@@ -135,12 +129,16 @@ fn create(store: &Store) -> QueueId {
     id
 }
 
-/// Opens a store and says what that cost, and what it costs to delete its queues.
+/// Opens a store and says what that cost, and what it costs to purge and to delete its queues.
 fn open(directory: &Path) {
     let (before, start) = (resident_bytes(), now());
-    let (store, recovered) = Store::open(directory, options()).expect("opens");
+    let (store, recovered) = Store::open(directory, Options::default()).expect("opens");
     let (opened, used) = (now() - start, processor_time());
-    let queues: Vec<QueueId> = recovered.queues.iter().map(|queue| queue.id).collect();
+    let older_half = |queue: &RecoveredQueue| {
+        let (first, last) = queue.sequences[0];
+        (queue.id, (first, Sequence(u64::midpoint(first.0, last.0))))
+    };
+    let queues: Vec<_> = recovered.queues.iter().map(older_half).collect();
     drop(recovered);
     let bytes = resident_bytes().saturating_sub(before);
     let messages = store.statistics().live_messages;
@@ -151,15 +149,26 @@ fn open(directory: &Path) {
         bytes / queues.len() as u64,
     );
     let start = now();
-    for id in &queues {
+    for (id, range) in &queues {
+        store.remove_ranges(*id, &[*range]);
+    }
+    commit(&store);
+    println!("  half of it purged in {:.1?}", now() - start);
+    let start = now();
+    for (id, _) in &queues {
         let key = &id.0.to_le_bytes();
         store.change(&[Change::DeleteQueue { id: *id, key }]);
     }
+    commit(&store);
+    println!("  deleted in {:.1?}", now() - start);
+}
+
+fn commit(store: &Store) {
     let point = store.change(&[]);
-    while store.committed() < point && point != CommitPoint::NEVER {
+    while store.committed() < point {
+        assert!(store.failure().is_none());
         std::thread::sleep(Duration::from_micros(50));
     }
-    println!("  deleted in {:.1?}", now() - start);
 }
 
 fn resident_bytes() -> u64 {

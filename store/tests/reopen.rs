@@ -76,6 +76,8 @@ fn confirmed_messages_are_found_again() {
     );
     assert!(recovered.queues[0].next_sequence > Sequence(1000));
     assert!(store.allocate_queue_id() > queue);
+    assert_eq!(store.stored(queue, &sequences([11, 12, 999, 1001])), 3);
+    assert_eq!(store.stored(queue, &sequences([10, 11, 12])), 0);
     let read = store.read(queue, &sequences([999, 5, 11])).unwrap();
     let expected = [
         (Sequence(999), "message 999".into()),

@@ -33,7 +33,8 @@ enum Step {
     RemoveOldest(usize, u64),
     Purge(usize),
     Group,
-    Lose(u32),
+    /// So many segments ago, from there on.
+    Lose(u32, u32),
     Checkpoint,
     Restart,
 }
@@ -53,7 +54,7 @@ fn step() -> impl Strategy<Value = Step> {
         8 => (queue(), 1..700_u64).prop_map(|(queue, count)| Step::RemoveOldest(queue, count)),
         1 => queue().prop_map(Step::Purge),
         3 => Just(Step::Group),
-        1 => any::<u32>().prop_map(Step::Lose),
+        1 => (0..3_u32, 0..1_u32 << 20).prop_map(|(segment, end)| Step::Lose(segment, end)),
         4 => Just(Step::Checkpoint),
         1 => Just(Step::Restart),
     ]
@@ -135,7 +136,7 @@ impl World {
                 }
             }
             Step::Group => self.end.1 += 18,
-            Step::Lose(offset) => self.lose(offset % (64 * RECORD_BYTES)),
+            Step::Lose(segments, end) => self.lose(segments, end),
             Step::Checkpoint => self.checkpoint(),
             Step::Restart => self.restart(),
         }
@@ -226,10 +227,10 @@ impl World {
         }
     }
 
-    /// A segment ends earlier than it did, and those before it are gone.
-    fn lose(&mut self, end: u32) {
-        let segment = self.end.0;
-        let keep = |at: u32, until: u64| at > segment || at == segment && until <= u64::from(end);
+    /// A segment ends earlier than it did.
+    fn lose(&mut self, segments: u32, end: u32) {
+        let segment = self.end.0.saturating_sub(segments);
+        let keep = |at: u32, until: u64| at != segment || until <= u64::from(end);
         let mut lost = 0;
         for queue in self.queues.values_mut() {
             let before = queue.live.len();

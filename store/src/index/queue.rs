@@ -338,6 +338,11 @@ impl QueueIndex {
             Some(block) if block.stored => drop(block.take()),
             _ => drop(self.blocks.remove(&number)),
         }
+        if self.blocks.is_empty() {
+            // A map keeps its last node, half a kilobyte, and so would every queue that is idle.
+            self.blocks = BTreeMap::new();
+            self.open = Vec::new();
+        }
     }
 }
 
