@@ -4,6 +4,7 @@
 //! they talk to a running one instead (any AMQP 0-9-1 broker), except those that stop it.
 
 mod acknowledgement;
+mod backlog;
 mod connections;
 mod consuming;
 mod durability;

@@ -6,7 +6,7 @@ use std::process::ExitStatus;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use ferrymq_tests::Broker;
+use ferrymq_tests::harness::{Broker, Options};
 use futures_lite::StreamExt;
 use lapin::message::{BasicGetMessage, Delivery};
 use lapin::options::{
@@ -39,7 +39,12 @@ impl Server {
 
     /// A broker started for this test, whatever the environment says: the test stops it.
     pub(crate) fn start_own() -> Self {
-        let broker = Broker::start();
+        Self::start_with(Options::default())
+    }
+
+    /// A broker with these options, started for this test.
+    pub(crate) fn start_with(options: Options) -> Self {
+        let broker = options.start();
         Self {
             address: broker.amqp().to_string(),
             own: Some(broker),

@@ -129,6 +129,15 @@ impl Broker {
         self.process().child.id()
     }
 
+    /// The memory that it has in use, in bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.expect("the process runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        kib.expect("VmRSS in KiB") * 1024
+    }
+
     /// Where it keeps its data.
     pub fn data_directory(&self) -> PathBuf {
         data_directory(&self.options, self.directory.path())

@@ -7,13 +7,19 @@
 //!
 //! A short queue is its head alone. Of a long one the middle leaves memory once the log has it, and
 //! comes back in large pieces ahead of the consumers. A message that is returned to the middle stays in
-//! memory as a *stray*. Nothing here does I/O: [`Ready`] says what is due, and is told what was done.
+//! memory as a *stray*. Nothing here does I/O: [`Ready`] says what is due, and is told what was done
+//! (`ready/page_out.rs`, `ready/load.rs`).
+
+mod load;
+mod page_out;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::message::Message;
 use crate::queue::Sequence;
-use crate::queue::paged::{self, Paged, Ranges};
+use crate::queue::paged::{Paged, Ranges};
+
+pub use page_out::Candidates;
 
 /// A message at its place in a queue.
 #[derive(Debug, Clone)]
@@ -75,29 +81,10 @@ enum Loading {
 
 /// How much a queue keeps in memory at its head when the rest is on disk.
 pub const WINDOW_BYTES: u64 = 4 << 20;
-/// From so much in memory on, the rest leaves it,
+/// From so much in memory on, the rest leaves it.
 const PAGE_OUT_BYTES: u64 = 2 * WINDOW_BYTES;
-/// and again after so much more.
-const PAGE_OUT_STEP_BYTES: u64 = WINDOW_BYTES;
-/// How many messages leave memory at once.
-const PAGE_OUT_ENTRIES: usize = 8192;
-/// How much is read when nothing is at hand: little, so that it comes soon.
-const FIRST_READ_BYTES: u64 = 256 * 1024;
-/// How many messages are read at once.
-const READ_ENTRIES: u64 = 8192;
-/// What a message weighs beside its body, about.
-const MESSAGE_OVERHEAD_BYTES: u64 = 128;
 /// An emptied queue keeps room for this many entries.
 const KEPT_ENTRIES: usize = 4096;
-
-/// What may leave memory next.
-#[derive(Debug, Default)]
-pub struct Candidates {
-    /// These can, as soon as the log has them.
-    pub logged: Vec<(Sequence, Logged)>,
-    /// These must be written first, and count as [`Logged::Volatile`] from now on.
-    pub unlogged: Vec<(Sequence, Message)>,
-}
 
 impl Default for Ready {
     fn default() -> Self {
@@ -219,175 +206,6 @@ impl Ready {
             rest.paged
         });
         (entries, paged)
-    }
-
-    /// Is it time to read on? Asks once; [`Ready::begin_load`] answers.
-    pub fn request_load(&mut self) -> bool {
-        let Some(rest) = &mut self.rest else {
-            return false;
-        };
-        let due = rest.loading == Loading::No && self.head.len() <= rest.refill_at;
-        if due {
-            rest.loading = Loading::Requested;
-        }
-        due
-    }
-
-    /// Is somebody reading?
-    pub fn is_loading(&self) -> bool {
-        let rest = self.rest.as_ref();
-        rest.is_some_and(|rest| rest.loading == Loading::Reading)
-    }
-
-    /// What is to be read next, some `max_bytes` of it, unless somebody reads already or there is no
-    /// need.
-    pub fn begin_load(&mut self, max_bytes: u64) -> Option<Vec<(Sequence, Logged)>> {
-        let average = self.body_bytes / self.len().max(1) as u64 + MESSAGE_OVERHEAD_BYTES;
-        let rest = self.rest.as_mut()?;
-        if rest.loading == Loading::Reading || self.head.len() > rest.refill_at {
-            return None;
-        }
-        let bytes = match self.head.is_empty() {
-            true => FIRST_READ_BYTES.min(max_bytes),
-            false => max_bytes,
-        };
-        let count = (bytes / average).clamp(1, READ_ENTRIES);
-        rest.loading = Loading::Reading;
-        Some(rest.paged.next(count as usize))
-    }
-
-    /// Ends what [`Ready::begin_load`] began: of the messages that it asked for, ascending, these were
-    /// found. Gives those which were not; they are gone.
-    pub fn finish_load(
-        &mut self,
-        asked: &[(Sequence, Logged)],
-        found: Vec<(Sequence, Message)>,
-    ) -> Vec<(Sequence, Logged)> {
-        let Some(rest) = &mut self.rest else {
-            return Vec::new();
-        };
-        rest.loading = Loading::No;
-        let mut lost = Vec::new();
-        let mut present = Ranges::new();
-        let mut found = found.into_iter().peekable();
-        for &(sequence, logged) in asked {
-            let message = found.next_if(|(next, _)| *next == sequence);
-            if !rest.paged.contains(sequence) {
-                continue;
-            }
-            paged::push(&mut present, sequence);
-            let Some((_, message)) = message else {
-                lost.push((sequence, logged));
-                continue;
-            };
-            self.resident_bytes += message.memory_bytes();
-            let returns = rest.paged.returns(sequence);
-            let entry = Entry {
-                sequence,
-                returns,
-                logged,
-                message,
-            };
-            insert(&mut self.head, entry);
-        }
-        for (first, last) in present {
-            rest.paged.remove(first, last);
-        }
-        rest.refill_at = self.head.len() / 2;
-        self.close_up();
-        lost
-    }
-
-    /// Gives up what [`Ready::begin_load`] began; it will be due again.
-    pub fn abandon_load(&mut self) {
-        if let Some(rest) = &mut self.rest {
-            rest.loading = Loading::No;
-        }
-    }
-
-    /// Is it time for some to leave memory? Asks once; [`Ready::end_page_out`] arms it again.
-    pub fn request_page_out(&mut self) -> bool {
-        let due = self.resident_bytes >= self.page_out_at;
-        if due {
-            self.page_out_at = u64::MAX;
-        }
-        due
-    }
-
-    /// What may leave memory next so that about `keep_bytes` stay at the head; with `all` also what the
-    /// log does not have yet.
-    pub fn page_out_candidates(&mut self, keep_bytes: u64, all: bool) -> Candidates {
-        let mut candidates = Candidates::default();
-        let keep = self.keep(keep_bytes);
-        let entries = match &mut self.rest {
-            None => self.head.range_mut(keep.min(self.head.len())..),
-            Some(rest) if rest.loading != Loading::Reading && self.head.len() > keep => {
-                self.head.range_mut(keep..)
-            }
-            Some(rest) => rest.tail.range_mut(..),
-        };
-        for entry in entries.take(PAGE_OUT_ENTRIES) {
-            match entry.logged {
-                Logged::No if all => {
-                    entry.logged = Logged::Volatile;
-                    let unlogged = (entry.sequence, entry.message.clone());
-                    candidates.unlogged.push(unlogged);
-                }
-                Logged::No => break,
-                logged => candidates.logged.push((entry.sequence, logged)),
-            }
-        }
-        candidates
-    }
-
-    /// Lets those candidates leave memory which the log has: `stored`, ascending. Gives them, to be
-    /// dropped elsewhere and then counted by [`Ready::end_page_out`].
-    pub fn page_out(&mut self, stored: &[Sequence], keep_bytes: u64) -> Vec<Entry> {
-        let Some(&last) = stored.last() else {
-            return Vec::new();
-        };
-        let keep = self.keep(keep_bytes);
-        let until =
-            |entries: &VecDeque<Entry>| entries.partition_point(|entry| entry.sequence <= last);
-        let in_head = until(&self.head);
-        let leaving = match &mut self.rest {
-            Some(rest) if rest.loading == Loading::Reading || in_head <= keep => {
-                let staying = rest.tail.split_off(until(&rest.tail));
-                std::mem::replace(&mut rest.tail, staying)
-            }
-            rest if in_head > keep => {
-                let behind = self.head.split_off(in_head);
-                let rest = rest.get_or_insert_default();
-                rest.take_behind(behind);
-                rest.refill_at = keep / 2;
-                self.head.split_off(keep)
-            }
-            _ => return Vec::new(),
-        };
-        let is_stored = |entry: &Entry| stored.binary_search(&entry.sequence).is_ok();
-        let (gone, kept): (Vec<_>, Vec<_>) = leaving.into_iter().partition(is_stored);
-        if let Some(rest) = &mut self.rest {
-            rest.paged.add(&gone);
-            let strays = kept.into_iter().map(|entry| (entry.sequence, entry));
-            rest.strays.extend(strays);
-        }
-        self.close_up();
-        gone
-    }
-
-    /// Counts what has left memory.
-    pub fn end_page_out(&mut self, gone_bytes: u64) {
-        self.resident_bytes = self.resident_bytes.saturating_sub(gone_bytes);
-        self.page_out_at = PAGE_OUT_BYTES.max(self.resident_bytes + PAGE_OUT_STEP_BYTES);
-    }
-
-    /// How many entries at the head weigh about `keep_bytes`; at least one.
-    fn keep(&self, keep_bytes: u64) -> usize {
-        let rest = self.rest.iter();
-        let behind: usize = rest.map(|rest| rest.strays.len() + rest.tail.len()).sum();
-        let entries = (self.head.len() + behind) as u64;
-        let average = (self.resident_bytes / entries.max(1)).max(1);
-        usize::try_from(keep_bytes / average).map_or(usize::MAX, |keep| keep.max(1))
     }
 
     /// Restores what must be true of head and rest after either has changed.

@@ -507,8 +507,14 @@ proptest! {
         kept.extend(model.unacked.iter().map(|(_, entry)| entry.sequence.0));
         prop_assert!(model.stored.iter().all(|stored| kept.contains(stored)));
         prop_assert!(model.volatile.iter().all(|stored| kept.contains(stored)));
-        // Everything ready comes out, in order.
+        // Everything but the head can leave memory.
         model.apply(Step::Unsubscribe, &mut bench);
+        model.apply(Step::FinishLoad, &mut bench);
+        for _ in 0..20 {
+            model.page_out(&mut bench, 2, true, usize::MAX);
+        }
+        prop_assert!(bench.queue.resident_bytes() <= 2 * message("m", true).memory_bytes());
+        // Everything ready comes out, in order.
         while !model.ready.is_empty() {
             model.apply(Step::Get, &mut bench);
             model.apply(Step::FinishLoad, &mut bench);
