@@ -5,6 +5,10 @@
 //! from the position arrives at the same state. The position is written last, the table is synced,
 //! and only then segments are removed. Never the other order.
 //!
+//! A checkpoint for which there is no room is tried again: what it should have written counts as changed again,
+//! and the table is opened anew, because nobody knows what it holds in memory. The log keeps everything
+//! until then. Any other failure ends checkpoints until the next start.
+//!
 //! ```text
 //! value    version u32, position u64, next queue id u64, first segment with definitions u32
 //! ```
@@ -19,7 +23,8 @@ use crate::segment::{self, DIRECTORY};
 use crate::shared::Shared;
 use crate::state::{ChangedDefinitions, State};
 use crate::table::{
-    self, BLOCKS, Batch, CHECKPOINT_KEY, EARLY, QUEUES, Table, field, numbered_key, queue_key,
+    self, BLOCKS, Batch, CHECKPOINT_KEY, EARLY, QUEUES, Table, Tables, field, numbered_key,
+    queue_key,
 };
 use crate::threads::PanicGuard;
 use crate::{Error, QueueId, Sequence, definitions};
@@ -35,7 +40,12 @@ const PINNED_MAX: usize = 2;
 #[derive(Debug)]
 pub(crate) struct Checkpointer {
     shared: Arc<Shared>,
-    table: Box<dyn Table>,
+    tables: Box<dyn Tables>,
+    /// `None` after a checkpoint for which there was no room.
+    table: Option<Box<dyn Table>>,
+    /// What the table says of the last checkpoint that was synced, and of the one that was tried.
+    synced: Option<Vec<u8>>,
+    tried: Option<Vec<u8>>,
     /// The position of the last snapshot that was begun.
     snapshot: Position,
     /// A checkpoint failed: the table is left as it was last synced.
@@ -58,13 +68,20 @@ struct Captured {
 }
 
 impl Checkpointer {
-    pub(crate) fn new(shared: Arc<Shared>, table: Box<dyn Table>) -> Self {
-        Self {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        tables: Box<dyn Tables>,
+        table: Box<dyn Table>,
+    ) -> Result<Self, Error> {
+        Ok(Self {
             shared,
-            table,
+            synced: table.get(CHECKPOINT_KEY)?,
+            tried: None,
+            tables,
+            table: Some(table),
             snapshot: Position::default(),
             broken: false,
-        }
+        })
     }
 
     /// Writes checkpoints when they are due, until the store is stopped.
@@ -119,34 +136,77 @@ impl Checkpointer {
     }
 
     fn checkpoint_synced(&mut self) {
-        while self.shared.state.lock().index.release_some() {}
-        let captured = self.capture();
-        if self.broken {
-            return;
+        let mut tried = self.try_once();
+        if let Err(error) = &tried
+            && error.is_no_room()
+            && self.shared.give_up_reserve(error)
+        {
+            tried = self.try_once();
         }
-        match self.write(&captured) {
-            Ok(()) => {
-                self.shared
-                    .counters
-                    .checkpoints
-                    .fetch_add(1, Ordering::Relaxed);
-            }
+        let starved = tried.as_ref().is_err_and(Error::is_no_room);
+        let shared = &self.shared;
+        shared.checkpoint_starved.store(starved, Ordering::SeqCst);
+        match tried {
+            Ok(()) => {}
+            Err(_) if starved => shared.progress.lock().any = true,
             Err(error) => {
                 self.broken = true;
-                self.shared.checkpoint_failed(&error);
+                shared.checkpoint_failed(&error);
             }
         }
     }
 
-    fn write(&mut self, captured: &Captured) -> Result<(), Error> {
-        self.write_blocks(&captured.changed.blocks)?;
-        self.write_rest(captured)?;
-        self.table.sync()?;
-        self.remove_segments(&captured.dead)?;
-        if captured.pinned >= PINNED_MAX && captured.position.segment > self.snapshot.segment {
-            self.write_snapshot(captured)?;
+    fn try_once(&mut self) -> Result<(), Error> {
+        while self.shared.state.lock().index.release_some() {}
+        let captured = self.capture();
+        if self.broken {
+            return Ok(());
         }
+        let written = self.write(&captured);
+        match &written {
+            Ok(()) => {
+                let checkpoints = &self.shared.counters.checkpoints;
+                checkpoints.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(error) if error.is_no_room() => {
+                self.shared.state.lock().put_back(captured);
+            }
+            Err(_) => {}
+        }
+        written
+    }
+
+    fn write(&mut self, captured: &Captured) -> Result<(), Error> {
+        let mut table = match self.table.take() {
+            Some(table) => table,
+            None => self.reopen()?,
+        };
+        let checkpoint = captured.encode();
+        self.tried = Some(checkpoint.clone());
+        self.write_blocks(&mut *table, &captured.changed.blocks)?;
+        write_rest(&mut *table, captured, checkpoint)?;
+        table.sync()?;
+        self.synced = self.tried.take();
+        self.remove_segments(&captured.dead)?;
+        let pinned_max = match self.shared.is_disk_full() {
+            true => 1,
+            false => PINNED_MAX,
+        };
+        if captured.pinned >= pinned_max && captured.position.segment > self.snapshot.segment {
+            self.write_snapshot(&*table, captured)?;
+        }
+        self.table = Some(table);
         Ok(())
+    }
+
+    /// Opens the table anew, which must hold what the last checkpoint or the failed one left.
+    fn reopen(&self) -> Result<Box<dyn Table>, Error> {
+        let table = self.tables.open()?;
+        let found = table.get(CHECKPOINT_KEY)?;
+        if found == self.synced || found == self.tried {
+            return Ok(table);
+        }
+        Err(Error::Index("the last checkpoint is gone".to_owned()))
     }
 
     fn capture(&self) -> Captured {
@@ -159,7 +219,7 @@ impl Checkpointer {
         let (queues, early) = (queues.collect(), early.collect());
         let position = state.applied;
         let dead = |segment: &u32| *segment < position.segment && !state.index.holds(*segment);
-        let dead: Vec<u32> = state.segments.iter().copied().filter(dead).collect();
+        let dead: Vec<u32> = state.segments.keys().copied().filter(dead).collect();
         let (pinned, dead): (Vec<u32>, Vec<u32>) = dead
             .iter()
             .partition(|segment| state.definition_segments.contains(segment));
@@ -176,7 +236,7 @@ impl Checkpointer {
         }
     }
 
-    fn write_blocks(&mut self, blocks: &[(QueueId, u64)]) -> Result<(), Error> {
+    fn write_blocks(&self, table: &mut dyn Table, blocks: &[(QueueId, u64)]) -> Result<(), Error> {
         let mut batch = Batch::default();
         for blocks in blocks.chunks(BLOCKS_PER_LOCK) {
             let mut state = self.shared.state.lock();
@@ -188,35 +248,8 @@ impl Checkpointer {
                 }
             }
             drop(state);
-            batch.apply_full(&mut *self.table)?;
-        }
-        self.table.apply(batch)
-    }
-
-    fn write_rest(&mut self, captured: &Captured) -> Result<(), Error> {
-        let table = &mut *self.table;
-        let mut batch = Batch::default();
-        for queue in &captured.changed.deleted {
-            batch.remove(queue_key(QUEUES, *queue));
-            for letter in [BLOCKS, EARLY] {
-                remove_all(table, &mut batch, &queue_key(letter, *queue))?;
-            }
-        }
-        for (queue, next) in &captured.queues {
-            batch.put(queue_key(QUEUES, *queue), next.0.to_le_bytes().to_vec());
             batch.apply_full(table)?;
         }
-        for (key, value) in &captured.definitions {
-            definitions::put(&mut batch, table, key, value.as_deref())?;
-            batch.apply_full(table)?;
-        }
-        // What was settled early must be as old as the position: it comes in the same batch.
-        for (queue, ranges) in &captured.early {
-            if !captured.changed.deleted.contains(queue) {
-                replace_early(table, &mut batch, *queue, ranges)?;
-            }
-        }
-        batch.put(CHECKPOINT_KEY.to_vec(), captured.encode());
         table.apply(batch)
     }
 
@@ -233,22 +266,27 @@ impl Checkpointer {
         disk.sync_dir(DIRECTORY)
             .map_err(Error::io("sync", DIRECTORY))?;
         let mut state = self.shared.state.lock();
-        state.segments.retain(|number| !dead.contains(number));
+        state.segments.retain(|number, _| !dead.contains(number));
         Ok(())
     }
 
     /// Appends all definitions to the log, so that older segments are not needed to rebuild them.
-    fn write_snapshot(&mut self, captured: &Captured) -> Result<(), Error> {
+    fn write_snapshot(&mut self, table: &dyn Table, captured: &Captured) -> Result<(), Error> {
         self.snapshot = captured.position;
         let shared = &self.shared;
-        definitions::snapshot(
-            &*self.table,
-            captured.position,
-            captured.next_queue_id,
-            |record| {
-                shared.append_encoded(record);
-            },
-        )
+        definitions::snapshot(table, captured.position, captured.next_queue_id, |record| {
+            shared.append_snapshot(record);
+        })
+    }
+}
+
+impl State {
+    /// Counts what a checkpoint took and could not write as changed again. What changed since is newer.
+    fn put_back(&mut self, captured: Captured) {
+        self.index.put_back(captured.changed);
+        for (key, value) in captured.definitions {
+            self.definitions.entry(key).or_insert(value);
+        }
     }
 }
 
@@ -260,6 +298,33 @@ impl Captured {
         value.extend_from_slice(&self.first_definitions.to_le_bytes());
         value
     }
+}
+
+/// Writes everything but blocks, and the checkpoint's own value last.
+fn write_rest(table: &mut dyn Table, captured: &Captured, value: Vec<u8>) -> Result<(), Error> {
+    let mut batch = Batch::default();
+    for queue in &captured.changed.deleted {
+        batch.remove(queue_key(QUEUES, *queue));
+        for letter in [BLOCKS, EARLY] {
+            remove_all(table, &mut batch, &queue_key(letter, *queue))?;
+        }
+    }
+    for (queue, next) in &captured.queues {
+        batch.put(queue_key(QUEUES, *queue), next.0.to_le_bytes().to_vec());
+        batch.apply_full(table)?;
+    }
+    for (key, value) in &captured.definitions {
+        definitions::put(&mut batch, table, key, value.as_deref())?;
+        batch.apply_full(table)?;
+    }
+    // What was settled early must be as old as the position: it comes in the same batch.
+    for (queue, ranges) in &captured.early {
+        if !captured.changed.deleted.contains(queue) {
+            replace_early(table, &mut batch, *queue, ranges)?;
+        }
+    }
+    batch.put(CHECKPOINT_KEY.to_vec(), value);
+    table.apply(batch)
 }
 
 /// Adds the removal of all keys with a prefix to a batch, which is applied whenever it is full.

@@ -4,6 +4,9 @@
 //! nothing but settled messages waits, which nobody asks about, the thread lets some gather first. A group is
 //! synced if anybody waits for that; other groups are with the next one that is, before the next segment,
 //! or with the next checkpoint. A failed write or sync is final.
+//!
+//! Only a write for which there is no room is tried again, with the same group, until there is. Until then
+//! settled messages and changes go ahead of it, in groups of their own: they may be what makes room.
 
 use std::io::IoSlice;
 use std::ops::Range;
@@ -12,8 +15,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::log::{Location, LogWriter, Position};
-use crate::pending::{Batch, Parked};
+use crate::pending::{Batch, Parked, Pending};
 use crate::record::{self, HEAD_BYTES, Kind, Publish, Removal};
+use crate::segment::DIRECTORY;
 use crate::shared::Shared;
 use crate::state::State;
 use crate::threads::PanicGuard;
@@ -23,6 +27,11 @@ use crate::{CommitPoint, Durability, Error, QueueId, Sequence};
 const REMOVALS_WAIT: Duration = Duration::from_millis(20);
 /// How long a large buffer is kept when nothing happens.
 const BLOATED_WAIT: Duration = Duration::from_secs(1);
+/// How long to wait before there may be room on the disk, at first and at most.
+const ROOM_WAIT: Duration = Duration::from_millis(20);
+const ROOM_WAIT_MAX: Duration = Duration::from_secs(1);
+/// On a full disk, a segment without live messages is ended once it is as long as this.
+const DEAD_BYTES: u32 = 64 * 1024;
 /// Ranges per removal record.
 const REMOVALS_PER_RECORD: usize = 16 * 1024;
 
@@ -33,6 +42,13 @@ pub(crate) struct Committer {
     writer: LogWriter,
     /// The group that is written. Its buffers take turns with the pending ones.
     batch: Batch,
+    /// The number of the taken group, until it is written.
+    taken: Option<u64>,
+    /// What goes ahead of the taken group while there is no room for that.
+    ahead: Batch,
+    /// What went ahead of it: its settled messages need not be written.
+    settled: Vec<Removal>,
+    room_wait: Duration,
     spans: Vec<Span>,
     steps: Vec<Step>,
 }
@@ -59,6 +75,10 @@ impl Committer {
             shared,
             writer,
             batch: Batch::new(),
+            taken: None,
+            ahead: Batch::new(),
+            settled: Vec::new(),
+            room_wait: ROOM_WAIT,
             spans: Vec::new(),
             steps: Vec::new(),
         }
@@ -69,32 +89,56 @@ impl Committer {
         let _guard = PanicGuard::new(&self.shared, |shared| {
             shared.fail(Error::Panicked("commit"))
         });
-        while let Some(group) = self.wait() {
-            self.commit(group);
+        while self.wait() {
+            self.commit();
         }
         if self.shared.failure.get().is_none() && self.shared.sync_log() {
             self.writer.finish();
         }
     }
 
-    /// Commits what is pending, if anything is.
+    /// Commits what is pending, or tries again what there was no room for.
     pub(crate) fn commit_pending(&mut self) {
-        let mut pending = self.shared.pending.lock();
-        if pending.batch.is_empty() {
-            return;
+        if self.taken.is_some() || self.shared.is_disk_full() {
+            self.commit();
         }
-        let group = pending.take(&mut self.batch);
-        self.shared.pending_changed(&pending);
-        drop(pending);
-        self.commit(group);
+        let shared = Arc::clone(&self.shared);
+        if self.take(&mut shared.pending.lock()) {
+            self.commit();
+        }
     }
 
-    /// Waits for a group and takes it; `None` when there will be none any more.
-    fn wait(&mut self) -> Option<u64> {
+    /// The number of the group that is gathered.
+    pub(crate) fn next_group(&self) -> u64 {
+        self.shared.pending.lock().group
+    }
+
+    /// Takes what is pending, unless a group waits for room. False if there is nothing new.
+    fn take(&mut self, pending: &mut Pending) -> bool {
+        let any = self.taken.is_none() && !pending.batch.is_empty();
+        if any {
+            self.taken = Some(pending.take(&mut self.batch));
+            self.shared.pending_changed(pending);
+        }
+        any
+    }
+
+    /// Waits for something to do; false when there will be nothing any more.
+    fn wait(&mut self) -> bool {
         let shared = Arc::clone(&self.shared);
         let mut pending = shared.pending.lock();
         loop {
-            if pending.batch.is_urgent() || pending.stopping {
+            if pending.stopping {
+                break;
+            }
+            if self.taken.is_some() || pending.full {
+                pending.parked = Parked::ForRoom;
+                shared.work.wait_for(&mut pending, self.room_wait);
+                self.room_wait = (self.room_wait * 2).min(ROOM_WAIT_MAX);
+                break;
+            }
+            self.room_wait = ROOM_WAIT;
+            if pending.batch.is_urgent() {
                 break;
             }
             if !pending.batch.is_empty() {
@@ -120,38 +164,142 @@ impl Committer {
             }
         }
         pending.parked = Parked::No;
-        if pending.batch.is_empty() {
-            return None;
-        }
-        let group = pending.take(&mut self.batch);
-        shared.pending_changed(&pending);
-        Some(group)
+        self.take(&mut pending);
+        let any = self.taken.is_some() || !self.ahead.is_empty() || !pending.ahead.is_empty();
+        any || pending.full && !pending.stopping
     }
 
-    /// Writes the taken group, makes it as durable as is asked for, and tells whoever waits for it.
-    fn commit(&mut self, group: u64) {
-        if self.shared.failure.get().is_none() {
-            let committed = self
-                .write(group)
-                .and_then(|written| self.make_known(group, &written));
-            if let Err(error) = committed {
-                self.shared.fail(error);
-            }
+    /// Writes the taken group, makes it as durable as is asked for, and tells whoever waits for it. If there
+    /// is no room it stays taken.
+    fn commit(&mut self) {
+        if self.shared.failure.get().is_some() {
+            return self.give_up();
         }
+        let written = if self.shared.is_disk_full() {
+            self.commit_without_room()
+        } else {
+            self.commit_taken()
+        };
+        let Err(error) = written else { return };
+        let unwritten = self.taken.is_some() || !self.ahead.is_empty();
+        let stopping = unwritten && self.shared.pending.lock().stopping;
+        if error.is_no_room() && !stopping {
+            self.shared.disk_is_full(&error);
+        } else {
+            self.shared.fail(error);
+            self.give_up();
+        }
+    }
+
+    /// Nothing is written any more.
+    fn give_up(&mut self) {
+        self.ahead.clear();
+        self.forget();
+    }
+
+    fn commit_taken(&mut self) -> Result<(), Error> {
+        if let Some(group) = self.taken {
+            let written = self.write(group)?;
+            self.make_known(group, &written)?;
+            self.forget();
+        }
+        Ok(())
+    }
+
+    /// Writes what goes ahead of messages, and these once the room for doing so is there again.
+    fn commit_without_room(&mut self) -> Result<(), Error> {
+        self.gather_ahead();
+        let dead = self.end_dead_segment();
+        if dead || !self.ahead.is_empty() {
+            self.write_ahead()?;
+        }
+        if let Some(group) = self.taken.filter(|_| !self.batch.has_records()) {
+            self.forget();
+            let reached = CommitPoint::of(group, Durability::Strict);
+            self.shared.committed(reached);
+        }
+        let shared = &self.shared;
+        let starved = shared.checkpoint_starved.load(Ordering::SeqCst);
+        if starved || !shared.reserve.take(shared.reader.disk()) {
+            let full = std::io::ErrorKind::StorageFull;
+            return Err(Error::write("reserve room in", DIRECTORY)(full.into()));
+        }
+        self.commit_taken()?;
+        self.writer.end_starving();
+        self.shared.disk_has_room();
+        Ok(())
+    }
+
+    /// The taken group is done with.
+    fn forget(&mut self) {
+        self.taken = None;
         self.batch.clear();
+        self.settled.clear();
+    }
+
+    /// Puts together what goes ahead of messages.
+    fn gather_ahead(&mut self) {
+        // Invariant: changes stay in their order. Those of the taken group are the older ones.
+        let older = self.batch.take_changes();
+        self.ahead.bytes.extend_from_slice(&older);
+        self.ahead.removals.append(&mut self.batch.removals);
+        let mut pending = self.shared.pending.lock();
+        self.ahead.bytes.append(&mut pending.ahead);
+        self.ahead.removals.append(&mut pending.batch.removals);
+    }
+
+    /// Ends a segment without live messages: it can be removed once there is another.
+    fn end_dead_segment(&mut self) -> bool {
+        let last = self.writer.last();
+        let holds = self.shared.state.lock().index.holds(last.segment);
+        let dead = last.offset > DEAD_BYTES && !holds;
+        if dead {
+            self.writer.finish();
+        }
+        dead
+    }
+
+    /// Writes what goes ahead, and gives up the reserve if it has to. What can't be written stays.
+    fn write_ahead(&mut self) -> Result<(), Error> {
+        std::mem::swap(&mut self.batch, &mut self.ahead);
+        self.batch.strict = true;
+        let group = self.shared.committed_point().group();
+        let mut written = self.write(group);
+        if let Err(error) = &written
+            && error.is_no_room()
+            && self.shared.give_up_reserve(error)
+        {
+            written = self.write(group);
+        }
+        let written = written.and_then(|written| self.make_known(group, &written));
+        if written.is_ok() {
+            self.settled.append(&mut self.batch.removals);
+            record::merge_removals(&mut self.settled);
+            self.batch.clear();
+            self.room_wait = ROOM_WAIT;
+        }
+        std::mem::swap(&mut self.batch, &mut self.ahead);
+        written
     }
 
     fn write(&mut self, group: u64) -> Result<Range<Position>, Error> {
         self.batch.merge_removals();
         let removals = std::mem::take(&mut self.batch.removals);
+        let records = self.batch.bytes.len();
         for removals in removals.chunks(REMOVALS_PER_RECORD) {
             record::put_removals(&mut self.batch.bytes, removals);
         }
+        let written = self.append(group, &removals);
+        self.batch.bytes.truncate(records);
+        self.batch.removals = removals;
+        written
+    }
+
+    fn append(&mut self, group: u64, removals: &[Removal]) -> Result<Range<Position>, Error> {
         let start = self.writer.prepare(self.batch.size())?;
         let whole_before = self.writer.whole_before(start);
         record::set_group(&mut self.batch.bytes, group, whole_before);
-        self.lay_out(start.segment, start.offset, &removals);
-        self.batch.removals = removals;
+        self.lay_out(start.segment, start.offset, removals);
         let end = self.writer.write(&slices(&self.spans, &self.batch))?;
         Ok(start..end)
     }
@@ -208,7 +356,7 @@ impl Committer {
         for removal in &self.batch.removals {
             state.index.remove(*removal);
         }
-        state.segments.insert(end.segment);
+        state.segments.insert(end.segment, end.offset.into());
         state.applied = end;
     }
 
@@ -216,6 +364,7 @@ impl Committer {
     fn lay_out(&mut self, segment: u32, mut offset: u32, removals: &[Removal]) {
         let seed = record::seed(segment);
         self.spans.clear();
+        self.steps.clear();
         let (mut at, mut piece) = (0, 0);
         while at < self.batch.bytes.len() {
             let length = record::record_bytes(&self.batch.bytes[at..]);
@@ -246,14 +395,13 @@ impl Committer {
     /// Whether a message was settled everywhere before it was written: then it need not be.
     fn is_settled(&self, at: usize, removals: &[Removal]) -> bool {
         let publish = Publish::parse(&self.batch.bytes[at + HEAD_BYTES..]);
-        let Some(publish) = publish.filter(|_| !removals.is_empty()) else {
+        let any = !removals.is_empty() || !self.settled.is_empty();
+        let Some(publish) = publish.filter(|_| any) else {
             return false;
         };
         publish.targets().all(|(queue, sequence)| {
-            let next = removals
-                .partition_point(|removal| (removal.queue, removal.first) <= (queue, sequence));
-            let candidate = removals[..next].last();
-            candidate.is_some_and(|removal| removal.queue == queue && sequence <= removal.last)
+            record::removes(removals, queue, sequence)
+                || record::removes(&self.settled, queue, sequence)
         })
     }
 
@@ -313,7 +461,8 @@ mod tests {
     fn a_checkpoint_sees_nothing_that_is_not_synced() {
         let disk = SimulatedDisk::new();
         let tables = SimulatedTables(disk.clone());
-        let parts = recovery::recover(Arc::new(disk), &tables, Options::default()).unwrap();
+        let parts =
+            recovery::recover(Arc::new(disk), Box::new(tables), Options::default()).unwrap();
         let Parts {
             shared,
             mut committer,

@@ -25,6 +25,16 @@ pub enum Error {
         /// What the operating system said.
         source: io::Error,
     },
+    /// There is no room for a write. Nothing was confirmed, and it can be tried again.
+    #[error("cannot {action} {file}: {source}")]
+    NoRoom {
+        /// What was attempted, as a verb.
+        action: &'static str,
+        /// The file or directory, relative to the data directory.
+        file: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// A file was written by a version of this program that is not known here.
     #[error("{file} has format version {found}, this program reads version {supported}")]
     UnknownVersion {
@@ -59,4 +69,38 @@ impl Error {
             source,
         }
     }
+
+    /// Wraps an error of what needs room on the disk; what only syncs never says [`Error::NoRoom`].
+    pub(crate) fn write(
+        action: &'static str,
+        file: impl Into<String>,
+    ) -> impl FnOnce(io::Error) -> Self {
+        let file = file.into();
+        move |source| {
+            if is_full(&source) {
+                Self::NoRoom {
+                    action,
+                    file,
+                    source,
+                }
+            } else {
+                Self::Io {
+                    action,
+                    file,
+                    source,
+                }
+            }
+        }
+    }
+
+    /// Whether the same may succeed once there is room.
+    pub(crate) fn is_no_room(&self) -> bool {
+        matches!(self, Self::NoRoom { .. })
+    }
+}
+
+/// Whether an error says that there is no room: on the disk, or for this user.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, StorageFull, WriteZero};
+    matches!(error.kind(), StorageFull | QuotaExceeded | WriteZero)
 }

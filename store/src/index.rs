@@ -231,6 +231,22 @@ impl Index {
         std::mem::take(&mut self.ledger.changed)
     }
 
+    /// Counts as changed again what was handed over.
+    pub(crate) fn put_back(&mut self, changed: Changed) {
+        for (queue, block) in changed.blocks {
+            if let Some(index) = self.queues.get_mut(&queue) {
+                index.change_again(block, &mut self.ledger);
+            }
+        }
+        let exists = |queue: &QueueId| self.queues.contains_key(queue);
+        let newer = &mut self.ledger.changed;
+        newer
+            .queues
+            .extend(changed.queues.into_iter().filter(exists));
+        newer.early.extend(changed.early.into_iter().filter(exists));
+        newer.deleted.extend(changed.deleted);
+    }
+
     /// The value of a changed block.
     pub(crate) fn checkpoint_block(&mut self, queue: QueueId, block: u64) -> Stored {
         let index = self.queues.get_mut(&queue);

@@ -19,6 +19,7 @@ mod read;
 mod record;
 mod recovery;
 mod replay;
+mod reserve;
 mod segment;
 mod shared;
 mod simulation;

@@ -58,6 +58,8 @@ pub(crate) struct LogWriter {
     active: Option<Active>,
     /// The last segment there is, and its length.
     last: Position,
+    /// There was no room: none is reserved ahead.
+    starved: bool,
 }
 
 #[derive(Debug)]
@@ -89,7 +91,35 @@ impl LogWriter {
             segment_bytes: segment_bytes.min(SEGMENT_BYTES_MAX),
             active,
             last,
+            starved: false,
         }
+    }
+
+    /// The end of the log.
+    pub(crate) fn last(&self) -> Position {
+        self.last
+    }
+
+    /// Takes back what was written of a group that there was no room for. Only then may anything else
+    /// be written at its place: what is left of the one must never be found behind the other.
+    fn undo(&mut self) -> Result<(), Error> {
+        self.starved = true;
+        let Some(active) = &mut self.active else {
+            return Ok(());
+        };
+        let (number, end) = match active.new {
+            true => (self.last.segment + 1, 0),
+            false => (self.last.segment, self.last.offset),
+        };
+        active.allocated = 0;
+        let cut = active.file.set_len(end.into());
+        let cut = cut.and_then(|()| active.file.sync_all());
+        cut.map_err(|error| Error::io("cut", segment::path(number))(error))
+    }
+
+    /// There is room again.
+    pub(crate) fn end_starving(&mut self) {
+        self.starved = false;
     }
 
     /// Where the next group will begin, if it has up to `group_bytes`: begins a new segment if
@@ -120,8 +150,16 @@ impl LogWriter {
         }
     }
 
-    /// Writes a group at the place that `prepare` returned.
+    /// Writes a group at the place that `prepare` returned. If there is no room the log is as it was before.
     pub(crate) fn write(&mut self, pieces: &[IoSlice<'_>]) -> Result<Position, Error> {
+        let written = self.write_group(pieces);
+        if written.as_ref().is_err_and(Error::is_no_room) {
+            self.undo()?;
+        }
+        written
+    }
+
+    fn write_group(&mut self, pieces: &[IoSlice<'_>]) -> Result<Position, Error> {
         let active = self.active.as_mut().expect("prepared");
         let written: usize = pieces.iter().map(|piece| piece.len()).sum();
         let head;
@@ -144,7 +182,7 @@ impl LogWriter {
         all.extend_from_slice(pieces);
         let name = || segment::path(segment);
         let allocated = (u64::from(offset) + written as u64).next_multiple_of(ALLOCATE_BYTES);
-        if active.allocated < allocated {
+        if active.allocated < allocated && !self.starved {
             // Where this is not possible, or the room is not there, the write will do, or say so.
             let _ = active.file.allocate(allocated.min(self.segment_bytes));
             active.allocated = allocated;
@@ -152,7 +190,7 @@ impl LogWriter {
         active
             .file
             .write_at(u64::from(offset), &mut all)
-            .map_err(|error| Error::io("write", name())(error))?;
+            .map_err(|error| Error::write("write", name())(error))?;
         let head = if offset == 0 { SEGMENT_HEAD_BYTES } else { 0 };
         let end = u64::from(offset) + (head + written) as u64;
         let offset = u32::try_from(end).expect("segments are shorter than 4 GiB");
@@ -162,7 +200,7 @@ impl LogWriter {
         Ok(self.last)
     }
 
-    /// Returns the room that was reserved and is not needed.
+    /// Returns the room that was reserved and is not needed. The next group begins a new segment.
     pub(crate) fn finish(&mut self) {
         if let Some(Active {
             file, new: false, ..
@@ -182,7 +220,7 @@ impl LogWriter {
         self.tail.sync()?;
         let path = segment::path(self.last.segment + 1);
         let created = self.disk.create(&path);
-        let file = created.map_err(Error::io("create", path))?;
+        let file = created.map_err(Error::write("create", path))?;
         self.finish();
         self.active = Some(Active {
             file,

@@ -45,6 +45,11 @@ pub(crate) struct Pending {
     /// The number of the group which `batch` will be.
     pub(crate) group: u64,
     pub(crate) parked: Parked,
+    /// While there is no room on the disk: encoded changes and snapshots, which do not wait behind
+    /// messages, because they may be what makes room. `batch` then has none.
+    pub(crate) ahead: Vec<u8>,
+    /// There is no room on the disk.
+    pub(crate) full: bool,
     /// Nothing is accepted any more.
     pub(crate) closed: bool,
     /// The committer is to end once nothing is pending.
@@ -60,6 +65,8 @@ pub(crate) enum Parked {
     ForAny,
     /// Settled messages are pending, for which a moment more does not matter.
     ForMore,
+    /// There is no room on the disk.
+    ForRoom,
 }
 
 impl Pending {
@@ -68,6 +75,8 @@ impl Pending {
             batch: Batch::new(),
             group: 1,
             parked: Parked::No,
+            ahead: Vec::new(),
+            full: false,
             closed: false,
             stopping: false,
         }
@@ -85,10 +94,43 @@ impl Pending {
         self.group - 1
     }
 
+    /// Appends a record of changes.
+    pub(crate) fn change(&mut self, changes: &[Change<'_>]) {
+        let records = match self.full {
+            true => &mut self.ahead,
+            false => &mut self.batch.bytes,
+        };
+        record::put_changes(records, changes);
+        self.batch.strict = true;
+    }
+
+    /// Appends a record of a snapshot, which is already encoded.
+    pub(crate) fn snapshot(&mut self, record: &[u8]) {
+        let records = match self.full {
+            true => &mut self.ahead,
+            false => &mut self.batch.bytes,
+        };
+        records.extend_from_slice(record);
+        self.batch.strict = true;
+    }
+
+    /// There is no room on the disk: what may make some goes ahead of the messages.
+    pub(crate) fn begin_full(&mut self) {
+        self.full = true;
+        self.ahead = self.batch.take_changes();
+    }
+
+    /// There is room again.
+    pub(crate) fn end_full(&mut self) {
+        self.full = false;
+        let ahead = std::mem::take(&mut self.ahead);
+        self.batch.put_first(&ahead);
+    }
+
     /// Whether the committer has to be woken; it then counts as at work.
     pub(crate) fn must_wake(&mut self) -> bool {
         let wake = match self.parked {
-            Parked::No => false,
+            Parked::No | Parked::ForRoom => false,
             Parked::ForAny => !self.batch.is_empty(),
             Parked::ForMore => self.batch.is_urgent(),
         };
@@ -165,7 +207,12 @@ impl Batch {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.bytes.len() == GROUP_BYTES && self.removals.is_empty()
+        !self.strict && self.removals.is_empty() && !self.has_records()
+    }
+
+    /// Whether there are any records.
+    pub(crate) fn has_records(&self) -> bool {
+        self.bytes.len() > GROUP_BYTES
     }
 
     /// Bytes that would be written now.
@@ -197,15 +244,38 @@ impl Batch {
         }
     }
 
-    /// Appends a record of changes.
-    pub(crate) fn change(&mut self, changes: &[Change<'_>]) {
-        record::put_changes(&mut self.bytes, changes);
-        self.strict = true;
+    /// Takes out the records of changes and snapshots, in their order.
+    pub(crate) fn take_changes(&mut self) -> Vec<u8> {
+        let bytes = std::mem::take(&mut self.bytes);
+        let mut changes = Vec::new();
+        let (mut at, mut piece) = (0, 0);
+        while at < bytes.len() {
+            let (inline, next_piece) = extent(&bytes, &self.pieces, at, piece);
+            let kind = Kind::from_byte(bytes[at + 8]);
+            if matches!(kind, Some(Kind::Change | Kind::Snapshot)) {
+                changes.extend_from_slice(&bytes[inline.clone()]);
+            } else {
+                self.bytes.extend_from_slice(&bytes[inline.clone()]);
+            }
+            let before = changes.len();
+            for piece in &mut self.pieces[piece..next_piece] {
+                piece.at -= before;
+            }
+            (at, piece) = (inline.end, next_piece);
+        }
+        changes
     }
 
-    /// Appends a record that is already encoded.
-    pub(crate) fn encoded(&mut self, record: &[u8]) {
-        self.bytes.extend_from_slice(record);
+    /// Puts encoded records before all others.
+    fn put_first(&mut self, records: &[u8]) {
+        if records.is_empty() {
+            return;
+        }
+        let start = GROUP_BYTES..GROUP_BYTES;
+        self.bytes.splice(start, records.iter().copied());
+        for piece in &mut self.pieces {
+            piece.at += records.len();
+        }
         self.strict = true;
     }
 
@@ -233,14 +303,7 @@ impl Batch {
 
     /// Sorts the settled sequences and joins those which follow one another.
     pub(crate) fn merge_removals(&mut self) {
-        self.removals.sort_unstable();
-        self.removals.dedup_by(|next, merged| {
-            let joins = next.queue == merged.queue && next.first.0 <= merged.last.0 + 1;
-            if joins {
-                merged.last = merged.last.max(next.last);
-            }
-            joins
-        });
+        record::merge_removals(&mut self.removals);
     }
 
     /// Writes the checksum of the record with these inline bytes and pieces.
@@ -264,17 +327,21 @@ impl Batch {
     /// The pieces of the record at `start`, whose first is `piece`: where its inline bytes end,
     /// and the number of the first piece of a later record.
     pub(crate) fn extent(&self, start: usize, piece: usize) -> (Range<usize>, usize) {
-        let mut remaining = record::record_bytes(&self.bytes[start..]);
-        let mut next = piece;
-        while let Some(piece) = self.pieces.get(next) {
-            if piece.at >= start + remaining {
-                break;
-            }
-            remaining -= piece.bytes.len();
-            next += 1;
-        }
-        (start..start + remaining, next)
+        extent(&self.bytes, &self.pieces, start, piece)
     }
+}
+
+fn extent(bytes: &[u8], pieces: &[Piece], start: usize, piece: usize) -> (Range<usize>, usize) {
+    let mut remaining = record::record_bytes(&bytes[start..]);
+    let mut next = piece;
+    while let Some(piece) = pieces.get(next) {
+        if piece.at >= start + remaining {
+            break;
+        }
+        remaining -= piece.bytes.len();
+        next += 1;
+    }
+    (start..start + remaining, next)
 }
 
 #[cfg(test)]

@@ -193,6 +193,26 @@ pub(crate) fn removals(payload: &[u8]) -> impl Iterator<Item = Removal> {
     })
 }
 
+/// Sorts settled ranges, and joins those which follow one another.
+pub(crate) fn merge_removals(removals: &mut Vec<Removal>) {
+    removals.sort_unstable();
+    removals.dedup_by(|next, merged| {
+        let joins = next.queue == merged.queue && next.first.0 <= merged.last.0 + 1;
+        if joins {
+            merged.last = merged.last.max(next.last);
+        }
+        joins
+    });
+}
+
+/// Whether merged ranges contain a message.
+pub(crate) fn removes(removals: &[Removal], queue: QueueId, sequence: Sequence) -> bool {
+    let next =
+        removals.partition_point(|removal| (removal.queue, removal.first) <= (queue, sequence));
+    let candidate = removals[..next].last();
+    candidate.is_some_and(|removal| removal.queue == queue && sequence <= removal.last)
+}
+
 /// Appends a whole record of changes.
 pub(crate) fn put_changes(out: &mut Vec<u8>, changes: &[Change<'_>]) {
     let start = begin(out, Kind::Change);

@@ -1,6 +1,6 @@
 //! Opening what a stop or a crash left: the lock, the checkpoint, then the log's tail.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,6 +11,7 @@ use crate::committer::Committer;
 use crate::disk::{Disk, DiskFile};
 use crate::log::{LogReader, LogWriter};
 use crate::replay;
+use crate::reserve::Reserve;
 use crate::segment::{self, DIRECTORY};
 use crate::shared::Shared;
 use crate::state::State;
@@ -90,17 +91,18 @@ pub(crate) struct Parts {
 /// Recovers what was there, and prepares to continue the log.
 pub(crate) fn recover(
     disk: Arc<dyn Disk>,
-    tables: &dyn Tables,
+    tables: Box<dyn Tables>,
     options: Options,
 ) -> Result<Parts, Error> {
     disk.create_dir(DIRECTORY)
         .map_err(Error::io("create", DIRECTORY))?;
     disk.sync_dir("")
         .map_err(Error::io("sync", "the data directory"))?;
+    Reserve::release_old(&*disk);
     let mut state = State::default();
     state.index.begin_replay();
     let note = clean::take(&*disk)?;
-    let (table, loaded) = load(tables, &mut state)?;
+    let (table, loaded) = load(&*tables, &mut state)?;
     let position = loaded.as_ref().map(|loaded| loaded.position);
     let durable = note
         .as_ref()
@@ -108,12 +110,13 @@ pub(crate) fn recover(
         .max(position)
         .unwrap_or_default();
     let mut tail = replay::replay(&*disk, position, durable, &mut state)?;
-    state.segments = replay::segments(&*disk)?.into_iter().collect();
-    tail.damaged += drop_lost(&*disk, &mut state)?;
+    state.segments = lengths(&*disk)?;
+    tail.damaged += drop_lost(&mut state);
     if let Some(loaded) = &loaded {
         let kept = state
             .segments
             .range(loaded.first_definitions..=loaded.position.segment);
+        let kept = kept.map(|(number, _)| *number);
         state.definition_segments.extend(kept);
     }
     let note = note.filter(|note| note.end == state.applied && tail.damaged == 0);
@@ -135,9 +138,13 @@ pub(crate) fn recover(
         .damaged_records
         .store(tail.damaged, Ordering::Relaxed);
     shared.progress.lock().any = changed;
+    if !shared.reserve.take(shared.reader.disk()) {
+        let full = std::io::ErrorKind::StorageFull;
+        shared.disk_is_full(&Error::write("reserve room in", DIRECTORY)(full.into()));
+    }
     Ok(Parts {
         committer: Committer::new(Arc::clone(&shared), writer),
-        checkpointer: Checkpointer::new(Arc::clone(&shared), table),
+        checkpointer: Checkpointer::new(Arc::clone(&shared), tables, table)?,
         shared,
         recovered,
     })
@@ -161,16 +168,24 @@ fn load(tables: &dyn Tables, state: &mut State) -> Result<(Box<dyn Table>, Optio
     }
 }
 
-/// Forgets messages whose bytes are gone. Returns how many.
-fn drop_lost(disk: &dyn Disk, state: &mut State) -> Result<u64, Error> {
-    let mut lengths = HashMap::new();
-    for &number in &state.segments {
+/// The segments there are, and how long each is.
+fn lengths(disk: &dyn Disk) -> Result<BTreeMap<u32, u64>, Error> {
+    let mut lengths = BTreeMap::new();
+    for number in replay::segments(disk)? {
         let path = segment::path(number);
         let length = disk.open(&path).and_then(|file| file.len());
         lengths.insert(number, length.map_err(Error::io("open", path))?);
     }
-    let lost = state.index.retain(|segment, end| {
-        let length = lengths.get(&segment);
+    Ok(lengths)
+}
+
+/// Forgets messages whose bytes are gone. Returns how many.
+fn drop_lost(state: &mut State) -> u64 {
+    let State {
+        index, segments, ..
+    } = state;
+    let lost = index.retain(|segment, end| {
+        let length = segments.get(&segment);
         length.is_some_and(|length| end <= *length)
     });
     if lost > 0 {
@@ -179,7 +194,7 @@ fn drop_lost(disk: &dyn Disk, state: &mut State) -> Result<u64, Error> {
             "messages are lost: their part of the log is missing"
         );
     }
-    Ok(lost)
+    lost
 }
 
 fn recovered(state: &State, loaded: Option<Loaded>, note: Option<Note>) -> Recovered {

@@ -8,7 +8,8 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use crate::log::{Location, LogReader};
-use crate::pending::Pending;
+use crate::pending::{Parked, Pending};
+use crate::reserve::Reserve;
 use crate::segment;
 use crate::state::State;
 use crate::tail::Tail;
@@ -29,6 +30,13 @@ pub(crate) struct Shared {
     committed: AtomicU64,
     waiters: Mutex<VecDeque<(CommitPoint, Arc<Notify>)>>,
     pub(crate) failure: OnceLock<Arc<Error>>,
+    /// There is no room on the disk: no messages are written.
+    disk_full: AtomicBool,
+    /// A checkpoint waits for room.
+    pub(crate) checkpoint_starved: AtomicBool,
+    /// Told whenever `disk_full` or `failure` changes.
+    pub(crate) condition: Notify,
+    pub(crate) reserve: Reserve,
     pub(crate) state: Mutex<State>,
     pub(crate) reader: LogReader,
     pub(crate) tail: Arc<Tail>,
@@ -62,6 +70,7 @@ pub(crate) struct Counters {
 impl Shared {
     pub(crate) fn new(options: Options, state: State, reader: LogReader, tail: Arc<Tail>) -> Self {
         let next_queue_id = AtomicU64::new(state.next_queue_id.max(1));
+        let reserve = Reserve::new(options.reserve_bytes);
         Self {
             options,
             pending: Mutex::new(Pending::new()),
@@ -71,6 +80,10 @@ impl Shared {
             committed: AtomicU64::new(0),
             waiters: Mutex::default(),
             failure: OnceLock::new(),
+            disk_full: AtomicBool::new(false),
+            checkpoint_starved: AtomicBool::new(false),
+            condition: Notify::new(),
+            reserve,
             state: Mutex::new(state),
             reader,
             tail,
@@ -112,9 +125,53 @@ impl Shared {
         let mut pending = self.pending.lock();
         pending.closed = true;
         pending.batch.clear();
+        pending.ahead.clear();
         self.pending_changed(&pending);
         drop(pending);
         self.wake(CommitPoint::NEVER);
+        self.condition.notify_one();
+    }
+
+    /// Whether there is no room on the disk.
+    pub(crate) fn is_disk_full(&self) -> bool {
+        self.disk_full.load(Ordering::SeqCst)
+    }
+
+    /// Notes that there is no room on the disk. Publishers are not blocked here from now on: whoever
+    /// reads from them is told, and stops.
+    pub(crate) fn disk_is_full(&self, error: &Error) {
+        let mut pending = self.pending.lock();
+        if pending.full {
+            return;
+        }
+        pending.begin_full();
+        pending.parked = Parked::No;
+        self.disk_full.store(true, Ordering::SeqCst);
+        self.pending_changed(&pending);
+        drop(pending);
+        tracing::error!(%error, "the disk is full; publishers have to wait until there is room again");
+        self.work.notify_one();
+        self.condition.notify_one();
+    }
+
+    /// Notes that there is room on the disk again, unless the reserve was given up meanwhile.
+    pub(crate) fn disk_has_room(&self) {
+        let mut pending = self.pending.lock();
+        if !self.reserve.is_held() {
+            return;
+        }
+        pending.end_full();
+        self.disk_full.store(false, Ordering::SeqCst);
+        drop(pending);
+        tracing::warn!("there is room on the disk again; publishers may go on");
+        self.condition.notify_one();
+    }
+
+    /// Gives up the room held in reserve for what frees the disk. False if there is none to give.
+    pub(crate) fn give_up_reserve(&self, error: &Error) -> bool {
+        let given = self.reserve.give_up(self.reader.disk());
+        self.disk_is_full(error);
+        given
     }
 
     /// Notes that there will be no checkpoint any more. The log is enough, but it grows.
@@ -149,19 +206,23 @@ impl Shared {
         });
     }
 
-    /// Appends a record that is already encoded, when there is room.
-    pub(crate) fn append_encoded(&self, record: &[u8]) {
+    /// Appends a record of a snapshot, when not too much is pending.
+    pub(crate) fn append_snapshot(&self, record: &[u8]) {
         let mut pending = self.pending.lock();
         self.wait_for_room(&mut pending);
         if !pending.closed {
-            pending.batch.encoded(record);
+            pending.snapshot(record);
             self.release(pending);
         }
     }
 
-    /// Blocks while as much is pending as may be.
+    /// Blocks while as much is pending as may be; not for as long as the disk may be full.
     pub(crate) fn wait_for_room(&self, pending: &mut MutexGuard<'_, Pending>) {
-        while !pending.closed && pending.batch.size() >= self.options.pending_limit_bytes {
+        let is_too_much = |pending: &Pending| {
+            let limit = self.options.pending_limit_bytes;
+            !pending.closed && !pending.full && pending.batch.size() >= limit
+        };
+        while is_too_much(pending) {
             if pending.must_wake() {
                 self.work.notify_one();
             }

@@ -9,6 +9,9 @@ use crate::recovery::{self, Recovered};
 use crate::table::SimulatedTables;
 use crate::{Error, Options, Store};
 
+/// More room is not held in reserve.
+const RESERVE_BYTES_MAX: u64 = 16 * 1024;
+
 /// What a store's threads would do.
 #[derive(Debug)]
 pub struct Steps {
@@ -22,12 +25,14 @@ impl Store {
     /// [`Options::pending_limit_bytes`] must be out of reach, for nobody would make room.
     pub fn open_simulated(
         disk: &SimulatedDisk,
-        options: Options,
+        mut options: Options,
     ) -> Result<(Self, Steps, Recovered), Error> {
-        let tables = SimulatedTables(disk.clone());
+        // The disk is memory.
+        options.reserve_bytes = options.reserve_bytes.min(RESERVE_BYTES_MAX);
+        let tables = Box::new(SimulatedTables(disk.clone()));
         let disk: Arc<dyn Disk> = Arc::new(disk.clone());
         let lock = disk.create("lock").map_err(Error::io("lock", "lock"))?;
-        let parts = recovery::recover(disk, &tables, options)?;
+        let parts = recovery::recover(disk, tables, options)?;
         let steps = Steps {
             committer: parts.committer,
             checkpointer: parts.checkpointer,
@@ -38,9 +43,14 @@ impl Store {
 }
 
 impl Steps {
-    /// Commits what is pending.
+    /// Commits what is pending, or tries again what there was no room for.
     pub fn commit(&mut self) {
         self.committer.commit_pending();
+    }
+
+    /// The number of the group that what is appended next goes into.
+    pub fn next_group(&self) -> u64 {
+        self.committer.next_group()
     }
 
     /// Writes a checkpoint, if there is anything new.

@@ -2,7 +2,7 @@
 //!
 //! Each kind of record is applied here, whether it was just committed or is replayed.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::index::Index;
 use crate::log::{Location, Position};
@@ -17,8 +17,8 @@ pub(crate) struct State {
     pub(crate) definitions: ChangedDefinitions,
     /// Segments which hold changes that no snapshot contains, or parts of the last snapshot.
     pub(crate) definition_segments: BTreeSet<u32>,
-    /// The segments there are.
-    pub(crate) segments: BTreeSet<u32>,
+    /// The segments there are, and how long each is.
+    pub(crate) segments: BTreeMap<u32, u64>,
     /// A snapshot whose parts are being seen.
     snapshot: Option<SnapshotHead>,
     /// The end of the last group that was applied.

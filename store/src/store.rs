@@ -34,6 +34,8 @@ pub struct Options {
     pub congested_bytes: usize,
     /// How much of the checkpointed index is kept in memory.
     pub index_cache_bytes: u64,
+    /// How much of the disk is held back for what makes room when it is full.
+    pub reserve_bytes: u64,
 }
 
 impl Default for Options {
@@ -45,6 +47,7 @@ impl Default for Options {
             pending_limit_bytes: 64 << 20,
             congested_bytes: 16 << 20,
             index_cache_bytes: 4 << 20,
+            reserve_bytes: 8 << 20,
         }
     }
 }
@@ -85,10 +88,16 @@ pub struct Statistics {
     pub damaged_records: u64,
     /// Segments of the log.
     pub segments: usize,
+    /// Bytes of the log's segments.
+    pub log_bytes: u64,
     /// Checkpoints since the start.
     pub checkpoints: u64,
     /// Whether a checkpoint failed: the log then grows until the next start.
     pub checkpoint_failed: bool,
+    /// Whether there is no room on the disk now; see [`Store::is_disk_full`].
+    pub disk_full: bool,
+    /// Why nothing is written any more; see [`Store::failure`].
+    pub failure: Option<String>,
 }
 
 /// Durable messages and definitions. A clone is another handle to the same store.
@@ -116,7 +125,7 @@ impl Store {
         let disk: Arc<dyn Disk> = Arc::new(RealDisk::new(directory));
         let lock = recovery::lock(&*disk, directory)?;
         let tables = SledTables::new(directory, Arc::clone(&disk), options.index_cache_bytes);
-        let parts = recovery::recover(disk, &tables, options)?;
+        let parts = recovery::recover(disk, Box::new(tables), options)?;
         let threads = Threads::start(parts.committer, parts.checkpointer)?;
         let store = Self::new(parts.shared, Some(threads), lock);
         Ok((store, parts.recovered))
@@ -140,8 +149,8 @@ impl Store {
     /// Appends a run of messages under one lock.
     ///
     /// Small parts are copied, large shared ones are written from where they are. Blocks only while
-    /// [`Options::pending_limit_bytes`] are pending; who reads sockets stops earlier, when
-    /// [`Store::is_congested`]. The point is the last one of theirs, and [`CommitPoint::ALWAYS`] for none.
+    /// [`Options::pending_limit_bytes`] are pending, and not while the disk is full; who reads sockets stops
+    /// earlier, when [`Store::is_congested`]. The point is the last one of theirs, and [`CommitPoint::ALWAYS`] for none.
     pub fn append<'a>(&self, run: impl IntoIterator<Item = Append<'a>>) -> CommitPoint {
         self.append_with(|appender| {
             for message in run {
@@ -196,7 +205,7 @@ impl Store {
         if pending.closed {
             return CommitPoint::NEVER;
         }
-        pending.batch.change(changes);
+        pending.change(changes);
         let point = pending.point(Durability::Strict);
         self.inner.shared.release(pending);
         point
@@ -249,6 +258,18 @@ impl Store {
     pub fn is_congested(&self) -> bool {
         let shared = &self.inner.shared;
         shared.pending_bytes.load(Ordering::Relaxed) >= shared.options.congested_bytes
+    }
+
+    /// Whether there is no room on the disk: what is appended waits until there is. What is removed or
+    /// changed is written nevertheless, from room held in reserve, because it may be what makes room.
+    pub fn is_disk_full(&self) -> bool {
+        self.inner.shared.is_disk_full()
+    }
+
+    /// Completes when [`Store::is_disk_full`] or [`Store::failure`] has changed since it was last awaited.
+    /// For one task.
+    pub async fn condition_changed(&self) {
+        self.inner.shared.condition.notified().await;
     }
 
     /// Reads messages back, in large sequential reads. The answer is in the order of `sequences`.
@@ -308,9 +329,12 @@ impl Store {
             pending_bytes: shared.pending_bytes.load(Ordering::Relaxed),
             live_messages: state.index.live_messages(),
             segments: state.segments.len(),
+            log_bytes: state.segments.values().sum(),
             damaged_records: shared.counters.damaged_records.load(Ordering::Relaxed),
             checkpoint_failed: shared.counters.checkpoint_failed.load(Ordering::Relaxed),
             checkpoints: shared.counters.checkpoints.load(Ordering::Relaxed),
+            disk_full: shared.is_disk_full(),
+            failure: self.failure().map(|error| error.to_string()),
         }
     }
 }

@@ -41,7 +41,7 @@ pub(crate) trait Table: Debug + Send {
 }
 
 /// Where tables come from.
-pub(crate) trait Tables {
+pub(crate) trait Tables: Debug + Send {
     /// Opens the table, or creates it.
     fn open(&self) -> Result<Box<dyn Table>, Error>;
     /// Moves a table that cannot be used aside. It is closed.
@@ -74,6 +74,11 @@ impl Batch {
     pub(crate) fn remove(&mut self, key: Vec<u8>) {
         self.bytes += key.len();
         self.changes.push((key, None));
+    }
+
+    /// Of all keys and values.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Whether it is time to apply it and begin another.

@@ -64,6 +64,10 @@ enum Step {
         after: u64,
         full: bool,
     },
+    /// A full disk has room again.
+    Mend,
+    /// Only so much more fits on the disk.
+    Limit(usize),
 }
 
 fn durability() -> impl Strategy<Value = Durability> {
@@ -91,6 +95,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<bool>().prop_map(Step::Close),
         1 => Just(Step::LoseTable),
         1 => (0..20_u64, any::<bool>()).prop_map(|(after, full)| Step::Fail { after, full }),
+        1 => (0..12_u64).prop_map(|after| Step::Fail { after, full: true }),
+        2 => (0..50_000_usize).prop_map(Step::Limit),
+        4 => Just(Step::Mend),
     ]
 }
 
@@ -98,6 +105,7 @@ fn options() -> Options {
     Options {
         segment_bytes: 20_000,
         pending_limit_bytes: usize::MAX,
+        reserve_bytes: 4000,
         ..Options::default()
     }
 }
@@ -223,6 +231,12 @@ impl World {
                 let fault = if full { Fault::Full } else { Fault::Broken };
                 self.disk.fail_after(after, fault);
             }
+            Step::Mend if self.store.failure().is_none() => {
+                self.disk.mend();
+                self.disk.set_capacity(usize::MAX);
+            }
+            Step::Mend => {}
+            Step::Limit(bytes) => self.disk.set_capacity(self.disk.used_bytes() + bytes),
         }
     }
 
@@ -368,7 +382,7 @@ impl World {
 
     fn commit(&mut self) {
         self.steps.commit();
-        self.group = written(&self.store) + 1;
+        self.group = self.steps.next_group();
         self.note_synced();
     }
 
@@ -411,6 +425,7 @@ impl World {
     /// Opens what was left, which has to have everything until `survived`.
     fn reopen(&mut self, disk: SimulatedDisk, survived: CommitPoint, clean: bool) {
         let committed = self.store.committed();
+        disk.set_capacity(usize::MAX);
         let (store, steps, recovered) = Store::open_simulated(&disk, options()).expect("opens");
         self.disk = disk;
         self.store = store;

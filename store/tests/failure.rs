@@ -43,43 +43,42 @@ fn is_notified(notify: &Notify) -> bool {
 
 #[test]
 fn a_failed_write_or_sync_is_final() {
-    for fault in [Fault::Broken, Fault::Full] {
-        // The write itself, then its sync.
-        for operations in [0, 1] {
-            let disk = SimulatedDisk::new();
-            let (store, mut steps, _) = Store::open_simulated(&disk, Options::default()).unwrap();
-            let queue = create_queue(&store);
-            let confirmed = publish(&store, queue, 1);
-            steps.commit();
-            assert_eq!(store.committed(), confirmed);
+    // The write itself, then its sync.
+    for operations in [0, 1] {
+        let disk = SimulatedDisk::new();
+        let (store, mut steps, _) = Store::open_simulated(&disk, Options::default()).unwrap();
+        let queue = create_queue(&store);
+        let confirmed = publish(&store, queue, 1);
+        steps.commit();
+        assert_eq!(store.committed(), confirmed);
 
-            let notify = Arc::new(Notify::new());
-            let point = publish(&store, queue, 2);
-            store.wake_when_committed(point, &notify);
-            disk.fail_after(operations, fault);
-            steps.commit();
-            assert!(is_notified(&notify));
-            assert_eq!(store.committed(), confirmed);
-            assert!(matches!(*store.failure().unwrap(), Error::Io { .. }));
+        let notify = Arc::new(Notify::new());
+        let point = publish(&store, queue, 2);
+        store.wake_when_committed(point, &notify);
+        disk.fail_after(operations, Fault::Broken);
+        steps.commit();
+        assert!(is_notified(&notify));
+        assert_eq!(store.committed(), confirmed);
+        assert!(matches!(*store.failure().unwrap(), Error::Io { .. }));
+        assert!(store.statistics().failure.is_some());
 
-            // The disk recovers; the store does not, because nobody knows what the file holds.
-            disk.fail_after(u64::MAX / 2, fault);
-            assert_eq!(publish(&store, queue, 3), CommitPoint::NEVER);
-            assert_eq!(
-                store.change(&[Change::Remove { key: b"queue" }]),
-                CommitPoint::NEVER
-            );
-            store.wake_when_committed(CommitPoint::NEVER, &notify);
-            assert!(is_notified(&notify));
-            steps.commit();
-            assert_eq!(store.committed(), confirmed);
-            assert!(matches!(store.close(&[]), Err(Error::Failed(_))));
+        // The disk recovers; the store does not, because nobody knows what the file holds.
+        disk.mend();
+        assert_eq!(publish(&store, queue, 3), CommitPoint::NEVER);
+        assert_eq!(
+            store.change(&[Change::Remove { key: b"queue" }]),
+            CommitPoint::NEVER
+        );
+        store.wake_when_committed(CommitPoint::NEVER, &notify);
+        assert!(is_notified(&notify));
+        steps.commit();
+        assert_eq!(store.committed(), confirmed);
+        assert!(matches!(store.close(&[]), Err(Error::Failed(_))));
 
-            let disk = disk.crash(|| false);
-            let (_, _, recovered) = Store::open_simulated(&disk, Options::default()).unwrap();
-            assert!(!recovered.clean);
-            assert_eq!(recovered.queues[0].sequences, [(Sequence(1), Sequence(1))]);
-        }
+        let disk = disk.crash(|| false);
+        let (_, _, recovered) = Store::open_simulated(&disk, Options::default()).unwrap();
+        assert!(!recovered.clean);
+        assert_eq!(recovered.queues[0].sequences, [(Sequence(1), Sequence(1))]);
     }
 }
 
@@ -177,9 +176,9 @@ fn a_failed_checkpoint_leaves_the_log_in_charge() {
     let queue = create_queue(&store);
     publish(&store, queue, 1);
     steps.commit();
-    disk.fail_after(0, Fault::Full);
+    disk.fail_after(0, Fault::Broken);
     steps.checkpoint();
-    disk.fail_after(u64::MAX / 2, Fault::Full);
+    disk.mend();
     assert!(store.statistics().checkpoint_failed);
     let point = publish(&store, queue, 2);
     steps.commit();

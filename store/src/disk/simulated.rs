@@ -25,7 +25,7 @@ pub struct SimulatedDisk {
 pub enum Fault {
     /// The device failed (`EIO`).
     Broken,
-    /// The device is full (`ENOSPC`).
+    /// The device is full (`ENOSPC`). What needs no room succeeds.
     Full,
 }
 
@@ -37,8 +37,10 @@ struct State {
     names: BTreeMap<String, u64>,
     /// What a power loss leaves.
     durable_names: BTreeMap<String, u64>,
-    /// Answers every write and sync once so many have succeeded.
+    /// Answers writes and syncs once so many have succeeded.
     fault: Option<(u64, Fault)>,
+    /// So much fits into named files and the table.
+    capacity: Option<usize>,
     operations: u64,
     /// The table of checkpoints.
     table: Contents,
@@ -56,10 +58,26 @@ impl SimulatedDisk {
         Self::default()
     }
 
-    /// Lets every write and sync fail after `operations` more of them have succeeded.
+    /// Lets every write and sync fail after `operations` more of them have succeeded. A write is
+    /// half done then.
     pub fn fail_after(&self, operations: u64, fault: Fault) {
         let mut state = self.state.lock();
         state.fault = Some((state.operations + operations, fault));
+    }
+
+    /// Ends the fault.
+    pub fn mend(&self) {
+        self.state.lock().fault = None;
+    }
+
+    /// Limits what all files hold together; what is beyond stays.
+    pub fn set_capacity(&self, bytes: usize) {
+        self.state.lock().capacity = Some(bytes);
+    }
+
+    /// What the files and the table hold together.
+    pub fn used_bytes(&self) -> usize {
+        self.state.lock().used_bytes()
     }
 
     /// How many writes and syncs there have been.
@@ -94,6 +112,7 @@ impl SimulatedDisk {
             durable_names: names.clone(),
             names,
             fault: None,
+            capacity: state.capacity,
             operations: 0,
             table: state.table.crash(&mut keep),
         };
@@ -132,22 +151,60 @@ impl SimulatedDisk {
     }
 
     /// Changes the table of checkpoints.
-    pub(crate) fn with_table(&self, change: impl FnOnce(&mut Contents)) -> io::Result<()> {
-        self.operate(|state| {
-            change(&mut state.table);
-            Ok(())
-        })
+    pub(crate) fn with_table(
+        &self,
+        bytes: usize,
+        change: impl FnOnce(&mut Contents),
+    ) -> io::Result<()> {
+        let mut state = self.state.lock();
+        state.count(Needs::Room)?;
+        if bytes > state.free_bytes() {
+            return Err(Fault::Full.into());
+        }
+        change(&mut state.table);
+        Ok(())
     }
 
+    /// Something that needs no room.
     fn operate<T>(&self, operation: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
         let mut state = self.state.lock();
-        match state.fault {
-            Some((after, fault)) if state.operations >= after => Err(fault.into()),
-            _ => {
-                state.operations += 1;
-                operation(&mut state)
-            }
+        state.count(Needs::Nothing)?;
+        operation(&mut state)
+    }
+}
+
+/// What an operation needs of the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    Nothing,
+    Room,
+}
+
+impl State {
+    /// Counts an operation, unless it fails.
+    fn count(&mut self, needs: Needs) -> io::Result<()> {
+        match self.fault {
+            Some((after, Fault::Full)) if self.operations >= after && needs == Needs::Nothing => {}
+            Some((after, fault)) if self.operations >= after => return Err(fault.into()),
+            _ => {}
         }
+        self.operations += 1;
+        Ok(())
+    }
+
+    fn used_bytes(&self) -> usize {
+        let files = self.names.values().map(|file| self.files[file].now.len());
+        files.sum::<usize>() + self.table.bytes()
+    }
+
+    fn free_bytes(&self) -> usize {
+        let free = |capacity: usize| capacity.saturating_sub(self.used_bytes());
+        self.capacity.map_or(usize::MAX, free)
+    }
+
+    fn content(&mut self, file: u64) -> &mut Content {
+        let content = self.files.get_mut(&file);
+        content.expect("files are never forgotten")
     }
 }
 
@@ -202,13 +259,13 @@ impl Disk for SimulatedDisk {
     }
 
     fn create(&self, path: &str) -> io::Result<Arc<dyn DiskFile>> {
-        let id = self.operate(|state| {
-            let id = state.next_file;
-            state.next_file += 1;
-            state.files.insert(id, Content::default());
-            state.names.insert(path.to_owned(), id);
-            Ok(id)
-        })?;
+        let mut state = self.state.lock();
+        state.count(Needs::Room)?;
+        let id = state.next_file;
+        state.next_file += 1;
+        state.files.insert(id, Content::default());
+        state.names.insert(path.to_owned(), id);
+        drop(state);
         let disk = self.clone();
         Ok(Arc::new(SimulatedFile { disk, id }))
     }
@@ -270,12 +327,7 @@ struct SimulatedFile {
 impl SimulatedFile {
     fn change(&self, change: impl FnOnce(&mut Content)) -> io::Result<()> {
         self.disk.operate(|state| {
-            change(
-                state
-                    .files
-                    .get_mut(&self.id)
-                    .expect("files are never forgotten"),
-            );
+            change(state.content(self.id));
             Ok(())
         })
     }
@@ -283,17 +335,28 @@ impl SimulatedFile {
 
 impl DiskFile for SimulatedFile {
     fn write_at(&self, offset: u64, pieces: &mut [IoSlice<'_>]) -> io::Result<()> {
-        self.change(|content| {
-            let mut at = usize::try_from(offset).expect("simulated files are small");
-            for piece in pieces.iter() {
-                let end = at + piece.len();
-                if content.now.len() < end {
-                    content.now.resize(end, 0);
-                }
-                content.now[at..end].copy_from_slice(piece);
-                at = end;
-            }
-        })
+        let bytes = pieces.iter().flat_map(|piece| piece.iter().copied());
+        let bytes: Vec<u8> = bytes.collect();
+        let mut state = self.disk.state.lock();
+        let fault = state.count(Needs::Room).err();
+        let start = usize::try_from(offset).expect("simulated files are small");
+        let room = state.free_bytes();
+        let content = state.content(self.id);
+        let fits = content.now.len().saturating_add(room).saturating_sub(start);
+        let written = match fault {
+            Some(_) => bytes.len() / 2,
+            None => bytes.len(),
+        };
+        let written = written.min(fits);
+        if content.now.len() < start + written {
+            content.now.resize(start + written, 0);
+        }
+        content.now[start..start + written].copy_from_slice(&bytes[..written]);
+        match fault {
+            Some(fault) => Err(fault),
+            None if written < bytes.len() => Err(Fault::Full.into()),
+            None => Ok(()),
+        }
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
@@ -320,11 +383,18 @@ impl DiskFile for SimulatedFile {
     }
 
     fn allocate(&self, length: u64) -> io::Result<()> {
-        if length > self.len()? {
-            self.set_len(length)
-        } else {
-            Ok(())
+        let length = usize::try_from(length).expect("simulated files are small");
+        let mut state = self.disk.state.lock();
+        let more = length.saturating_sub(state.content(self.id).now.len());
+        if more == 0 {
+            return Ok(());
         }
+        state.count(Needs::Room)?;
+        if more > state.free_bytes() {
+            return Err(Fault::Full.into());
+        }
+        state.content(self.id).now.resize(length, 0);
+        Ok(())
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {

@@ -264,6 +264,14 @@ impl QueueIndex {
         Some(())
     }
 
+    /// Marks a block dirty that the checkpoint could not write, even if it is gone since.
+    pub(crate) fn change_again(&mut self, number: u64, ledger: &mut Ledger) {
+        let block = self.blocks.entry(number).or_default();
+        block.stored = true;
+        block.dirty = true;
+        ledger.changed.blocks.push((self.id, number));
+    }
+
     /// The value of a dirty block for the checkpoint, which then counts as clean. It is closed,
     /// unless the next message belongs there.
     pub(crate) fn checkpoint(&mut self, number: u64) -> Stored {

@@ -16,6 +16,18 @@ pub(crate) struct Contents {
 }
 
 impl Contents {
+    /// Of all keys and values.
+    pub(crate) fn bytes(&self) -> usize {
+        let entries = self.now.iter();
+        entries.map(|(key, value)| key.len() + value.len()).sum()
+    }
+
+    /// Forgets what was not synced.
+    fn reopen(&mut self) {
+        self.now = self.durable.clone();
+        self.unsynced.clear();
+    }
+
     /// What a power loss leaves: the first few of the unsynced batches, each whole.
     pub(crate) fn crash(&self, keep: &mut impl FnMut() -> bool) -> Self {
         let mut durable = self.durable.clone();
@@ -45,6 +57,8 @@ pub(crate) struct SimulatedTables(pub(crate) SimulatedDisk);
 
 impl Tables for SimulatedTables {
     fn open(&self) -> Result<Box<dyn Table>, Error> {
+        let reopened = self.0.with_table(0, Contents::reopen);
+        reopened.map_err(Error::write("open", "index"))?;
         Ok(Box::new(SimulatedTable(self.0.clone())))
     }
 
@@ -60,19 +74,19 @@ pub(crate) struct SimulatedTable(pub(crate) SimulatedDisk);
 
 impl Table for SimulatedTable {
     fn apply(&mut self, batch: Batch) -> Result<(), Error> {
-        let applied = self.0.with_table(|table| {
+        let applied = self.0.with_table(batch.bytes(), |table| {
             change(&mut table.now, &batch);
             table.unsynced.push(batch);
         });
-        applied.map_err(Error::io("write", "index"))
+        applied.map_err(Error::write("write", "index"))
     }
 
     fn sync(&mut self) -> Result<(), Error> {
-        let synced = self.0.with_table(|table| {
+        let synced = self.0.with_table(0, |table| {
             table.durable = table.now.clone();
             table.unsynced.clear();
         });
-        synced.map_err(Error::io("sync", "index"))
+        synced.map_err(Error::write("sync", "index"))
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {

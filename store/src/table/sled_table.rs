@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::{Batch, Table, Tables, Visit};
 use crate::Error;
 use crate::disk::{Disk, DiskFile};
+use crate::error::is_full;
 
 /// Where sled lives in the data directory.
 const DIRECTORY: &str = "index";
@@ -90,6 +91,9 @@ fn open_db(path: &Path, cache_bytes: u64) -> Result<sled::Db, Error> {
 /// Runs sled's code, and turns what it throws into an error.
 fn guarded<T>(run: impl FnOnce() -> sled::Result<T>) -> Result<T, Error> {
     match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Err(sled::Error::Io(error))) if is_full(&error) => {
+            Err(Error::write("write", DIRECTORY)(error))
+        }
         Ok(result) => result.map_err(|error| Error::Index(error.to_string())),
         Err(panic) => {
             let text = panic.downcast_ref::<String>().map(String::as_str);
