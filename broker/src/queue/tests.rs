@@ -260,6 +260,25 @@ fn a_deleted_queue_takes_nothing() {
 }
 
 #[test]
+fn reading_that_turned_out_not_to_be_due_is_asked_for_again() {
+    let mut bench = Bench::new(durable());
+    bench.publish(4);
+    let first = bench.get(false).unwrap();
+    bench.queue.page_out_candidates(1, false);
+    let stored: Vec<Sequence> = (2..=4).map(Sequence).collect();
+    assert_eq!(bench.queue.page_out(&stored, 1).len(), 2);
+    let slot = bench.subscribe(subscription(1));
+    assert_eq!(bench.handed(), [(slot, 2)]);
+    assert!(std::mem::take(&mut bench.effects.load));
+
+    bench.requeue(None, vec![first]);
+    assert!(bench.queue.begin_load(1_000).is_none(), "one is at hand");
+    bench.settle(slot, 2);
+    assert_eq!(bench.handed(), [(slot, 1)]);
+    assert!(bench.effects.load);
+}
+
+#[test]
 fn purge_leaves_unacked_alone() {
     let mut bench = Bench::new(durable());
     let slot = bench.subscribe(subscription(1));

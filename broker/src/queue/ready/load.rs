@@ -11,6 +11,7 @@ const FIRST_READ_BYTES: u64 = 256 * 1024;
 const READ_ENTRIES: u64 = 8192;
 /// What a message weighs beside its body, about.
 const MESSAGE_OVERHEAD_BYTES: u64 = 128;
+
 impl Ready {
     /// Is it time to read on? Asks once; [`Ready::begin_load`] answers.
     pub fn request_load(&mut self) -> bool {
@@ -35,7 +36,12 @@ impl Ready {
     pub fn begin_load(&mut self, max_bytes: u64) -> Option<Vec<(Sequence, Logged)>> {
         let average = self.body_bytes / self.len().max(1) as u64 + MESSAGE_OVERHEAD_BYTES;
         let rest = self.rest.as_mut()?;
-        if rest.loading == Loading::Reading || self.head.len() > rest.refill_at {
+        if rest.loading == Loading::Reading {
+            return None;
+        }
+        if self.head.len() > rest.refill_at {
+            // What came back into the queue meanwhile goes first; then it is due again.
+            rest.loading = Loading::No;
             return None;
         }
         let bytes = match self.head.is_empty() {
