@@ -141,7 +141,8 @@ step 'documentation' env RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps
 step 'amqp-tools' tests/clients/amqp_tools.sh || true
 step 'python clients' "$python/bin/pytest" -q tests/python || true
 step 'simulation' env FERRYMQ_SIMULATION_SECONDS=60 \
-    cargo test --package ferrymq-tests --test simulation --locked -- --nocapture || true
+    cargo test --profile long-tests --package ferrymq-tests --test simulation --locked -- \
+    --nocapture || true
 step 'kills under load' env FERRYMQ_CRASH_ROUNDS=40 \
     cargo test --package ferrymq-tests --test crash --locked -- --nocapture || true
 step 'power cuts under load' env FERRYMQ_POWER_CUT_ROUNDS=16 \

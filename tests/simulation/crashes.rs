@@ -112,7 +112,7 @@ impl World {
     }
 
     fn came_up(&mut self) {
-        if self.model.damaged.is_empty() {
+        if !self.model.any_damage {
             let damaged = self.machine.damaged_records();
             assert_eq!(damaged, 0, "damage was found where there is none");
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ferrymq_broker::clock::Timestamp;
+use ferrymq_broker::config::Watermark;
 use ferrymq_broker::{Broker, Config};
 use ferrymq_store::{Fault, Options, SimulatedDisk, Steps};
 
@@ -20,6 +21,7 @@ pub(crate) struct Machine {
     pub(crate) now: Timestamp,
     /// The broker was started after a clean stop.
     pub(crate) clean: bool,
+    config: Config,
     options: Options,
 }
 
@@ -32,39 +34,51 @@ impl Machine {
             pending_limit_bytes: usize::MAX,
             ..Options::default()
         };
+        let config = Config {
+            queue_memory: Watermark::Absolute(plan.queue_memory_bytes),
+            ..Config::default()
+        };
         let disk = SimulatedDisk::new();
         let now = Timestamp::from_millis(1_000_000);
-        Self::start(disk, options, now).expect("an empty disk is enough")
+        Self::start(disk, options, config, now).expect("an empty disk is enough")
     }
 
     /// Starts the broker on what is on the disk.
-    fn start(disk: SimulatedDisk, options: Options, now: Timestamp) -> Result<Self, String> {
+    fn start(
+        disk: SimulatedDisk,
+        options: Options,
+        config: Config,
+        now: Timestamp,
+    ) -> Result<Self, String> {
         let (store, steps, recovered) =
             ferrymq_store::Store::open_simulated(&disk, options.clone())
                 .map_err(|why| why.to_string())?;
         let clean = recovered.clean;
-        let broker = Broker::with_store(Config::default(), store, recovered)
-            .map_err(|why| why.to_string())?;
+        let broker =
+            Broker::with_store(config.clone(), store, recovered).map_err(|why| why.to_string())?;
         Ok(Self {
             disk,
             broker,
             store: steps,
             now,
             clean,
+            config,
             options,
         })
     }
 
     /// Starts the broker again on `disk`.
     pub(crate) fn restart_on(&mut self, disk: SimulatedDisk) {
-        *self = Self::start(disk, self.options.clone(), self.now)
+        *self = Self::start(disk, self.options.clone(), self.config.clone(), self.now)
             .expect("a broker starts on whatever a crash left");
     }
 
     /// Starts the broker on `disk`, which fails after so many writes: whatever comes of it.
     pub(crate) fn try_start(&self, disk: SimulatedDisk, operations: u64) {
         disk.fail_after(operations, Fault::Broken);
-        if let Ok(mut started) = Self::start(disk, self.options.clone(), self.now) {
+        if let Ok(mut started) =
+            Self::start(disk, self.options.clone(), self.config.clone(), self.now)
+        {
             started.store.commit();
             started.store.checkpoint();
         }

@@ -11,7 +11,7 @@ mod requests;
 mod restart;
 mod settlements;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::body::MessageId;
 
@@ -43,8 +43,8 @@ pub(crate) struct Model {
     links: BTreeMap<LinkId, BTreeMap<u16, Channel>>,
     /// Whatever the log took up to then is durable, because something after it was promised.
     durable_until: Moment,
-    /// Messages that a flipped bit may have taken.
-    pub(crate) damaged: BTreeSet<MessageId>,
+    /// Bits have flipped.
+    pub(crate) any_damage: bool,
     /// What was checked, for the report.
     pub(crate) counts: Counts,
 }
@@ -249,15 +249,22 @@ impl Model {
         self.links.remove(&link);
     }
 
-    /// A bit of a message has flipped.
-    pub(crate) fn damage(&mut self, message: MessageId) {
-        self.damaged.insert(message);
-        // Whoever finds damage does not trust the note of a clean stop.
+    /// A bit of a message has flipped. Tells whether the broker must find that out.
+    pub(crate) fn damage(&mut self, message: MessageId) -> bool {
+        self.any_damage = true;
+        let mut matters = false;
         for queue in self.queues.values_mut() {
+            // Whoever finds damage does not trust the note of a clean stop.
             for entry in queue.entries.values_mut() {
                 entry.maybe_returned = true;
             }
+            if let Ok((_, entry)) = queue.find(message) {
+                matters |= entry.certain;
+                entry.damaged = true;
+                entry.certain = false;
+            }
         }
+        matters
     }
 
     /// The consumers of a queue that are there.
@@ -281,7 +288,9 @@ impl Model {
         open.any(|channel| {
             let mut consumers = channel.consumers.values();
             let mut expected = channel.expected.iter();
+            let incoming = channel.incoming.as_ref().map(|incoming| &incoming.why);
             consumers.any(|consumer| consumer.queue == queue)
+                || matches!(incoming, Some(Why::Got { get, .. }) if get.queue == queue)
                 || expected.any(|answer| matches!(answer, Expected::Get(get) if get.queue == queue))
         })
     }

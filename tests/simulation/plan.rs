@@ -39,6 +39,8 @@ pub(crate) enum Step {
     Arrive,
     Commit,
     Checkpoint,
+    /// Messages leave memory and come back.
+    Page,
     PassTime,
     /// A client's wire is cut.
     Cut,
@@ -46,6 +48,8 @@ pub(crate) enum Step {
     Quiet,
     /// The process is killed; the machine goes on.
     Kill,
+    /// The process is killed in the middle of a commit or a checkpoint.
+    KillInside,
     /// The machine loses power.
     PowerLoss,
     /// The machine loses power in the middle of a commit or a checkpoint.
@@ -61,7 +65,7 @@ pub(crate) enum Step {
 }
 
 /// Every step, how often it is taken, and whether a run can do without it.
-const STEPS: [(Step, u32, bool); 33] = [
+const STEPS: [(Step, u32, bool); 35] = [
     (Step::Ask(Ask::Ack), 300, true),
     (Step::Ask(Ask::Bind), 30, true),
     (Step::Ask(Ask::Cancel), 15, true),
@@ -85,10 +89,12 @@ const STEPS: [(Step, u32, bool); 33] = [
     (Step::Arrive, 800, false),
     (Step::Commit, 200, false),
     (Step::Checkpoint, 80, true),
+    (Step::Page, 200, false),
     (Step::PassTime, 20, true),
     (Step::Cut, 12, true),
     (Step::Quiet, 15, true),
     (Step::Kill, 3, true),
+    (Step::KillInside, 4, true),
     (Step::PowerLoss, 4, true),
     (Step::PowerLossInside, 5, true),
     (Step::PowerLossInRecovery, 2, true),
@@ -108,6 +114,8 @@ pub(crate) struct Plan {
     pub(crate) segment_bytes: u64,
     /// So much waiting to be written counts as too much.
     pub(crate) congested_bytes: usize,
+    /// The memory for messages that wait.
+    pub(crate) queue_memory_bytes: u64,
     pub(crate) frame_max: u32,
     /// Of a hundred bodies, so many are large.
     pub(crate) large_bodies: u32,
@@ -140,6 +148,7 @@ impl Plan {
             queues: dice.between(1, 6),
             segment_bytes: dice.between(2_000, 60_000) as u64,
             congested_bytes: [2_000, 50_000, 16 << 20][dice.below(3)],
+            queue_memory_bytes: [0, 20_000, 1 << 30][dice.below(3)],
             frame_max: [4_096, 128 * 1024][dice.below(2)],
             large_bodies: [0, 5, 30][dice.below(3)],
             persistent: share(dice).max(10),

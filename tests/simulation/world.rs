@@ -13,6 +13,9 @@ use crate::model::{LinkId, Model};
 use crate::plan::{Plan, Step};
 use crate::trace::Trace;
 
+/// After so many rounds of all connections everything has come to rest.
+const MOST_ROUNDS: usize = 10_000;
+
 /// A client, its wire, and the broker's end of it.
 pub(crate) struct Peer {
     pub(crate) client: Client,
@@ -76,30 +79,43 @@ impl World {
             Step::Arrive => self.arrive(),
             Step::Commit => self.machine.store.commit(),
             Step::Checkpoint => self.machine.store.checkpoint(),
+            Step::Page => drop(self.machine.broker.paging().run_due()),
             Step::PassTime => self.pass_time(),
             Step::Cut => self.cut(),
             Step::Quiet => self.check_quiet(),
             Step::Kill => self.kill(),
             Step::PowerLoss => self.lose_power(),
+            Step::KillInside => {
+                self.fail(Fault::Broken);
+                self.kill();
+            }
             Step::PowerLossInside => {
-                let after = self.dice.below(12) as u64;
-                self.machine.disk.fail_after(after, Fault::Broken);
-                self.machine.store.commit();
-                self.machine.store.checkpoint();
+                self.fail(Fault::Broken);
                 self.lose_power();
             }
             Step::PowerLossInRecovery => self.lose_power_twice(),
             Step::Restart => self.restart(),
             Step::FlipBit => self.flip_bit(),
             Step::Fail => {
-                let after = self.dice.below(10) as u64;
                 let fault = *self.dice.pick(&[Fault::Broken, Fault::Full]).expect("two");
-                self.machine.disk.fail_after(after, fault);
-                self.machine.store.checkpoint();
-                self.machine.store.commit();
+                self.fail(fault);
                 self.rounds_without_input();
                 self.lose_power();
             }
+        }
+    }
+
+    /// The disk fails somewhere in a commit and a checkpoint.
+    fn fail(&mut self, fault: Fault) {
+        let after = self.dice.below(12) as u64;
+        self.machine.disk.fail_after(after, fault);
+        let store = &mut self.machine.store;
+        if self.dice.percent(50) {
+            store.checkpoint();
+            store.commit();
+        } else {
+            store.commit();
+            store.checkpoint();
         }
     }
 
@@ -212,21 +228,22 @@ impl World {
 
     /// Everything that was asked for is done, written, and durable.
     pub(crate) fn settle_down(&mut self) {
-        loop {
+        for _ in 0..MOST_ROUNDS {
             let ready = self.ready_links();
-            let committed = self.machine.broker.store().committed();
             for id in &ready {
                 if self.peers.contains_key(id) {
                     self.round(*id, Pace::FULL);
                 }
             }
-            if ready.is_empty() {
-                self.machine.store.commit();
-                if self.machine.broker.store().committed() == committed {
-                    return;
-                }
+            let paged = self.machine.broker.paging().run_due();
+            let committed = self.machine.broker.store().committed();
+            self.machine.store.commit();
+            let moved = self.machine.broker.store().committed() != committed;
+            if ready.is_empty() && !paged && !moved {
+                return;
             }
         }
+        panic!("the broker does not come to rest");
     }
 
     /// Comes to rest, and compares what the broker counts with what should be there.

@@ -39,6 +39,8 @@ pub(crate) struct Entry {
     pub(crate) state: State,
     /// It is there for sure. Otherwise it may be.
     pub(crate) certain: bool,
+    /// A flipped bit may have taken it.
+    pub(crate) damaged: bool,
     /// It must survive a crash.
     pub(crate) promised: bool,
     pub(crate) persistent: bool,
@@ -85,6 +87,7 @@ impl Queue {
             message,
             state: State::Ready,
             certain: true,
+            damaged: false,
             promised: false,
             persistent,
             since: now,
@@ -173,7 +176,7 @@ impl Queue {
         let (certain, at_most) = self.ready();
         if count == at_most {
             for entry in self.entries.values_mut() {
-                entry.certain |= entry.state == State::Ready;
+                entry.certain |= entry.state == State::Ready && !entry.damaged;
             }
         } else if count == certain {
             self.forget("it was gone when the queue was counted", |entry| {

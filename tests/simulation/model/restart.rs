@@ -67,7 +67,6 @@ impl Model {
                 "queue {name} came from nowhere"
             );
         }
-        let damaged = &self.damaged;
         self.queues.retain(|name, queue| {
             let Some(&count) = shown.queues.get(name) else {
                 let excused = queue.deleted.is_some() || !queue.promised;
@@ -79,9 +78,6 @@ impl Model {
                 queue.doubt();
             }
             queue.promised = true;
-            for entry in queue.entries.values_mut() {
-                entry.certain &= !damaged.contains(&entry.message);
-            }
             let (least, most) = queue.ready();
             assert!(
                 (least..=most).contains(&count),
