@@ -3,6 +3,7 @@
 mod logging;
 mod perf;
 mod serve;
+mod store;
 
 use std::process::ExitCode;
 
@@ -27,6 +28,8 @@ enum Command {
     Serve(serve::Args),
     /// Measure a broker: throughput, latency, what it costs, and whether every message arrives
     Perf(perf::Args),
+    /// Look at the data of a stopped broker, or make its index anew
+    Store(store::Args),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
             }
         },
         Command::Perf(args) => perf::run(args),
+        Command::Store(args) => store::run(&args),
     }
 }
 

@@ -20,7 +20,12 @@ const DIRECTIONS: [(&str, &[&str]); 7] = [
     ("ferrymq-management-ui", &["ferrymq-broker"]),
     (
         "ferrymq",
-        &["ferrymq-amqp", "ferrymq-broker", "ferrymq-management-ui"],
+        &[
+            "ferrymq-amqp",
+            "ferrymq-broker",
+            "ferrymq-management-ui",
+            "ferrymq-store",
+        ],
     ),
     (
         "ferrymq-tests",

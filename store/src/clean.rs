@@ -48,8 +48,36 @@ pub(crate) fn write(
     write().map_err(Error::io("write", FILE))
 }
 
+/// What there is of a note.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Read {
+    Missing,
+    Damaged,
+    Whole(Note),
+}
+
+impl Read {
+    /// The note, if there is one that is whole.
+    pub(crate) fn whole(self) -> Option<Note> {
+        match self {
+            Self::Whole(note) => Some(note),
+            Self::Missing | Self::Damaged => None,
+        }
+    }
+}
+
 /// Takes the note away, durably. `None` if there is none.
 pub(crate) fn take(disk: &dyn Disk) -> Result<Option<Note>, Error> {
+    let note = read(disk)?;
+    if note != Read::Missing {
+        let removed = disk.remove(FILE).and_then(|()| disk.sync_dir(""));
+        removed.map_err(Error::io("remove", FILE))?;
+    }
+    Ok(note.whole())
+}
+
+/// Reads the note, and leaves it.
+pub(crate) fn read(disk: &dyn Disk) -> Result<Read, Error> {
     let read = || -> io::Result<Vec<u8>> {
         let file = disk.open(FILE)?;
         let length = usize::try_from(file.len()?).map_err(|_| ErrorKind::InvalidData)?;
@@ -60,12 +88,10 @@ pub(crate) fn take(disk: &dyn Disk) -> Result<Option<Note>, Error> {
     };
     let bytes = match read() {
         Ok(bytes) => bytes,
-        Err(error) if ErrorKind::NotFound == error.kind() => return Ok(None),
+        Err(error) if ErrorKind::NotFound == error.kind() => return Ok(Read::Missing),
         Err(error) => return Err(Error::io("read", FILE)(error)),
     };
-    let removed = disk.remove(FILE).and_then(|()| disk.sync_dir(""));
-    removed.map_err(Error::io("remove", FILE))?;
-    Ok(decode(&bytes))
+    Ok(decode(&bytes).map_or(Read::Damaged, Read::Whole))
 }
 
 fn encode(end: Position, redelivered: &[(QueueId, Vec<(Sequence, Sequence)>)]) -> Vec<u8> {

@@ -15,6 +15,12 @@ pub enum Error {
         /// The process that holds it, as its lock file says.
         process: String,
     },
+    /// There is nothing in the directory that could be looked at.
+    #[error("there is no store in {}", .directory.display())]
+    NoStore {
+        /// The data directory.
+        directory: PathBuf,
+    },
     /// The operating system refused a file operation.
     #[error("cannot {action} {file}: {source}")]
     Io {

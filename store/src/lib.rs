@@ -28,6 +28,8 @@ mod store;
 mod table;
 mod tail;
 mod threads;
+pub mod tools;
+mod walk;
 
 pub use disk::{Fault, SimulatedDisk};
 pub use error::Error;

@@ -100,10 +100,20 @@ pub(crate) fn set_group(out: &mut [u8], number: u64, whole_before: u32) {
     content[8..].copy_from_slice(&whole_before.to_le_bytes());
 }
 
+/// The number in a group record's payload.
+pub(crate) fn group_number(payload: &[u8]) -> u64 {
+    u64_at(payload, 0)
+}
+
+/// Before which offset the segment was whole, by a group record's payload.
+pub(crate) fn group_whole_before(payload: &[u8]) -> u32 {
+    u32_at(payload, 8)
+}
+
 /// Before which offset the segment was whole, if this is a group record that says so.
 pub(crate) fn whole_before(record: &[u8]) -> Option<u32> {
     let is_group = record.len() == GROUP_BYTES && record[8] == Kind::Group as u8;
-    is_group.then(|| u32_at(record, HEAD_BYTES + 8))
+    is_group.then(|| group_whole_before(&record[HEAD_BYTES..]))
 }
 
 /// Begins a record; `end` fills in its length. The checksum is left to the committer.

@@ -1,6 +1,6 @@
 //! Opening what a stop or a crash left: the lock, the checkpoint, then the log's tail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,6 +17,7 @@ use crate::shared::Shared;
 use crate::state::State;
 use crate::table::{Table, Tables};
 use crate::tail::Tail;
+use crate::walk;
 use crate::{Error, Options, QueueId, Sequence};
 
 /// The file that says who has the directory open.
@@ -103,15 +104,19 @@ pub(crate) fn recover(
     state.index.begin_replay();
     let note = clean::take(&*disk)?;
     let (table, loaded) = load(&*tables, &mut state)?;
+    if loaded.is_none() && was_checkpointed(&*disk, &note)? {
+        tracing::error!("the index has no checkpoint any more; rebuilding it from the log");
+    }
     let position = loaded.as_ref().map(|loaded| loaded.position);
     let durable = note
         .as_ref()
         .map(|note| note.end)
         .max(position)
         .unwrap_or_default();
-    let mut tail = replay::replay(&*disk, position, durable, &mut state)?;
+    let walked = replay::replay(&*disk, position, durable, &mut state)?;
+    replay::repair(&*disk, &walked)?;
     state.segments = lengths(&*disk)?;
-    tail.damaged += drop_lost(&mut state);
+    let damaged = walked.damages.len() as u64 + drop_lost(&mut state);
     if let Some(loaded) = &loaded {
         let kept = state
             .segments
@@ -119,24 +124,23 @@ pub(crate) fn recover(
         let kept = kept.map(|(number, _)| *number);
         state.definition_segments.extend(kept);
     }
-    let note = note.filter(|note| note.end == state.applied && tail.damaged == 0);
-    let changed = loaded.is_none() || tail.records > 0 || tail.damaged > 0;
+    let note = note.filter(|note| note.end == state.applied && damaged == 0);
+    let changed = loaded.is_none() || walked.records > 0 || damaged > 0;
     let recovered = recovered(&state, loaded, note);
-    let synced = Tail::new(Arc::clone(&disk), state.applied);
-    let synced = Arc::new(synced);
+    let tail = Arc::new(Tail::new(Arc::clone(&disk), state.applied));
     let writer = LogWriter::new(
         Arc::clone(&disk),
-        Arc::clone(&synced),
+        Arc::clone(&tail),
         options.segment_bytes,
         state.applied,
-        tail.active,
+        walked.file.filter(|_| walked.is_whole),
     );
-    let shared = Shared::new(options, state, LogReader::new(disk), synced);
+    let shared = Shared::new(options, state, LogReader::new(disk), tail);
     let shared = Arc::new(shared);
     shared
         .counters
         .damaged_records
-        .store(tail.damaged, Ordering::Relaxed);
+        .store(damaged, Ordering::Relaxed);
     shared.progress.lock().any = changed;
     if !shared.reserve.take(shared.reader.disk()) {
         let full = std::io::ErrorKind::StorageFull;
@@ -168,10 +172,16 @@ fn load(tables: &dyn Tables, state: &mut State) -> Result<(Box<dyn Table>, Optio
     }
 }
 
+/// Whether there has been a checkpoint: without one no stop is clean, and no segment is removed.
+pub(crate) fn was_checkpointed(disk: &dyn Disk, note: &Option<Note>) -> Result<bool, Error> {
+    let first = walk::segments(disk)?.first().copied();
+    Ok(note.is_some() || first.is_some_and(|first| first > 1))
+}
+
 /// The segments there are, and how long each is.
 fn lengths(disk: &dyn Disk) -> Result<BTreeMap<u32, u64>, Error> {
     let mut lengths = BTreeMap::new();
-    for number in replay::segments(disk)? {
+    for number in walk::segments(disk)? {
         let path = segment::path(number);
         let length = disk.open(&path).and_then(|file| file.len());
         lengths.insert(number, length.map_err(Error::io("open", path))?);
@@ -197,14 +207,23 @@ fn drop_lost(state: &mut State) -> u64 {
     lost
 }
 
-fn recovered(state: &State, loaded: Option<Loaded>, note: Option<Note>) -> Recovered {
-    let mut definitions = loaded.map(|loaded| loaded.definitions).unwrap_or_default();
+/// The checkpoint's definitions, as the log has changed them since.
+pub(crate) fn definitions(
+    state: &State,
+    checkpointed: Option<HashMap<Vec<u8>, Vec<u8>>>,
+) -> HashMap<Vec<u8>, Vec<u8>> {
+    let mut definitions = checkpointed.unwrap_or_default();
     for (key, value) in &state.definitions {
         match value {
             Some(value) => drop(definitions.insert(key.to_vec(), value.to_vec())),
             None => drop(definitions.remove(&**key)),
         }
     }
+    definitions
+}
+
+fn recovered(state: &State, loaded: Option<Loaded>, note: Option<Note>) -> Recovered {
+    let definitions = definitions(state, loaded.map(|loaded| loaded.definitions));
     let mut ids: Vec<QueueId> = state.index.queues().collect();
     ids.sort_unstable();
     let clean = note.is_some();

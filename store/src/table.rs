@@ -23,7 +23,7 @@ use crate::{Error, QueueId, Sequence};
 #[cfg(test)]
 pub(crate) use simulated::SimulatedTable;
 pub(crate) use simulated::{Contents, SimulatedTables};
-pub(crate) use sled_table::SledTables;
+pub(crate) use sled_table::{DIRECTORY as SLED_DIRECTORY, SledTables, move_aside};
 
 /// No value may be longer.
 pub(crate) const MAX_VALUE_BYTES: usize = 4096;

@@ -15,5 +15,6 @@ mod queues;
 mod reply_to;
 mod restart;
 mod routing;
+mod store_tools;
 mod support;
 mod transactions;

@@ -15,7 +15,7 @@ use crate::disk::{Disk, DiskFile};
 use crate::error::is_full;
 
 /// Where sled lives in the data directory.
-const DIRECTORY: &str = "index";
+pub(crate) const DIRECTORY: &str = "index";
 /// A closed database lets go of its lock a little later.
 const LOCK_RETRIES: usize = 200;
 const LOCK_RETRY_AFTER: Duration = Duration::from_millis(10);
@@ -53,14 +53,21 @@ impl Tables for SledTables {
     }
 
     fn move_aside(&self) -> Result<(), Error> {
-        let names = (1..).map(|number| format!("{DIRECTORY}.damaged-{number}"));
-        let free = names.map(|name| (self.disk.list(&name).is_err(), name));
-        let aside = free.filter_map(|(free, name)| free.then_some(name)).next();
-        let aside = aside.expect("there are more names than directories");
-        tracing::error!(aside, "the index is unusable and is moved aside");
-        let renamed = self.disk.rename(DIRECTORY, &aside);
-        renamed.map_err(Error::io("rename", DIRECTORY))
+        let aside = move_aside(&*self.disk, "damaged")?;
+        tracing::error!(aside, "the index is unusable and was moved aside");
+        Ok(())
     }
+}
+
+/// Gives a closed database another name, which says why. Returns it.
+pub(crate) fn move_aside(disk: &dyn Disk, why: &str) -> Result<String, Error> {
+    let names = (1..).map(|number| format!("{DIRECTORY}.{why}-{number}"));
+    let free = names.map(|name| (disk.list(&name).is_err(), name));
+    let aside = free.filter_map(|(free, name)| free.then_some(name)).next();
+    let aside = aside.expect("there are more names than directories");
+    let renamed = disk.rename(DIRECTORY, &aside);
+    renamed.map_err(Error::io("rename", DIRECTORY))?;
+    Ok(aside)
 }
 
 #[derive(Debug)]
