@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Alarms {
     /// The process uses more memory than the configured mark.
     pub memory: bool,
-    /// Less disk space is free than the configured mark.
+    /// Less disk space is free than the configured mark, or too little to write at all.
     pub disk: bool,
 }
 

@@ -21,3 +21,4 @@ pub mod vhost;
 
 pub use broker::{Broker, StartError};
 pub use config::Config;
+pub use ferrymq_store::Statistics as StoreStatistics;

@@ -25,12 +25,14 @@ pub async fn watch(broker: Arc<Broker>) {
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
+            () = broker.store().condition_changed() => {}
             () = broker.stopping() => return,
         }
         let free = free_disk_bytes(&config.data_dir);
         broker.set_alarms(Alarms {
             memory: used_memory_bytes().is_some_and(|used| used > mark),
-            disk: free.is_some_and(|free| free < config.disk_free_limit_bytes),
+            disk: broker.store().is_disk_full()
+                || free.is_some_and(|free| free < config.disk_free_limit_bytes),
         });
     }
 }

@@ -41,6 +41,15 @@ pub fn management_routes(site: Site) -> Router {
         .route("/static/ferrymq.css", get(console::style))
         .route("/api/health/checks/alarms", get(api::health::alarms))
         .route("/api/health/checks/local-alarms", get(api::health::alarms))
+        .route(
+            "/api/health/checks/is-in-service",
+            get(api::health::in_service),
+        )
+        .route(
+            "/api/health/checks/ready-to-serve-clients",
+            get(api::health::in_service),
+        )
+        .route("/api/healthchecks/node", get(api::health::node))
         .route("/metrics", get(metrics::text))
         .fallback(not_found)
         .layer(map_response(harden))

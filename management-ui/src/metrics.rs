@@ -5,7 +5,7 @@ use std::fmt::{Display, Write as _};
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
-use ferrymq_broker::clock;
+use ferrymq_broker::{StoreStatistics as Statistics, clock};
 
 use crate::http::Site;
 
@@ -49,16 +49,86 @@ pub(crate) async fn text(State(site): State<Site>) -> impl IntoResponse {
         "Whether the disk alarm is on",
         &u8::from(alarms.disk),
     );
+    store(&mut out, site.broker.store().statistics());
     (
         [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
         out,
     )
 }
 
-fn gauge(out: &mut String, name: &str, help: &str, sample: &str, value: impl Display) {
+/// What the store says of itself.
+fn store(out: &mut String, store: Statistics) {
+    let gauges = [
+        (
+            "ferrymq_store_failed",
+            "Whether the log failed: nothing is written or confirmed until a restart",
+            u64::from(store.failure.is_some()),
+        ),
+        (
+            "ferrymq_store_disk_full",
+            "Whether there is no room on the disk, and messages wait for some",
+            u64::from(store.disk_full),
+        ),
+        (
+            "ferrymq_checkpoint_failed",
+            "Whether checkpoints failed: the log grows until a restart",
+            u64::from(store.checkpoint_failed),
+        ),
+        (
+            "ferrymq_log_bytes",
+            "Bytes of the log's segments",
+            store.log_bytes,
+        ),
+        (
+            "ferrymq_log_segments",
+            "Segments of the log",
+            store.segments as u64,
+        ),
+        (
+            "ferrymq_log_pending_bytes",
+            "Bytes that wait to be written to the log",
+            store.pending_bytes as u64,
+        ),
+    ];
+    for (name, help, value) in gauges {
+        gauge(out, name, help, name, value);
+    }
+    let counters = [
+        (
+            "ferrymq_log_groups_total",
+            "Groups written to the log",
+            store.groups,
+        ),
+        ("ferrymq_log_syncs_total", "Syncs of the log", store.syncs),
+        (
+            "ferrymq_log_written_bytes_total",
+            "Bytes written to the log",
+            store.written_bytes,
+        ),
+        (
+            "ferrymq_checkpoints_total",
+            "Checkpoints written",
+            store.checkpoints,
+        ),
+        (
+            "ferrymq_log_damaged_records_total",
+            "Records found damaged",
+            store.damaged_records,
+        ),
+    ];
+    for (name, help, value) in counters {
+        sample(out, "counter", name, help, name, value);
+    }
+}
+
+fn gauge(out: &mut String, name: &str, help: &str, line: &str, value: impl Display) {
+    sample(out, "gauge", name, help, line, value);
+}
+
+fn sample(out: &mut String, kind: &str, name: &str, help: &str, line: &str, value: impl Display) {
     let written = write!(
         out,
-        "# TYPE {name} gauge\n# HELP {name} {help}\n{sample} {value}\n"
+        "# TYPE {name} {kind}\n# HELP {name} {help}\n{line} {value}\n"
     );
     debug_assert!(written.is_ok(), "writing to a string can't fail");
 }

@@ -69,6 +69,11 @@ impl Blocking {
         }
     }
 
+    /// Do publishers have to wait?
+    pub fn is_on(&self) -> bool {
+        self.alarms.any()
+    }
+
     /// Does so much wait that nothing more may be read?
     #[inline]
     pub fn is_full(&self) -> bool {

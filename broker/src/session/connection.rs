@@ -133,7 +133,8 @@ impl Connection {
             Phase::Running(running) => {
                 !running.blocking.is_full()
                     && running.channels.context.outbound.has_room_for_replies()
-                    && !self.broker.store().is_congested()
+                    // While publishers wait anyway, acks are what may end that.
+                    && (running.blocking.is_on() || !self.broker.store().is_congested())
             }
             _ => true,
         }

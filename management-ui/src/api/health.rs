@@ -1,5 +1,7 @@
 //! `/api/health/checks/…`: is the broker fit to work?
 
+use std::fmt::Display;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -9,11 +11,11 @@ use serde_json::{Value, json};
 use crate::auth::Manager;
 use crate::http::Site;
 
-/// 200 without alarms, 503 with.
+/// 200 without alarms, 503 with, and with a store that failed.
 pub(crate) async fn alarms(_: Manager, State(site): State<Site>) -> Response {
     let alarms = site.broker.alarms();
     if !alarms.any() {
-        return Json(json!({ "status": "ok" })).into_response();
+        return service(site.broker.store().failure());
     }
     let node = &site.broker.config().node_name;
     let resources = [("memory", alarms.memory), ("disk", alarms.disk)];
@@ -28,4 +30,36 @@ pub(crate) async fn alarms(_: Manager, State(site): State<Site>) -> Response {
         "alarms": active,
     });
     (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+}
+
+/// Whether clients can be served at all: 503 once the store failed, which only a restart ends.
+pub(crate) async fn in_service(State(site): State<Site>) -> Response {
+    service(site.broker.store().failure())
+}
+
+/// The same, for those who log in.
+pub(crate) async fn node(_: Manager, State(site): State<Site>) -> Response {
+    service(site.broker.store().failure())
+}
+
+fn service(failure: Option<impl Display>) -> Response {
+    let Some(failure) = failure else {
+        return Json(json!({ "status": "ok" })).into_response();
+    };
+    let reason = format!("The store failed, a restart is needed: {failure}");
+    let body = json!({ "status": "failed", "reason": reason });
+    (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_store_fails_the_checks() {
+        let ok = service(None::<&str>);
+        assert_eq!(ok.status(), StatusCode::OK);
+        let failed = service(Some("cannot sync log/0000000001.segment"));
+        assert_eq!(failed.status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
 }

@@ -107,6 +107,14 @@ async fn health_asks_who_is_there() {
     let guest = fixture.get(ALARMS, Some("guest:guest")).await;
     assert_eq!(status(&guest), "200");
     assert_eq!(body(&guest), r#"{"status":"ok"}"#);
+    let checks = "/api/health/checks";
+    for open in ["is-in-service", "ready-to-serve-clients"] {
+        let answer = fixture.get(&format!("{checks}/{open}"), None).await;
+        assert_eq!(body(&answer), r#"{"status":"ok"}"#);
+    }
+    let node = "/api/healthchecks/node";
+    assert_eq!(status(&fixture.get(node, None).await), "401");
+    assert_eq!(status(&fixture.get(node, Some("guest:guest")).await), "200");
 }
 
 #[tokio::test]
@@ -137,6 +145,9 @@ async fn alarms_are_told() {
     let metrics = fixture.get("/metrics", None).await;
     assert!(body(&metrics).contains("\nrabbitmq_alarms_memory_used_watermark 1\n"));
     assert!(body(&metrics).contains("\nrabbitmq_alarms_free_disk_space_watermark 0\n"));
+    for name in ["store_failed", "store_disk_full", "checkpoint_failed"] {
+        assert!(body(&metrics).contains(&format!("\nferrymq_{name} 0\n")));
+    }
 }
 
 #[tokio::test]
