@@ -9,6 +9,7 @@ mod connections;
 mod consuming;
 mod durability;
 mod exchanges;
+mod full_disk;
 mod messages;
 mod publishing;
 mod queues;
