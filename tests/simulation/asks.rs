@@ -123,8 +123,9 @@ impl World {
         let name = format!("queue-{}", self.next_queue);
         let durable = self.dice.percent(self.plan.durable);
         let auto_delete = self.dice.percent(10);
+        let relaxed = durable && self.dice.percent(self.plan.relaxed);
         self.client(id)
-            .declare(channel, &name, durable, auto_delete);
+            .declare(channel, &name, durable, auto_delete, relaxed);
         if self.dice.percent(50) {
             let (exchange, _) = *self.dice.pick(&EXCHANGES).expect("three");
             let key = *self.dice.pick(&PATTERNS).expect("some");

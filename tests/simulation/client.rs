@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use ferrymq_amqp::method::{self, Method, basic, channel, confirm, connection, queue, tx};
-use ferrymq_amqp::{AMQPClass, ContentHeader, FrameKind, frame};
+use ferrymq_amqp::{AMQPClass, AMQPValue, ContentHeader, FrameKind, frame};
 
 use crate::frames::OwnFrame;
 use crate::plan::Ask;
@@ -177,7 +177,21 @@ impl Client {
         self.send(id, exchange::AMQPMethod::Declare(declare));
     }
 
-    pub(crate) fn declare(&mut self, id: u16, name: &str, durable: bool, auto_delete: bool) {
+    pub(crate) fn declare(
+        &mut self,
+        id: u16,
+        name: &str,
+        durable: bool,
+        auto_delete: bool,
+        relaxed: bool,
+    ) {
+        let mut arguments = no_arguments();
+        if relaxed {
+            arguments.insert(
+                "x-durability".into(),
+                AMQPValue::LongString("relaxed".into()),
+            );
+        }
         let declare = queue::Declare {
             queue: name.into(),
             passive: false,
@@ -185,7 +199,7 @@ impl Client {
             exclusive: false,
             auto_delete,
             nowait: false,
-            arguments: no_arguments(),
+            arguments,
         };
         self.send(id, queue::AMQPMethod::Declare(declare));
     }

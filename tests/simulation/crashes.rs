@@ -15,13 +15,13 @@ impl World {
     /// The process is killed: what was written is still there.
     pub(crate) fn kill(&mut self) {
         let disk = self.machine.disk_after_kill();
-        self.crash(disk);
+        self.crash(disk, Down::Killed);
     }
 
     /// The power goes: what was not synced is there or not.
     pub(crate) fn lose_power(&mut self) {
         let disk = Machine::disk_after_power_loss(&self.machine.disk, &mut self.dice);
-        self.crash(disk);
+        self.crash(disk, Down::PowerLost);
     }
 
     /// The power goes, and goes again while the broker starts.
@@ -30,7 +30,7 @@ impl World {
         let operations = self.dice.below(8) as u64;
         self.machine.try_start(disk.clone(), operations);
         let disk = Machine::disk_after_power_loss(&disk, &mut self.dice);
-        self.crash(disk);
+        self.crash(disk, Down::PowerLost);
     }
 
     /// After a failed write nothing is confirmed any more. Then the machine is replaced.
@@ -55,9 +55,10 @@ impl World {
         self.round(id, pace);
     }
 
-    fn crash(&mut self, disk: SimulatedDisk) {
+    fn crash(&mut self, disk: SimulatedDisk, down: Down) {
+        self.trace.line(format!("  {down:?}"));
         self.peers.clear();
-        self.model.went_down(Down::Crashed);
+        self.model.went_down(down);
         self.machine.restart_on(disk);
         assert!(!self.machine.clean, "a crash was taken for a clean stop");
         self.came_up();
@@ -78,8 +79,9 @@ impl World {
 
     /// Stops the broker in an orderly way; `None` if that ended in a crash.
     fn stop(&mut self) -> Option<SimulatedDisk> {
+        self.machine.disk.mend();
         // So that there is room to write, and each connection closes in its next round.
-        self.machine.store.commit();
+        self.machine.write_everything();
         self.rounds_without_input();
         self.machine.broker.begin_shutdown();
         for id in self.peers.keys().copied().collect::<Vec<LinkId>>() {
@@ -93,8 +95,7 @@ impl World {
         for id in self.peers.keys().copied().collect::<Vec<LinkId>>() {
             self.disconnect(id);
         }
-        self.machine.store.commit();
-        self.machine.store.checkpoint();
+        self.machine.write_everything();
         if self.machine.broker.finish_shutdown().is_err() {
             self.lose_power();
             return None;

@@ -13,6 +13,9 @@ use crate::plan::Plan;
 /// The vhost that everything happens in.
 pub(crate) const VHOST: &str = "/";
 
+/// After so many writes a disk that was full takes everything.
+const WRITES: usize = 10;
+
 /// One machine with one broker.
 pub(crate) struct Machine {
     pub(crate) disk: SimulatedDisk,
@@ -32,6 +35,7 @@ impl Machine {
             segment_bytes: plan.segment_bytes,
             congested_bytes: plan.congested_bytes,
             pending_limit_bytes: usize::MAX,
+            reserve_bytes: 4 * 1024,
             ..Options::default()
         };
         let config = Config {
@@ -94,6 +98,24 @@ impl Machine {
     /// What the kill of the process leaves: everything that was written.
     pub(crate) fn disk_after_kill(&self) -> SimulatedDisk {
         self.disk.crash(|| true)
+    }
+
+    /// What the store's threads do before they end.
+    pub(crate) fn write_everything(&mut self) {
+        self.commit_all();
+        self.store.checkpoint();
+    }
+
+    /// Commits what is pending, also what there was no room for until now.
+    pub(crate) fn commit_all(&mut self) {
+        self.store.commit();
+        for _ in 0..WRITES {
+            if !self.broker.store().statistics().disk_full {
+                break;
+            }
+            self.store.commit();
+            self.store.checkpoint();
+        }
     }
 
     /// Records of the log found damaged since the broker was started.

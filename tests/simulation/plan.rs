@@ -60,12 +60,16 @@ pub(crate) enum Step {
     Restart,
     /// While the broker is down, a bit of a message flips.
     FlipBit,
+    /// There is no room on the disk, from some write on.
+    FillDisk,
+    /// There is room again.
+    FreeDisk,
     /// The disk fails for good; the machine is replaced.
     Fail,
 }
 
 /// Every step, how often it is taken, and whether a run can do without it.
-const STEPS: [(Step, u32, bool); 35] = [
+const STEPS: [(Step, u32, bool); 37] = [
     (Step::Ask(Ask::Ack), 300, true),
     (Step::Ask(Ask::Bind), 30, true),
     (Step::Ask(Ask::Cancel), 15, true),
@@ -100,6 +104,8 @@ const STEPS: [(Step, u32, bool); 35] = [
     (Step::PowerLossInRecovery, 2, true),
     (Step::Restart, 3, true),
     (Step::FlipBit, 2, true),
+    (Step::FillDisk, 8, true),
+    (Step::FreeDisk, 80, false),
     (Step::Fail, 2, true),
 ];
 
@@ -123,6 +129,8 @@ pub(crate) struct Plan {
     pub(crate) persistent: u32,
     /// Of a hundred queues, so many are durable.
     pub(crate) durable: u32,
+    /// Of a hundred durable queues, so many are relaxed.
+    pub(crate) relaxed: u32,
     /// Of a hundred consumers and gets, so many need no ack.
     pub(crate) no_ack: u32,
     /// Of a hundred writes to a socket, so many find it full.
@@ -153,6 +161,7 @@ impl Plan {
             large_bodies: [0, 5, 30][dice.below(3)],
             persistent: share(dice).max(10),
             durable: share(dice).max(10),
+            relaxed: [0, 30][dice.below(2)],
             no_ack: [0, 0, 10, 50][dice.below(4)],
             full_sockets: [0, 20][dice.below(2)],
         }

@@ -96,6 +96,11 @@ impl World {
             Step::PowerLossInRecovery => self.lose_power_twice(),
             Step::Restart => self.restart(),
             Step::FlipBit => self.flip_bit(),
+            Step::FillDisk => {
+                let after = self.dice.below(10) as u64;
+                self.machine.disk.fail_after(after, Fault::Full);
+            }
+            Step::FreeDisk => self.machine.disk.mend(),
             Step::Fail => {
                 let fault = *self.dice.pick(&[Fault::Broken, Fault::Full]).expect("two");
                 self.fail(fault);
@@ -228,6 +233,7 @@ impl World {
 
     /// Everything that was asked for is done, written, and durable.
     pub(crate) fn settle_down(&mut self) {
+        self.machine.disk.mend();
         for _ in 0..MOST_ROUNDS {
             let ready = self.ready_links();
             for id in &ready {
@@ -237,7 +243,7 @@ impl World {
             }
             let paged = self.machine.broker.paging().run_due();
             let committed = self.machine.broker.store().committed();
-            self.machine.store.commit();
+            self.machine.commit_all();
             let moved = self.machine.broker.store().committed() != committed;
             if ready.is_empty() && !paged && !moved {
                 return;

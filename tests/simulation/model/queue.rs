@@ -41,7 +41,9 @@ pub(crate) struct Entry {
     pub(crate) certain: bool,
     /// A flipped bit may have taken it.
     pub(crate) damaged: bool,
-    /// It must survive a crash.
+    /// It must survive a kill.
+    pub(crate) confirmed: bool,
+    /// It must survive a power loss.
     pub(crate) promised: bool,
     pub(crate) persistent: bool,
     /// Since when it has been ready without a break.
@@ -57,6 +59,8 @@ pub(crate) struct Entry {
 pub(crate) struct Queue {
     pub(crate) durable: bool,
     pub(crate) auto_delete: bool,
+    /// Confirms don't wait for stable storage.
+    pub(crate) relaxed: bool,
     /// It survives a crash.
     pub(crate) promised: bool,
     /// Since when it is gone, and whether that survives a crash.
@@ -71,10 +75,11 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    pub(crate) fn new(durable: bool, auto_delete: bool) -> Self {
+    pub(crate) fn new(durable: bool, auto_delete: bool, relaxed: bool) -> Self {
         Self {
             durable,
             auto_delete,
+            relaxed,
             ..Self::default()
         }
     }
@@ -88,6 +93,7 @@ impl Queue {
             state: State::Ready,
             certain: true,
             damaged: false,
+            confirmed: false,
             promised: false,
             persistent,
             since: now,

@@ -148,7 +148,8 @@ impl Model {
     fn declare(&mut self, link: LinkId, id: u16, declare: &queues::Declare) {
         let name = declare.queue.as_str().to_owned();
         let at = self.now;
-        let queue = Queue::new(declare.durable, declare.auto_delete);
+        let relaxed = declare.arguments.contains_key("x-durability");
+        let queue = Queue::new(declare.durable, declare.auto_delete, relaxed);
         let known = self.queues.insert(name.clone(), queue);
         assert!(known.is_none(), "names of queues are used once");
         let ready = (0, 0);
@@ -374,7 +375,7 @@ impl Model {
                 continue;
             };
             queue.publish(message, persistent, at);
-            logged |= persistent && queue.durable && !free;
+            logged |= persistent && queue.durable && !queue.relaxed && !free;
             reached.push(name);
         }
         Published {
@@ -434,9 +435,10 @@ impl Model {
             let Some(queue) = self.queues.get_mut(name) else {
                 continue;
             };
-            let durable = queue.durable;
+            let (durable, relaxed) = (queue.durable, queue.relaxed);
             if let Ok((_, entry)) = queue.find(published.message) {
-                entry.promised = durable && entry.persistent;
+                entry.confirmed = durable && entry.persistent;
+                entry.promised = entry.confirmed && (!relaxed || published.logged);
             }
         }
     }

@@ -10,8 +10,10 @@ use super::{Binding, Model, Queue};
 pub(crate) enum Down {
     /// It was stopped, and wrote everything down.
     Stopped,
-    /// It was killed, or the machine lost power.
-    Crashed,
+    /// Its process was killed.
+    Killed,
+    /// The machine lost power.
+    PowerLost,
 }
 
 /// What a started broker shows.
@@ -81,7 +83,8 @@ impl Model {
             let (least, most) = queue.ready();
             assert!(
                 (least..=most).contains(&count),
-                "{name} has {count} messages after a restart, not {least} to {most}"
+                "{name} has {count} messages after a restart, not {least} to {most}: {:?}",
+                queue.certainly_ready().collect::<Vec<_>>()
             );
             queue.counted(count);
             true
@@ -138,11 +141,13 @@ impl Queue {
             let settled = matches!(entry.state, State::Settled { .. });
             match down {
                 Down::Stopped => {}
-                Down::Crashed => entry.certain &= entry.promised && !settled,
+                Down::Killed => entry.certain &= entry.confirmed && !settled,
+                Down::PowerLost => entry.certain &= entry.promised && !settled,
             }
             // What a started broker shows is there to stay.
             entry.promised = true;
-            entry.returned |= held || down == Down::Crashed;
+            entry.confirmed = true;
+            entry.returned |= held || down != Down::Stopped;
             entry.state = State::Ready;
             entry.since = now;
         }
