@@ -263,6 +263,25 @@ async fn cut_and_missing_segments_are_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn definitions_that_the_log_has_lost_are_missed() {
+    let small_segments = Options::default().configuration("[store]\nsegment_bytes = \"64KiB\"");
+    let mut broker = tokio::task::block_in_place(|| small_segments.start());
+    let connection = connect(&broker).await;
+    let channel = open_confirming(&connection).await;
+    durable_queue(&channel, "orders").await;
+    let persistent = BasicProperties::default().with_delivery_mode(2);
+    for number in 1..50 {
+        publish_with(&channel, "", "orders", &body(number), persistent.clone()).await;
+    }
+    drain(&channel, "orders").await;
+    let status = tokio::task::block_in_place(|| broker.stop());
+    assert!(status.success(), "{}", broker.log());
+    verify(&broker, 0);
+    fs::remove_file(&segments(&broker)[0]).expect("removed");
+    assert_eq!(damaged_files(&verify(&broker, 1)), ["log"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_broken_index_is_found_and_rebuilt() {
     let mut broker = stopped().await;
     let index = broker.data_directory().join("index");
