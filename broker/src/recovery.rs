@@ -34,6 +34,7 @@ pub(crate) fn recover(
     {
         definitions.extend(create_defaults(config, paging.store()));
     }
+    sort(&mut definitions);
     let mut builder = Builder {
         paging,
         users,
@@ -47,7 +48,6 @@ pub(crate) fn recover(
         clean,
         durability: config.durability,
     };
-    // Definitions come in the order of what needs what: a binding after both of its ends.
     for definition in definitions {
         builder.add(definition)?;
     }
@@ -67,13 +67,17 @@ pub(crate) fn recover(
     Ok(vhosts.collect())
 }
 
-/// All definitions, vhosts first and bindings last.
+/// All definitions, in no order.
 fn decode(stored: &[(Vec<u8>, Vec<u8>)]) -> Result<Vec<Definition>, StartError> {
-    let mut definitions = stored
+    stored
         .iter()
         .map(|(key, value)| Definition::decode(key, value))
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|bad| StartError::Definitions(bad.to_string()))?;
+        .map_err(|bad| StartError::Definitions(bad.to_string()))
+}
+
+/// Puts definitions into the order of what needs what: vhosts first, a binding after both of its ends.
+fn sort(definitions: &mut [Definition]) {
     definitions.sort_by_key(|definition| match definition {
         Definition::VHost { .. } => (0, 0),
         Definition::User(_) => (1, 0),
@@ -81,7 +85,6 @@ fn decode(stored: &[(Vec<u8>, Vec<u8>)]) -> Result<Vec<Definition>, StartError> 
         Definition::Exchange { .. } | Definition::Queue { .. } => (3, 0),
         Definition::Binding { order, .. } => (4, *order),
     });
-    Ok(definitions)
 }
 
 /// The first start: the default vhost, and a user who may do everything in it.

@@ -1,4 +1,4 @@
-//! The note that a clean stop leaves, which the next start takes away.
+//! The note that a clean stop leaves, which the next start takes away once it has succeeded.
 //!
 //! ```text
 //! magic 8 "FerryMQc", version u32, position u64: the end of the log
@@ -66,14 +66,13 @@ impl Read {
     }
 }
 
-/// Takes the note away, durably. `None` if there is none.
-pub(crate) fn take(disk: &dyn Disk) -> Result<Option<Note>, Error> {
-    let note = read(disk)?;
-    if note != Read::Missing {
-        let removed = disk.remove(FILE).and_then(|()| disk.sync_dir(""));
-        removed.map_err(Error::io("remove", FILE))?;
+/// Takes the note away, durably; there may be none.
+pub(crate) fn remove(disk: &dyn Disk) -> Result<(), Error> {
+    match disk.remove(FILE) {
+        Ok(()) => disk.sync_dir("").map_err(Error::io("remove", FILE)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::io("remove", FILE)(error)),
     }
-    Ok(note.whole())
 }
 
 /// Reads the note, and leaves it.
@@ -91,7 +90,7 @@ pub(crate) fn read(disk: &dyn Disk) -> Result<Read, Error> {
         Err(error) if ErrorKind::NotFound == error.kind() => return Ok(Read::Missing),
         Err(error) => return Err(Error::io("read", FILE)(error)),
     };
-    Ok(decode(&bytes).map_or(Read::Damaged, Read::Whole))
+    decode(&bytes)
 }
 
 fn encode(end: Position, redelivered: &[(QueueId, Vec<(Sequence, Sequence)>)]) -> Vec<u8> {
@@ -110,22 +109,28 @@ fn encode(end: Position, redelivered: &[(QueueId, Vec<(Sequence, Sequence)>)]) -
     out
 }
 
-fn decode(bytes: &[u8]) -> Option<Note> {
-    let (noted, crc) = bytes.split_last_chunk::<4>()?;
-    let whole = noted.len() >= HEAD_BYTES
-        && crc32c::crc32c(noted) == u32::from_le_bytes(*crc)
-        && &noted[..8] == MAGIC
-        && u32_at(noted, 8) == VERSION;
-    whole.then(|| {
-        let mut redelivered = Redelivered::new();
-        for Removal { queue, first, last } in record::removals(&noted[HEAD_BYTES..]) {
-            redelivered.entry(queue).or_default().push((first, last));
-        }
-        Note {
-            end: Position::from_u64(u64_at(noted, 12)),
-            redelivered,
-        }
-    })
+fn decode(bytes: &[u8]) -> Result<Read, Error> {
+    let whole = |noted: &[u8], crc| {
+        noted.len() >= HEAD_BYTES && &noted[..8] == MAGIC && crc32c::crc32c(noted) == crc
+    };
+    let noted = match bytes.split_last_chunk() {
+        Some((noted, crc)) if whole(noted, u32::from_le_bytes(*crc)) => noted,
+        _ => return Ok(Read::Damaged),
+    };
+    let found = u32_at(noted, 8);
+    if found != VERSION {
+        return Err(Error::UnknownVersion {
+            file: FILE.to_owned(),
+            found,
+            supported: VERSION,
+        });
+    }
+    let mut redelivered = Redelivered::new();
+    for Removal { queue, first, last } in record::removals(&noted[HEAD_BYTES..]) {
+        redelivered.entry(queue).or_default().push((first, last));
+    }
+    let end = Position::from_u64(u64_at(noted, 12));
+    Ok(Read::Whole(Note { end, redelivered }))
 }
 
 #[cfg(test)]
@@ -134,22 +139,26 @@ mod tests {
     use crate::disk::SimulatedDisk;
 
     #[test]
-    fn the_note_is_read_once() {
+    fn the_note_stays_until_it_is_removed() {
         let disk = SimulatedDisk::new();
         let end = Position {
             segment: 3,
             offset: 99,
         };
-        assert_eq!(take(&disk).unwrap(), None);
+        assert_eq!(read(&disk).unwrap(), Read::Missing);
         let ranges = vec![(Sequence(5), Sequence(7)), (Sequence(9), Sequence(9))];
         write(&disk, end, &[(QueueId(1), ranges.clone())]).unwrap();
         let redelivered = Redelivered::from([(QueueId(1), ranges)]);
-        assert_eq!(take(&disk).unwrap(), Some(Note { end, redelivered }));
-        assert_eq!(take(&disk).unwrap(), None);
+        let note = Read::Whole(Note { end, redelivered });
+        assert_eq!(read(&disk).unwrap(), note);
+        assert_eq!(read(&disk).unwrap(), note);
+        remove(&disk).unwrap();
+        assert_eq!(read(&disk).unwrap(), Read::Missing);
+        remove(&disk).unwrap();
     }
 
     #[test]
-    fn a_damaged_note_is_none() {
+    fn a_damaged_note_is_told_from_none() {
         let disk = SimulatedDisk::new();
         let whole = encode(
             Position::default(),
@@ -161,7 +170,7 @@ mod tests {
                 bytes.clone_from(&whole);
                 bytes[at] ^= 1;
             });
-            assert_eq!(take(&disk).unwrap(), None, "byte {at}");
+            assert_eq!(read(&disk).unwrap(), Read::Damaged, "byte {at}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Opening what a stop or a crash left: the lock, the checkpoint, then the log's tail.
 
-use std::collections::{BTreeMap, HashMap};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -99,10 +100,18 @@ pub(crate) fn recover(
         .map_err(Error::io("create", DIRECTORY))?;
     disk.sync_dir("")
         .map_err(Error::io("sync", "the data directory"))?;
+    // Whatever another version wrote is refused before anything is changed.
+    walk::check_versions(&*disk)?;
+    let note = clean::read(&*disk)?;
+    if note == clean::Read::Damaged {
+        tracing::error!(
+            "clean, the note of the last stop, is damaged: every message counts as redelivered"
+        );
+    }
+    let note = note.whole();
     Reserve::release_old(&*disk);
     let mut state = State::default();
     state.index.begin_replay();
-    let note = clean::take(&*disk)?;
     let (table, loaded) = load(&*tables, &mut state)?;
     if loaded.is_none() && was_checkpointed(&*disk, &note)? {
         tracing::error!("the index has no checkpoint any more; rebuilding it from the log");
@@ -125,6 +134,7 @@ pub(crate) fn recover(
         state.definition_segments.extend(kept);
     }
     let note = note.filter(|note| note.end == state.applied && damaged == 0);
+    clean::remove(&*disk)?;
     let changed = loaded.is_none() || walked.records > 0 || damaged > 0;
     let recovered = recovered(&state, loaded, note);
     let tail = Arc::new(Tail::new(Arc::clone(&disk), state.applied));
@@ -194,15 +204,23 @@ fn drop_lost(state: &mut State) -> u64 {
     let State {
         index, segments, ..
     } = state;
+    let short = RefCell::new(BTreeSet::new());
     let lost = index.retain(|segment, end| {
         let length = segments.get(&segment);
-        length.is_some_and(|length| end <= *length)
+        let is_there = length.is_some_and(|length| end <= *length);
+        if !is_there {
+            short.borrow_mut().insert(segment);
+        }
+        is_there
     });
-    if lost > 0 {
+    for segment in short.into_inner() {
         tracing::error!(
-            messages = lost,
+            segment = segment::path(segment),
             "messages are lost: their part of the log is missing"
         );
+    }
+    if lost > 0 {
+        tracing::error!(messages = lost, "so many messages are lost");
     }
     lost
 }

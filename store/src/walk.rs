@@ -61,6 +61,32 @@ pub(crate) fn segments(disk: &dyn Disk) -> Result<Vec<u32>, Error> {
     Ok(numbers)
 }
 
+/// Refuses a log in which a segment has another version than this program's. Damaged heads are left to
+/// `walk`.
+pub(crate) fn check_versions(disk: &dyn Disk) -> Result<(), Error> {
+    for number in segments(disk)? {
+        let path = segment::path(number);
+        let file = disk.open(&path).map_err(Error::io("open", path))?;
+        read_head(&file, number)?;
+    }
+    Ok(())
+}
+
+/// The head of a segment; `None` if it is damaged.
+fn read_head(file: &Arc<dyn DiskFile>, number: u32) -> Result<Option<Head>, Error> {
+    let mut bytes = [0; SEGMENT_HEAD_BYTES];
+    let read = file.read_at(0, &mut bytes);
+    let read = read.map_err(|error| Error::io("read", segment::path(number))(error))?;
+    match Head::decode(&bytes[..read]) {
+        Some(head) if head.version != FORMAT_VERSION => Err(Error::UnknownVersion {
+            file: segment::path(number),
+            found: head.version,
+            supported: FORMAT_VERSION,
+        }),
+        head => Ok(head),
+    }
+}
+
 /// Reads the log from a position on, or all of it. It was whole at least until `durable`.
 pub(crate) fn walk(
     disk: &dyn Disk,
@@ -106,7 +132,6 @@ impl Walk<'_, '_> {
         let whole_head = self.head(&file, number)?;
         let io = || Error::io("read", &path);
         let mut scanner = Scanner::new(Arc::clone(&file), number, start.into()).map_err(io())?;
-        let before = self.walked.damages.len();
         if !whole_head {
             // The head is written with the first group, and lost with its group record: see `whole_before`.
             let may_be_torn = is_last && !self.was_durable(number, 0);
@@ -123,7 +148,8 @@ impl Walk<'_, '_> {
         }
         self.records(number, &mut scanner, is_last)?;
         let end = scanner.offset().min(scanner.length());
-        let is_whole = self.walked.damages.len() == before;
+        let damages = &self.walked.damages;
+        let is_whole = !damages.iter().any(|damage| damage.segment == number);
         if is_whole && is_last && end < scanner.length() {
             self.walked.torn = Torn::Tail;
             if !scanner.only_zeros_follow().map_err(io())? {
@@ -142,25 +168,19 @@ impl Walk<'_, '_> {
 
     /// Reads the head; false if it is damaged.
     fn head(&mut self, file: &Arc<dyn DiskFile>, number: u32) -> Result<bool, Error> {
-        let mut bytes = [0; SEGMENT_HEAD_BYTES];
-        let read = file.read_at(0, &mut bytes);
-        let read = read.map_err(|error| Error::io("read", segment::path(number))(error))?;
-        let Some(head) = Head::decode(&bytes[..read]) else {
+        let Some(head) = read_head(file, number)? else {
             return Ok(false);
         };
-        if head.version != FORMAT_VERSION {
-            return Err(Error::UnknownVersion {
-                file: segment::path(number),
-                found: head.version,
-                supported: FORMAT_VERSION,
-            });
-        }
         let before = self.walked.last;
         if head.previous == before.segment && before.offset < head.previous_length {
             let end = before.offset.into();
             self.damage(before.segment, end, "the end of the file is missing");
         }
-        Ok(head.number == number)
+        if head.number != number {
+            // No crash does that: it is not torn.
+            self.damage(number, 0, "it is another segment under this number");
+        }
+        Ok(true)
     }
 
     fn records(&mut self, number: u32, scanner: &mut Scanner, is_last: bool) -> Result<(), Error> {
