@@ -147,6 +147,8 @@ step 'kills under load' env FERRYMQ_CRASH_ROUNDS=40 \
     cargo test --package ferrymq-tests --test crash --locked -- --nocapture || true
 step 'power cuts under load' env FERRYMQ_POWER_CUT_ROUNDS=16 \
     cargo test --package ferrymq-tests --test power_cut --locked -- --nocapture || true
+step 'damage' env FERRYMQ_DAMAGE_ROUNDS=160 \
+    cargo test --package ferrymq-tests --test damage --locked -- --nocapture || true
 step 'fuzzing' env FERRYMQ_FUZZ_SECONDS=60 \
     cargo test --package ferrymq-tests --test fuzz --locked -- --nocapture --test-threads 1 || true
 

@@ -9,11 +9,11 @@ mod order;
 mod plan;
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ferrymq_tests::Broker;
 use ferrymq_tests::harness::Options;
-use ferrymq_tests::load::{Ledger, Load, Owed, Survey, complaint, places};
+use ferrymq_tests::load::{Budget, Ledger, Load, Owed, Survey, complaint, places};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
@@ -28,16 +28,14 @@ checkpoint_bytes = \"2MiB\"
 
 #[test]
 fn no_promise_is_broken_by_a_kill() {
-    let seed = number("FERRYMQ_SEED").unwrap_or_else(|| rand::rng().random());
-    println!("FERRYMQ_SEED={seed}");
+    let (seed, budget) = Budget::from_environment("CRASH", 8);
     let mut random = SmallRng::seed_from_u64(seed);
     let mut victim = Victim {
         broker: Options::default().configuration(CONFIGURATION).start(),
         ledger: Arc::default(),
     };
-    let goes_on = budget();
     let (mut rounds, mut total) = (0, Survey::default());
-    while goes_on(rounds) {
+    while budget.is_left(rounds) {
         let plan = Plan::choose(rounds, &mut random);
         let survey = victim.round(rounds, &plan, &mut random);
         println!("round {rounds}: {plan}: {survey:?}");
@@ -106,28 +104,7 @@ impl Drop for Victim {
     }
 }
 
-/// Whether another round is wanted after so many.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a bound in wall-clock time is what is asked for"
-)]
-fn budget() -> impl Fn(u64) -> bool {
-    let start = Instant::now();
-    let rounds = number("FERRYMQ_CRASH_ROUNDS");
-    let time = number("FERRYMQ_CRASH_SECONDS").map(Duration::from_secs);
-    move |done| match time {
-        Some(time) => start.elapsed() < time,
-        None => done < rounds.unwrap_or(8),
-    }
-}
-
 /// A moment at random is what makes the kill hit anything at all.
 fn pause(time: Duration) {
     std::thread::sleep(time);
-}
-
-fn number(variable: &str) -> Option<u64> {
-    let text = std::env::var(variable).ok()?;
-    let number = text.parse();
-    Some(number.unwrap_or_else(|_| panic!("{variable}={text} is not a number")))
 }

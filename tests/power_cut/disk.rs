@@ -76,6 +76,11 @@ impl Disk {
         self.mount();
     }
 
+    /// From now on nothing can be written.
+    pub(crate) fn make_read_only(&self) {
+        run("mount", &["-o", "remount,ro"], &[&self.root()]);
+    }
+
     fn image(&self) -> PathBuf {
         self.directory.join("image")
     }

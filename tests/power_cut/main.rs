@@ -2,7 +2,7 @@
 //!
 //! The broker works on an ext4 of its own. At a random moment the device is frozen and copied, and a broker
 //! is started on the copy: whatever was confirmed or answered has to be there, though the page cache is
-//! gone. Two more tests show that this one can fail. `FERRYMQ_POWER_CUT_ROUNDS` says how often (3 by
+//! gone. Two more tests show that this one can fail, and one looks at a disk that can't be written. `FERRYMQ_POWER_CUT_ROUNDS` says how often (3 by
 //! default), or `FERRYMQ_POWER_CUT_SECONDS` for how long; `FERRYMQ_SEED` repeats a run's choices.
 //!
 //! What the device was given but not told to flush is in the copy: a missing flush of the device's own
@@ -13,11 +13,11 @@ mod disk;
 use std::fs::{self, File};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ferrymq_tests::Broker;
 use ferrymq_tests::harness::Options;
-use ferrymq_tests::load::{Afterwards, Ledger, Load, Mix, Owed, Survey, complaint, places};
+use ferrymq_tests::load::{Afterwards, Budget, Ledger, Load, Mix, Owed, Survey, complaint, places};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
@@ -37,13 +37,11 @@ fn no_promise_is_broken_by_a_power_cut() {
     if is_left_out() {
         return;
     }
-    let seed = number("FERRYMQ_SEED").unwrap_or_else(|| rand::rng().random());
-    println!("FERRYMQ_SEED={seed}");
+    let (seed, budget) = Budget::from_environment("POWER_CUT", 3);
     let mut random = SmallRng::seed_from_u64(seed);
     let mut victim = Victim::start(CONFIGURATION);
-    let goes_on = budget();
     let (mut rounds, mut total) = (0, Survey::default());
-    while goes_on(rounds) {
+    while budget.is_left(rounds) {
         let survey = victim.round(rounds, &mut random);
         total += survey.unwrap_or_else(|broken| panic!("round {rounds}: {broken}"));
         rounds += 1;
@@ -91,6 +89,21 @@ fn only_what_was_synced_survives_a_cut() {
     let read = |name| fs::read(disk.root().join(name)).unwrap_or_default();
     assert_eq!(read("synced"), b"cargo");
     assert_ne!(read("not synced"), b"cargo");
+}
+
+#[test]
+fn a_read_only_disk_is_refused() {
+    if is_left_out() {
+        return;
+    }
+    let disk = Disk::create();
+    let options = Options::default().data_directory(&disk.root().join("data"));
+    options.clone().start().stop();
+    disk.make_read_only();
+    let refused = options.try_start();
+    let (status, log) = refused.expect_err("a start that can't write");
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert!(log.contains("lock: Read-only file system"), "{log}");
 }
 
 struct Victim {
@@ -153,25 +166,4 @@ fn is_left_out() -> bool {
         Ok(text) => panic!("FERRYMQ_POWER_CUT={text}: the only value is skip"),
         Err(_) => false,
     }
-}
-
-/// Whether another round is wanted after so many.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a bound in wall-clock time is what is asked for"
-)]
-fn budget() -> impl Fn(u64) -> bool {
-    let start = Instant::now();
-    let rounds = number("FERRYMQ_POWER_CUT_ROUNDS");
-    let time = number("FERRYMQ_POWER_CUT_SECONDS").map(Duration::from_secs);
-    move |done| match time {
-        Some(time) => start.elapsed() < time,
-        None => done < rounds.unwrap_or(3),
-    }
-}
-
-fn number(variable: &str) -> Option<u64> {
-    let text = std::env::var(variable).ok()?;
-    let number = text.parse();
-    Some(number.unwrap_or_else(|_| panic!("{variable}={text} is not a number")))
 }

@@ -20,6 +20,9 @@ use crate::log::Log;
 /// How long the program may take to start or to stop before the test fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What it logs when it has started.
+const STARTED: &str = "Server startup complete";
+
 /// Where it listens unless a test says otherwise.
 const ANY_PORT: &str = "127.0.0.1:0";
 
@@ -70,26 +73,24 @@ impl Options {
 
     /// A broker started like this, on an empty directory unless `data_directory` says otherwise.
     pub fn start(self) -> Broker {
+        self.try_start()
+            .unwrap_or_else(|(status, log)| panic!("the broker refused to start, {status}:\n{log}"))
+    }
+
+    /// The same; or, when it refuses, its exit status and what it said.
+    pub fn try_start(self) -> Result<Broker, (ExitStatus, String)> {
         let directory = temporary_directory();
-        let process = Process::start(&self, directory.path());
-        Broker {
+        let mut process = Process::spawn(&self, directory.path());
+        if process.log.wait_for(STARTED, PATIENCE).is_none() {
+            let status = process.end(Signal::KILL);
+            return Err((status, process.log.text()));
+        }
+        Ok(Broker {
             options: self,
             process: Some(process),
             log: String::new(),
             directory,
-        }
-    }
-}
-
-impl Options {
-    /// Starts the program, which is expected to refuse: its exit status and what it said.
-    pub fn start_refused(&self) -> (ExitStatus, String) {
-        let directory = temporary_directory();
-        let mut process = Process::spawn(self, directory.path());
-        let ended = process.log.wait_for_end(PATIENCE);
-        assert!(ended, "the program runs:\n{}", process.log.text());
-        let status = process.child.wait().expect("the program's exit status");
-        (status, process.log.text())
+        })
     }
 }
 
@@ -214,7 +215,7 @@ struct Process {
 impl Process {
     fn start(options: &Options, directory: &Path) -> Self {
         let process = Self::spawn(options, directory);
-        process.wait_for("Server startup complete");
+        process.wait_for(STARTED);
         process
     }
 

@@ -2,6 +2,7 @@
 //! the ledger of what it promised them; and the survey of what is there afterwards.
 
 mod body;
+mod budget;
 mod client;
 mod consumer;
 mod definitions;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
+pub use budget::Budget;
 pub use client::{Client, Incoming};
 pub use consumer::Consuming;
 pub use ledger::{Ledger, Owed};
