@@ -1,18 +1,19 @@
 //! Kills the broker, starts it again, and looks for what it had promised to keep.
 //!
 //! Each round puts another load on it, ends it in another way, and compares what is there afterwards with
-//! the ledger, which is kept here. Segments are 4 MiB and a checkpoint comes every 2 MiB, so that every path
-//! is crossed. `FERRYMQ_CRASH_ROUNDS` says how often (8 by default), or `FERRYMQ_CRASH_SECONDS` for how long;
-//! `FERRYMQ_SEED` repeats a run's choices.
+//! the ledger, which is kept here; before the start `ferrymq store verify` has to find nothing. Segments are
+//! 4 MiB and a checkpoint comes every 2 MiB, so that every path is crossed. `FERRYMQ_CRASH_ROUNDS` says how
+//! often (8 by default), or `FERRYMQ_CRASH_SECONDS` for how long; `FERRYMQ_SEED` repeats a run's choices.
 
 mod order;
 mod plan;
 
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ferrymq_tests::Broker;
-use ferrymq_tests::harness::Options;
+use ferrymq_tests::harness::{Options, program};
 use ferrymq_tests::load::{Budget, Ledger, Load, Owed, Survey, complaint, places};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
@@ -81,11 +82,23 @@ impl Victim {
         for &after in &plan.starts {
             self.broker.start_again_and_kill(after);
         }
+        self.verify(round, plan);
         self.broker.start_again();
         let address = self.broker.amqp();
         let afterwards = |queue: &str, found| plan.afterwards(queue, found, random);
         let survey = Survey::take(address, &self.ledger, Owed::Confirmed, afterwards);
         survey.unwrap_or_else(|broken| panic!("round {round}, {plan}: {broken}"))
+    }
+
+    /// A kill leaves nothing damaged, as `ferrymq store verify` sees it.
+    fn verify(&self, round: u64, plan: &Plan) {
+        let output = Command::new(program())
+            .args(["store", "verify", "--data-dir"])
+            .arg(self.broker.data_directory())
+            .output()
+            .expect("run the program");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "round {round}, {plan}: {said}");
     }
 
     fn end(&mut self, plan: &Plan) {
