@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, Weak};
 
 use ferrymq_tests::harness::Options;
 use ferrymq_tests::raw::{AMQPClass, BasicProperties, Channel, Connection, channels, queue};
@@ -37,6 +37,8 @@ pub(crate) enum Left {
 pub(crate) struct Specimen {
     /// Kept, because dropping it removes the copy.
     _directory: TempDir,
+    /// What it is a copy of; the next copy need not make it again.
+    _whole: Option<Arc<Specimen>>,
     pub(crate) data: PathBuf,
 }
 
@@ -46,14 +48,13 @@ pub(crate) type Contents = BTreeMap<&'static str, BTreeSet<usize>>;
 impl Specimen {
     /// A copy of a store that is whole.
     pub(crate) fn new(left: Left) -> Self {
-        static CLOSED: OnceLock<Specimen> = OnceLock::new();
-        static KILLED: OnceLock<Specimen> = OnceLock::new();
-        let whole = match left {
-            Left::Closed => CLOSED.get_or_init(|| Self::make(left)),
-            Left::Killed => KILLED.get_or_init(|| Self::make(left)),
-        };
-        let copy = Self::empty();
+        static MADE: [Mutex<Weak<Specimen>>; 2] = [const { Mutex::new(Weak::new()) }; 2];
+        let mut made = MADE[left as usize].lock().expect("nobody panicked");
+        let whole = made.upgrade().unwrap_or_else(|| Arc::new(Self::make(left)));
+        *made = Arc::downgrade(&whole);
+        let mut copy = Self::empty();
         copy_all(&whole.data, &copy.data);
+        copy._whole = Some(whole);
         copy
     }
 
@@ -65,6 +66,7 @@ impl Specimen {
         Self {
             data: directory.path().join("data"),
             _directory: directory,
+            _whole: None,
         }
     }
 
