@@ -17,6 +17,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::compaction::Compaction;
 use crate::index::{Changed, Stored};
 use crate::log::Position;
 use crate::segment::{self, DIRECTORY};
@@ -50,6 +51,7 @@ pub(crate) struct Checkpointer {
     snapshot: Position,
     /// A checkpoint failed: the table is left as it was last synced.
     broken: bool,
+    compaction: Compaction,
 }
 
 /// What one checkpoint writes, apart from blocks.
@@ -81,6 +83,7 @@ impl Checkpointer {
             table: Some(table),
             snapshot: Position::default(),
             broken: false,
+            compaction: Compaction::default(),
         })
     }
 
@@ -91,6 +94,7 @@ impl Checkpointer {
         });
         while self.wait() {
             self.checkpoint();
+            self.compact();
         }
         if self.shared.progress.lock().checkpoint_last {
             self.checkpoint();
@@ -133,6 +137,13 @@ impl Checkpointer {
             self.checkpoint_synced();
         }
         self.shared.state.lock().checkpointing = false;
+    }
+
+    /// Frees segments that a few messages pin, if anything can be freed at all.
+    pub(crate) fn compact(&mut self) {
+        if !self.broken {
+            self.compaction.run(&self.shared);
+        }
     }
 
     fn checkpoint_synced(&mut self) {

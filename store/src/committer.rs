@@ -65,6 +65,7 @@ enum Span {
 enum Step {
     /// With how many bytes of content.
     Publish((QueueId, Sequence), Location, u32),
+    Copy((QueueId, Sequence), Location, u32),
     Change(Range<usize>),
     Snapshot(Range<usize>),
 }
@@ -349,6 +350,9 @@ impl Committer {
                 Step::Publish(target, location, content_bytes) => {
                     state.publish(target, location, content_bytes)
                 }
+                Step::Copy(target, location, content_bytes) => {
+                    state.copy(target, location, content_bytes)
+                }
                 Step::Change(payload) => state.change(&self.batch.bytes[payload], end.segment),
                 Step::Snapshot(payload) => state.snapshot(&self.batch.bytes[payload], end.segment),
             }
@@ -370,7 +374,11 @@ impl Committer {
             let length = record::record_bytes(&self.batch.bytes[at..]);
             let (inline, next_piece) = self.batch.extent(at, piece);
             let kind = Kind::from_byte(self.batch.bytes[at + 8]);
-            let written = kind != Some(Kind::Publish) || !self.is_settled(at, removals);
+            let written = match kind {
+                Some(Kind::Publish) => !self.is_settled(at, removals),
+                Some(Kind::Copy) => !self.is_settled(at, removals) && self.is_live(at),
+                _ => true,
+            };
             let length = u32::try_from(length).expect("checked when it was encoded");
             self.note(
                 kind,
@@ -405,6 +413,14 @@ impl Committer {
         })
     }
 
+    /// Whether a copied message is live anywhere. Otherwise a log without its index must not have the copy
+    /// behind the settlement.
+    fn is_live(&self, at: usize) -> bool {
+        let copy = Publish::parse(&self.batch.bytes[at + HEAD_BYTES..]);
+        let state = self.shared.state.lock();
+        copy.is_some_and(|copy| copy.targets().any(|target| state.is_live(target)))
+    }
+
     /// Notes what the index will have to know of a record.
     fn note(&mut self, kind: Option<Kind>, inline: Range<usize>, location: Location) {
         let payload = inline.start + HEAD_BYTES..inline.end;
@@ -413,6 +429,11 @@ impl Committer {
                 let publish = Publish::parse(&self.batch.bytes[payload]).expect("encoded by us");
                 let step = |target| Step::Publish(target, location, publish.content_bytes);
                 self.steps.extend(publish.targets().map(step));
+            }
+            Some(Kind::Copy) => {
+                let copy = Publish::parse(&self.batch.bytes[payload]).expect("encoded by us");
+                let step = |target| Step::Copy(target, location, copy.content_bytes);
+                self.steps.extend(copy.targets().map(step));
             }
             Some(Kind::Change) => self.steps.push(Step::Change(payload)),
             Some(Kind::Snapshot) => self.steps.push(Step::Snapshot(payload)),

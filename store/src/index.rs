@@ -226,6 +226,11 @@ impl Index {
         self.ledger.segments.holds(segment)
     }
 
+    /// The segments that hold anything, and how many bytes of live messages; one counts for each queue.
+    pub(crate) fn live_bytes(&self) -> impl Iterator<Item = (u32, u64)> {
+        self.ledger.segments.live_bytes()
+    }
+
     /// Hands over what changed; from now on it counts as checkpointed.
     pub(crate) fn take_changed(&mut self) -> Changed {
         std::mem::take(&mut self.ledger.changed)

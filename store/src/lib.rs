@@ -9,6 +9,7 @@
 mod checkpoint;
 mod clean;
 mod committer;
+mod compaction;
 mod definitions;
 mod disk;
 mod error;

@@ -289,7 +289,7 @@ impl LogReader {
 pub(crate) fn verified_publish(segment: u32, record: &Bytes) -> Option<Bytes> {
     let whole = record.len() > HEAD_BYTES
         && record::record_bytes(record) == record.len()
-        && record[8] == Kind::Publish as u8
+        && Kind::from_byte(record[8]).is_some_and(Kind::is_message)
         && record::checksum(record::seed(segment), record) == record::stored_checksum(record);
     whole.then(|| record.slice(HEAD_BYTES..))
 }

@@ -244,6 +244,19 @@ impl Batch {
         }
     }
 
+    /// Appends the copy of a message.
+    pub(crate) fn copy(
+        &mut self,
+        content_bytes: u32,
+        targets: &[(QueueId, Sequence)],
+        message: &[u8],
+    ) {
+        let start = record::begin(&mut self.bytes, Kind::Copy);
+        record::put_publish(&mut self.bytes, content_bytes, targets);
+        self.bytes.extend_from_slice(message);
+        record::end(&mut self.bytes, start, 0);
+    }
+
     /// Takes out the records of changes and snapshots, in their order.
     pub(crate) fn take_changes(&mut self) -> Vec<u8> {
         let bytes = std::mem::take(&mut self.bytes);

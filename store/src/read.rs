@@ -122,7 +122,11 @@ fn read_together(
         let range = relative(wanted, start, bytes.len());
         match message(wanted, queue, &bytes.slice(range)) {
             Some(message) => found.push((wanted.rank, wanted.sequence, message)),
-            None => damaged(shared, queue, wanted),
+            None => {
+                if let Some(moved) = moved_or_damaged(shared, queue, *wanted) {
+                    read_together(shared, queue, &[moved], found)?;
+                }
+            }
         }
     }
     Ok(())
@@ -147,15 +151,62 @@ fn message(wanted: &Wanted, queue: QueueId, record: &Bytes) -> Option<Bytes> {
     own.then(|| payload.slice_ref(publish.message))
 }
 
-/// Reports a message that cannot be read, unless it was settled in the meantime.
-fn damaged(shared: &Shared, queue: QueueId, wanted: &Wanted) {
-    let state = shared.state.lock();
-    if state.index.get(queue, wanted.sequence) != Some(wanted.location) {
-        return;
+/// Where a message that cannot be read lies by now, if it was moved meanwhile. Reports it as damaged unless
+/// it was settled.
+fn moved_or_damaged(shared: &Shared, queue: QueueId, wanted: Wanted) -> Option<Wanted> {
+    let location = shared.state.lock().index.get(queue, wanted.sequence)?;
+    if location != wanted.location {
+        return Some(Wanted { location, ..wanted });
     }
-    drop(state);
-    shared.damaged(
-        wanted.location,
-        "a message is damaged and will not be delivered",
-    );
+    shared.damaged(location, "a message is damaged and will not be delivered");
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::disk::SimulatedDisk;
+    use crate::table::SimulatedTables;
+    use crate::{Append, Change, Durability, Options, Part, recovery, segment};
+
+    #[test]
+    fn a_message_is_found_where_it_was_moved_to() {
+        let disk = SimulatedDisk::new();
+        let tables = Box::new(SimulatedTables(disk.clone()));
+        let options = Options {
+            reserve_bytes: 0,
+            ..Options::default()
+        };
+        let parts = recovery::recover(Arc::new(disk.clone()), tables, options);
+        let mut parts = parts.unwrap();
+        let (queue, sequence) = (QueueId(1), Sequence(1));
+        let mut pending = parts.shared.pending.lock();
+        pending.change(&[Change::CreateQueue {
+            id: queue,
+            key: b"",
+            value: b"",
+        }]);
+        pending.batch.publish(&Append {
+            targets: &[(queue, sequence)],
+            parts: &[Part::Copied(b"message")],
+            content_bytes: 7,
+            durability: Durability::Strict,
+        });
+        drop(pending);
+        parts.committer.commit_pending();
+        let wanted = locate(&parts.shared, queue, &[sequence]);
+        // Between the look and the read it is moved, and its old place is gone.
+        let targets = [(queue, sequence)];
+        parts.shared.append_copy(7, &targets, b"message");
+        parts.committer.commit_pending();
+        let old = wanted[0].location;
+        let path = segment::path(old.segment);
+        disk.damage(&path, |bytes| bytes[old.offset as usize + 12] ^= 1);
+        let mut found = Vec::new();
+        read_together(&parts.shared, queue, &wanted, &mut found).unwrap();
+        let expected = (0, sequence, Bytes::from("message"));
+        assert_eq!(found, [expected]);
+    }
 }

@@ -8,6 +8,7 @@
 //!          payload
 //!
 //! Publish  targets u32, content bytes u32, then per target: queue u64, sequence u64; then the message
+//! Copy     as Publish: a message that was published before lies here now, if it is still live
 //! Remove   per range: queue u64, first sequence u64, last sequence u64
 //! Change   per change: operation u8, then
 //!            1 put           key, value
@@ -42,6 +43,7 @@ pub(crate) enum Kind {
     Change = 3,
     Snapshot = 4,
     Group = 5,
+    Copy = 6,
 }
 
 impl Kind {
@@ -52,8 +54,14 @@ impl Kind {
             3 => Self::Change,
             4 => Self::Snapshot,
             5 => Self::Group,
+            6 => Self::Copy,
             _ => return None,
         })
+    }
+
+    /// Whether the payload is a message and its targets.
+    pub(crate) fn is_message(self) -> bool {
+        matches!(self, Self::Publish | Self::Copy)
     }
 }
 

@@ -92,6 +92,18 @@ impl Replay<'_> {
                     }
                 }
             }
+            Kind::Copy => {
+                // Without a checkpoint, what was published may be gone with its segment.
+                let rebuilds = self.rebuild.is_some();
+                if let Some(copy) = Publish::parse(payload) {
+                    for target in copy.targets() {
+                        match rebuilds {
+                            true => self.state.publish(target, location, copy.content_bytes),
+                            false => self.state.copy(target, location, copy.content_bytes),
+                        }
+                    }
+                }
+            }
             Kind::Remove => {
                 for removal in record::removals(payload) {
                     self.state.index.remove(removal);

@@ -13,7 +13,7 @@ use crate::reserve::Reserve;
 use crate::segment;
 use crate::state::State;
 use crate::tail::Tail;
-use crate::{CommitPoint, Error, Options};
+use crate::{CommitPoint, Error, Options, QueueId, Sequence};
 
 /// The parts of a store that its threads have in common.
 #[derive(Debug)]
@@ -212,6 +212,20 @@ impl Shared {
         self.wait_for_room(&mut pending);
         if !pending.closed {
             pending.snapshot(record);
+            self.release(pending);
+        }
+    }
+
+    /// Appends the copy of a message.
+    pub(crate) fn append_copy(
+        &self,
+        content_bytes: u32,
+        targets: &[(QueueId, Sequence)],
+        message: &[u8],
+    ) {
+        let mut pending = self.pending.lock();
+        if !pending.closed {
+            pending.batch.copy(content_bytes, targets, message);
             self.release(pending);
         }
     }

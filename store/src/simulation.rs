@@ -53,8 +53,9 @@ impl Steps {
         self.committer.next_group()
     }
 
-    /// Writes a checkpoint, if there is anything new.
+    /// Writes a checkpoint, if there is anything new, and compacts.
     pub fn checkpoint(&mut self) {
         self.checkpointer.checkpoint();
+        self.checkpointer.compact();
     }
 }

@@ -43,6 +43,22 @@ impl State {
         self.index.publish(queue, sequence, location, content_bytes);
     }
 
+    /// Applies a copy for one of its queues: it moves a message that is live, and never revives one.
+    pub(crate) fn copy(
+        &mut self,
+        target: (QueueId, Sequence),
+        location: Location,
+        content_bytes: u32,
+    ) {
+        if self.is_live(target) {
+            self.publish(target, location, content_bytes);
+        }
+    }
+
+    pub(crate) fn is_live(&self, (queue, sequence): (QueueId, Sequence)) -> bool {
+        self.index.get(queue, sequence).is_some()
+    }
+
     /// Applies the payload of a change record.
     pub(crate) fn change(&mut self, payload: &[u8], segment: u32) {
         self.definition_segments.insert(segment);
@@ -96,5 +112,36 @@ impl State {
 
     fn put(&mut self, key: &[u8], value: Option<&[u8]>) {
         self.definitions.insert(key.into(), value.map(Into::into));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Removal;
+
+    #[test]
+    fn a_copy_moves_what_is_live_and_revives_nothing() {
+        let at = |segment| Location {
+            segment,
+            offset: 32,
+            length: 100,
+        };
+        let mut state = State::default();
+        state.create_queue(QueueId(1));
+        for sequence in [1, 2] {
+            state.publish((QueueId(1), Sequence(sequence)), at(1), 10);
+        }
+        state.index.remove(Removal {
+            queue: QueueId(1),
+            first: Sequence(1),
+            last: Sequence(1),
+        });
+        for sequence in [1, 2, 3] {
+            state.copy((QueueId(1), Sequence(sequence)), at(2), 10);
+        }
+        assert_eq!(state.index.live_messages(), 1);
+        assert_eq!(state.index.get(QueueId(1), Sequence(2)), Some(at(2)));
+        assert!(!state.index.holds(1));
     }
 }

@@ -36,6 +36,11 @@ pub struct Options {
     pub index_cache_bytes: u64,
     /// How much of the disk is held back for what makes room when it is full.
     pub reserve_bytes: u64,
+    /// Live messages are copied out of mostly dead segments once the log has more dead bytes than live ones,
+    /// and more than so many segments' worth of them.
+    pub compaction_dead_segments: u64,
+    /// So much of the log is read for that after each checkpoint.
+    pub compaction_round_bytes: u64,
 }
 
 impl Default for Options {
@@ -48,6 +53,8 @@ impl Default for Options {
             congested_bytes: 16 << 20,
             index_cache_bytes: 4 << 20,
             reserve_bytes: 8 << 20,
+            compaction_dead_segments: 4,
+            compaction_round_bytes: 128 << 20,
         }
     }
 }

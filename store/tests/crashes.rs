@@ -106,6 +106,8 @@ fn options() -> Options {
         segment_bytes: 20_000,
         pending_limit_bytes: usize::MAX,
         reserve_bytes: 4000,
+        compaction_dead_segments: 1,
+        compaction_round_bytes: 15_000,
         ..Options::default()
     }
 }

@@ -37,6 +37,12 @@ impl Segments {
         usage.end = usage.end.max(run.end_offset());
     }
 
+    /// The segments that hold anything, and how much.
+    pub(crate) fn live_bytes(&self) -> impl Iterator<Item = (u32, u64)> {
+        let usage = self.usage.iter();
+        usage.map(|(segment, usage)| (*segment, usage.live_bytes))
+    }
+
     /// The segments that hold anything, and how far at most.
     pub(crate) fn ends(&self) -> impl Iterator<Item = (u32, u64)> {
         self.usage

@@ -96,7 +96,7 @@ impl Offline {
 
 fn decode<'a>(found: &Found, at: Location, kind: Kind, payload: &'a [u8]) -> Record<'a> {
     let content = match kind {
-        Kind::Publish => publish(found, at, payload),
+        Kind::Publish | Kind::Copy => publish(found, at, payload),
         Kind::Remove => Content::Remove(
             record::removals(payload)
                 .map(|removal| (removal.queue, removal.first, removal.last))

@@ -155,7 +155,7 @@ impl Survey<'_> {
         let length = u64::from(at.length);
         let mut live = false;
         let count = match kind {
-            Kind::Publish => {
+            Kind::Publish | Kind::Copy => {
                 live = self.publish(at, payload);
                 &mut self.verified.records.publish
             }
