@@ -46,12 +46,12 @@ fn run(seed: u64, limit: usize, print: bool) -> Result<(u64, Counts), Vec<String
     }
 }
 
-/// Runs a seed, and fails with what is needed to look into it.
-fn check(seed: u64) -> Counts {
+/// Runs a seed, and fails with what is needed to look into it; `before` others have passed.
+fn check(seed: u64, before: u64) -> Counts {
     match run(seed, usize::MAX, false) {
         Ok((_, counts)) => counts,
         Err(lines) => panic!(
-            "seed {seed} failed after:\n{}\nrepeat it with: \
+            "seed {seed} failed, {before} others passed. Its last steps:\n{}\nrepeat it with: \
              FERRYMQ_SEED={seed} cargo test --package ferrymq-tests --test simulation one_seed",
             lines.join("\n")
         ),
@@ -82,7 +82,7 @@ fn random_seeds() {
         } else {
             first + seeds
         };
-        total.add(check(seed));
+        total.add(check(seed, seeds));
         seeds += 1;
     }
     println!("{seeds} seeds, {total:?}");
