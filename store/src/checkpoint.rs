@@ -13,7 +13,7 @@
 //! value    version u32, position u64, next queue id u64, first segment with definitions u32
 //! ```
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -223,10 +223,13 @@ impl Checkpointer {
     fn capture(&self) -> Captured {
         let next_queue_id = self.shared.next_queue_id.load(Ordering::Relaxed);
         let mut state = self.shared.state.lock();
-        let changed = state.index.take_changed();
-        let queues = changed.queues.iter();
-        let queues = queues.filter_map(|id| Some((*id, state.index.reserved(*id)?)));
-        let early = changed.early.iter().map(|id| (*id, state.index.early(*id)));
+        let mut changed = state.index.take_changed();
+        // In the order of the table's keys, which is also the same in every run of a simulation.
+        changed.blocks.sort_unstable();
+        let queues = sorted(&changed.queues).into_iter();
+        let queues = queues.filter_map(|id| Some((id, state.index.reserved(id)?)));
+        let early = sorted(&changed.early).into_iter();
+        let early = early.map(|id| (id, state.index.early(id)));
         let (queues, early) = (queues.collect(), early.collect());
         let position = state.applied;
         let dead = |segment: &u32| *segment < position.segment && !state.index.holds(*segment);
@@ -312,19 +315,27 @@ impl Captured {
 }
 
 /// Writes everything but blocks, and the checkpoint's own value last.
+fn sorted(queues: &HashSet<QueueId>) -> Vec<QueueId> {
+    let mut sorted: Vec<QueueId> = queues.iter().copied().collect();
+    sorted.sort_unstable();
+    sorted
+}
+
 fn write_rest(table: &mut dyn Table, captured: &Captured, value: Vec<u8>) -> Result<(), Error> {
     let mut batch = Batch::default();
-    for queue in &captured.changed.deleted {
-        batch.remove(queue_key(QUEUES, *queue));
+    for queue in sorted(&captured.changed.deleted) {
+        batch.remove(queue_key(QUEUES, queue));
         for letter in [BLOCKS, EARLY] {
-            remove_all(table, &mut batch, &queue_key(letter, *queue))?;
+            remove_all(table, &mut batch, &queue_key(letter, queue))?;
         }
     }
     for (queue, next) in &captured.queues {
         batch.put(queue_key(QUEUES, *queue), next.0.to_le_bytes().to_vec());
         batch.apply_full(table)?;
     }
-    for (key, value) in &captured.definitions {
+    let mut definitions: Vec<_> = captured.definitions.iter().collect();
+    definitions.sort_unstable();
+    for (key, value) in definitions {
         definitions::put(&mut batch, table, key, value.as_deref())?;
         batch.apply_full(table)?;
     }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+
 use crate::checkpoint::Checkpointer;
 use crate::committer::Committer;
 use crate::disk::{Disk, SimulatedDisk};
@@ -15,8 +17,9 @@ const RESERVE_BYTES_MAX: u64 = 16 * 1024;
 /// What a store's threads would do.
 #[derive(Debug)]
 pub struct Steps {
-    committer: Committer,
+    committer: Arc<Mutex<Committer>>,
     checkpointer: Checkpointer,
+    disk: SimulatedDisk,
 }
 
 impl Store {
@@ -30,12 +33,14 @@ impl Store {
         // The disk is memory.
         options.reserve_bytes = options.reserve_bytes.min(RESERVE_BYTES_MAX);
         let tables = Box::new(SimulatedTables(disk.clone()));
-        let disk: Arc<dyn Disk> = Arc::new(disk.clone());
-        let lock = disk.create("lock").map_err(Error::io("lock", "lock"))?;
-        let parts = recovery::recover(disk, tables, options)?;
+        let shared_disk: Arc<dyn Disk> = Arc::new(disk.clone());
+        let lock = shared_disk.create("lock");
+        let lock = lock.map_err(Error::io("lock", "lock"))?;
+        let parts = recovery::recover(shared_disk, tables, options)?;
         let steps = Steps {
-            committer: parts.committer,
+            committer: Arc::new(Mutex::new(parts.committer)),
             checkpointer: parts.checkpointer,
+            disk: disk.clone(),
         };
         let store = Self::new(parts.shared, None, lock);
         Ok((store, steps, parts.recovered))
@@ -45,17 +50,24 @@ impl Store {
 impl Steps {
     /// Commits what is pending, or tries again what there was no room for.
     pub fn commit(&mut self) {
-        self.committer.commit_pending();
+        self.committer.lock().commit_pending();
     }
 
     /// The number of the group that what is appended next goes into.
     pub fn next_group(&self) -> u64 {
-        self.committer.next_group()
+        self.committer.lock().next_group()
     }
 
     /// Writes a checkpoint, if there is anything new, and compacts.
     pub fn checkpoint(&mut self) {
         self.checkpointer.checkpoint();
         self.checkpointer.compact();
+    }
+
+    /// Writes a checkpoint, and commits what is pending after so many operations on its table.
+    pub fn checkpoint_around_commit(&mut self, operations: u64) {
+        self.disk.interruption().set(operations, &self.committer);
+        self.checkpointer.checkpoint();
+        self.disk.interruption().clear();
     }
 }

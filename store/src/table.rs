@@ -22,7 +22,7 @@ use crate::{Error, QueueId, Sequence};
 
 #[cfg(test)]
 pub(crate) use simulated::SimulatedTable;
-pub(crate) use simulated::{Contents, SimulatedTables};
+pub(crate) use simulated::{Contents, Interruption, SimulatedTables};
 pub(crate) use sled_table::{DIRECTORY as SLED_DIRECTORY, SledTables, move_aside};
 
 /// No value may be longer.

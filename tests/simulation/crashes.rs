@@ -56,7 +56,8 @@ impl World {
     }
 
     fn crash(&mut self, disk: SimulatedDisk, down: Down) {
-        self.trace.line(format!("  {down:?}"));
+        let left = disk.outline();
+        self.trace.line(format!("  {down:?}, {left:08x} is left"));
         self.peers.clear();
         self.model.went_down(down);
         self.machine.restart_on(disk);

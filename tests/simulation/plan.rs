@@ -39,6 +39,8 @@ pub(crate) enum Step {
     Arrive,
     Commit,
     Checkpoint,
+    /// A checkpoint with a commit in the middle of it.
+    CheckpointAroundCommit,
     /// Messages leave memory and come back.
     Page,
     PassTime,
@@ -69,7 +71,7 @@ pub(crate) enum Step {
 }
 
 /// Every step, how often it is taken, and whether a run can do without it.
-const STEPS: [(Step, u32, bool); 37] = [
+const STEPS: [(Step, u32, bool); 38] = [
     (Step::Ask(Ask::Ack), 300, true),
     (Step::Ask(Ask::Bind), 30, true),
     (Step::Ask(Ask::Cancel), 15, true),
@@ -93,6 +95,7 @@ const STEPS: [(Step, u32, bool); 37] = [
     (Step::Arrive, 800, false),
     (Step::Commit, 200, false),
     (Step::Checkpoint, 80, true),
+    (Step::CheckpointAroundCommit, 40, true),
     (Step::Page, 200, false),
     (Step::PassTime, 20, true),
     (Step::Cut, 12, true),

@@ -79,6 +79,10 @@ impl World {
             Step::Arrive => self.arrive(),
             Step::Commit => self.machine.store.commit(),
             Step::Checkpoint => self.machine.store.checkpoint(),
+            Step::CheckpointAroundCommit => {
+                let operations = self.dice.below(4) as u64;
+                self.machine.store.checkpoint_around_commit(operations);
+            }
             Step::Page => drop(self.machine.broker.paging().run_due()),
             Step::PassTime => self.pass_time(),
             Step::Cut => self.cut(),

@@ -2,14 +2,14 @@
 //!
 //! Cloning it shares the disk; [`SimulatedDisk::crash`] leaves what a power loss could leave.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
 use super::{Disk, DiskFile};
-use crate::table::Contents;
+use crate::table::{Contents, Interruption};
 
 /// What a power loss keeps or loses as one.
 const SECTOR_BYTES: usize = 512;
@@ -18,6 +18,7 @@ const SECTOR_BYTES: usize = 512;
 #[derive(Debug, Clone, Default)]
 pub struct SimulatedDisk {
     state: Arc<Mutex<State>>,
+    interruption: Interruption,
 }
 
 /// An error that the disk answers with.
@@ -31,7 +32,7 @@ pub enum Fault {
 
 #[derive(Debug, Default)]
 struct State {
-    files: HashMap<u64, Content>,
+    files: BTreeMap<u64, Content>,
     next_file: u64,
     /// What programs see.
     names: BTreeMap<String, u64>,
@@ -118,7 +119,27 @@ impl SimulatedDisk {
         };
         Self {
             state: Arc::new(Mutex::new(after)),
+            interruption: Interruption::default(),
         }
+    }
+
+    /// What may happen between two operations on the table.
+    pub(crate) fn interruption(&self) -> &Interruption {
+        &self.interruption
+    }
+
+    /// A checksum of what is on the disk: names, keys and lengths, for bytes may be random.
+    pub fn outline(&self) -> u32 {
+        let state = self.state.lock();
+        let mut sum = state.table.outline();
+        for (name, id) in &state.names {
+            let content = &state.files[id];
+            for length in [content.now.len(), content.durable.len()] {
+                sum = crc32c::crc32c_append(sum, name.as_bytes());
+                sum = crc32c::crc32c_append(sum, &length.to_le_bytes());
+            }
+        }
+        sum
     }
 
     /// The files whose path starts with `prefix`.

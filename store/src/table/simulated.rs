@@ -1,9 +1,13 @@
 //! A table in memory which forgets what was not synced, on the simulated disk.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::{Batch, Table, Tables, Visit};
 use crate::Error;
+use crate::committer::Committer;
 use crate::disk::SimulatedDisk;
 
 /// What the table holds, and held.
@@ -28,6 +32,16 @@ impl Contents {
         self.unsynced.clear();
     }
 
+    /// See [`SimulatedDisk::outline`].
+    pub(crate) fn outline(&self) -> u32 {
+        let unsynced = self.unsynced.iter().flat_map(|batch| &batch.changes);
+        let unsynced = unsynced.map(|(key, value)| (key, value.as_ref().map_or(0, Vec::len)));
+        let durable = self.durable.iter().map(|(key, value)| (key, value.len()));
+        durable.chain(unsynced).fold(0, |sum, (key, length)| {
+            crc32c::crc32c_append(crc32c::crc32c_append(sum, key), &length.to_le_bytes())
+        })
+    }
+
     /// What a power loss leaves: the first few of the unsynced batches, each whole.
     pub(crate) fn crash(&self, keep: &mut impl FnMut() -> bool) -> Self {
         let mut durable = self.durable.clone();
@@ -47,6 +61,36 @@ fn change(values: &mut BTreeMap<Vec<u8>, Vec<u8>>, batch: &Batch) {
         match value {
             Some(value) => drop(values.insert(key.clone(), value.clone())),
             None => drop(values.remove(key)),
+        }
+    }
+}
+
+/// A commit in the middle of a checkpoint: after so many operations on the table.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Interruption(Arc<Mutex<Option<Waiting>>>);
+
+/// So many operations later this one commits.
+type Waiting = (u64, Arc<Mutex<Committer>>);
+
+impl Interruption {
+    pub(crate) fn set(&self, operations: u64, committer: &Arc<Mutex<Committer>>) {
+        *self.0.lock() = Some((operations, Arc::clone(committer)));
+    }
+
+    pub(crate) fn clear(&self) {
+        *self.0.lock() = None;
+    }
+
+    /// There was an operation.
+    fn count(&self) {
+        let mut waiting = self.0.lock();
+        let due = waiting.take_if(|(operations, _)| *operations == 0);
+        if let Some((operations, _)) = &mut *waiting {
+            *operations -= 1;
+        }
+        drop(waiting);
+        if let Some((_, committer)) = due {
+            committer.lock().commit_pending();
         }
     }
 }
@@ -78,6 +122,7 @@ impl Table for SimulatedTable {
             change(&mut table.now, &batch);
             table.unsynced.push(batch);
         });
+        self.0.interruption().count();
         applied.map_err(Error::write("write", "index"))
     }
 
@@ -86,6 +131,7 @@ impl Table for SimulatedTable {
             table.durable = table.now.clone();
             table.unsynced.clear();
         });
+        self.0.interruption().count();
         synced.map_err(Error::write("sync", "index"))
     }
 
