@@ -71,6 +71,17 @@ impl World {
         self.steps.checkpoint();
     }
 
+    /// Records that a start after a power loss finds damaged.
+    fn damaged_after(&self, keep: fn(u64) -> bool) -> u64 {
+        let mut at = 0;
+        let disk = self.disk.crash(|| {
+            at += 1;
+            keep(at)
+        });
+        let (store, _, _) = Store::open_simulated(&disk, small()).expect("opens");
+        store.statistics().damaged_records
+    }
+
     /// What a start after a power loss finds of the queue.
     fn recovered(&self) -> Vec<(Sequence, Sequence)> {
         let disk = self.disk.crash(|| false);
@@ -175,6 +186,33 @@ fn what_was_half_written_is_never_taken_for_damage() {
                 assert!(live >= 4 || world.store.committed() == committed);
             }
         }
+    }
+}
+
+#[test]
+fn nothing_is_left_of_a_half_written_group_when_its_segment_ends() {
+    let keeps: [fn(u64) -> bool; 3] = [|_| true, |_| false, |at| at.is_multiple_of(2)];
+    for keep in keeps {
+        let mut world = World::new(small());
+        for _ in 0..13 {
+            world.publish();
+        }
+        world.steps.commit();
+        world.disk.fail_after(0, Fault::Full);
+        for _ in 0..4 {
+            world.publish();
+        }
+        world.steps.commit();
+        // Nobody needs that group any more, and the next one does not fit into the segment.
+        world.remove(14, 17);
+        world.disk.mend();
+        world.steps.commit();
+        for _ in 0..10 {
+            world.publish();
+        }
+        world.steps.commit();
+        assert_eq!(world.disk.paths("log/").len(), 3, "two segments, a reserve");
+        assert_eq!(world.damaged_after(keep), 0);
     }
 }
 
@@ -298,7 +336,7 @@ fn a_checkpoint_without_room_is_tried_again() {
         assert!(before.disk_full || operations > 2);
         assert!(!before.checkpoint_failed);
         // Meanwhile everything is settled; nothing of what was tried may come back.
-        world.remove(1, 290);
+        world.remove(1, 100);
         world.store.change(&[Change::Remove { key: b"kept" }]);
         world.disk.mend();
         world.round();
@@ -306,7 +344,7 @@ fn a_checkpoint_without_room_is_tried_again() {
         let after = world.store.statistics();
         assert!(after.checkpoints > before.checkpoints);
         assert!(!after.disk_full && !after.checkpoint_failed);
-        assert_eq!(world.recovered(), one(291, 300));
+        assert_eq!(world.recovered(), one(101, 300));
         // Without the log's older part: only the checkpoint knows.
         let disk = world.disk.crash(|| false);
         let (_, _, recovered) = Store::open_simulated(&disk, small()).unwrap();
