@@ -271,6 +271,7 @@ impl World {
             let found = found.unwrap_or_else(|| panic!("queue {name} is missing"));
             let counts = found.inspect(|queue| queue.counts());
             let consumers = self.model.consumer_count(&name);
+            let now = self.model.now;
             let queue = self.model.queues.get_mut(&name).expect("just listed");
             let (least, most) = queue.ready();
             assert!(
@@ -280,7 +281,7 @@ impl World {
             );
             assert_eq!(counts.unacked, queue.held(), "unacked messages of {name}");
             assert_eq!(counts.consumers, consumers, "consumers of {name}");
-            queue.counted(counts.ready);
+            queue.counted(counts.ready, Some(now));
         }
         let expected = self.model.live_queues().count();
         assert_eq!(

@@ -118,7 +118,8 @@ impl VHost {
         self.require_queue(actor, Permission::Configure, name)?;
         let snapshot = self.snapshot.load_full();
         if !snapshot.queues.contains_key(name) {
-            return Ok((0, CommitPoint(0)));
+            // It may be on its way out: somebody else's delete, or its last consumer's end.
+            return Ok((0, self.change().unchanged()));
         }
         let queue = snapshot.queue(&self.name, actor, name)?;
         let counts = queue.inspect(Queue::counts);

@@ -177,17 +177,23 @@ impl Queue {
         self.entries.iter().filter(ready)
     }
 
-    /// The queue was counted: that may settle what was only possible.
-    pub(crate) fn counted(&mut self, count: usize) {
+    /// The queue was counted: that may settle what was only possible. What is gone counts as settled
+    /// `now`, which a crash may undo, or is gone for good.
+    pub(crate) fn counted(&mut self, count: usize, now: Option<Moment>) {
         let (certain, at_most) = self.ready();
         if count == at_most {
             for entry in self.entries.values_mut() {
                 entry.certain |= entry.state == State::Ready && !entry.damaged;
             }
         } else if count == certain {
-            self.forget("it was gone when the queue was counted", |entry| {
-                !entry.certain && entry.state == State::Ready
-            });
+            let why = "it was gone when the queue was counted";
+            let is_gone = |entry: &Entry| !entry.certain && entry.state == State::Ready;
+            let Some(at) = now else {
+                return self.forget(why, is_gone);
+            };
+            for entry in self.entries.values_mut().filter(|entry| is_gone(entry)) {
+                entry.state = State::Settled { at, why };
+            }
         }
     }
 

@@ -86,7 +86,7 @@ impl Model {
                 "{name} has {count} messages after a restart, not {least} to {most}: {:?}",
                 queue.certainly_ready().collect::<Vec<_>>()
             );
-            queue.counted(count);
+            queue.counted(count, None);
             true
         });
         self.reconcile_bindings(shown);

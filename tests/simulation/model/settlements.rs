@@ -1,6 +1,6 @@
 //! Acks and their like, and what becomes of deliveries when consumers, channels and connections end.
 
-use super::{Expected, LinkId, Mode, Model, Outcome, Unacked};
+use super::{Expected, LinkId, Mode, Model, Outcome, Unacked, Why};
 
 impl Model {
     /// `basic.ack`, `nack` or `reject`.
@@ -101,6 +101,11 @@ impl Model {
             if let Expected::Get(get) = expected {
                 queues.push((get.queue.clone(), get.no_ack));
             }
+        }
+        // It has begun to come.
+        if let Some(Why::Got { get, .. }) = channel.incoming.as_ref().map(|incoming| &incoming.why)
+        {
+            queues.push((get.queue.clone(), get.no_ack));
         }
         for (name, no_ack) in queues {
             let Some(queue) = self.queues.get_mut(&name) else {
