@@ -166,7 +166,9 @@ impl Paging {
                 written = CommitPoint(self.store.committed().0 + 1);
                 break;
             }
-            written = written.max(queue.page_out(keep, true));
+            // On a full disk only what it has already can leave memory.
+            let all = !self.store.is_disk_full();
+            written = written.max(queue.page_out(keep, all));
             if self.resident_bytes.load(Ordering::Relaxed) < enough {
                 break;
             }
