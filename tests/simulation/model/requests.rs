@@ -181,7 +181,11 @@ impl Model {
             .iter_mut()
             .find(|known| known.is_same(&binding))
         {
-            Some(known) => known.removed = false,
+            Some(known) => {
+                // What takes it away may be durable before what brings it back.
+                known.promised &= !known.removed;
+                known.removed = false;
+            }
             None => self.bindings.push(binding.clone()),
         }
         self.expect(link, id, Expected::BindOk(binding));
