@@ -31,6 +31,8 @@ failed=()
 
 cargo build --release --locked
 cargo test --profile long-tests --package ferrymq-tests --locked --no-run
+# Other seeds in every run; the simulation prints where it began.
+export FERRYMQ_SIMULATION_FROM=$((RANDOM << 30 | RANDOM << 15 | RANDOM))
 for part in "${parts[@]}"; do
     echo "$part, $seconds s ..."
     variable=FERRYMQ_${part^^}_SECONDS
