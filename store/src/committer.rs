@@ -358,7 +358,7 @@ impl Committer {
             }
         }
         for removal in &self.batch.removals {
-            state.index.remove(*removal);
+            state.remove(*removal);
         }
         state.segments.insert(end.segment, end.offset.into());
         state.applied = end;

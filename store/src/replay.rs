@@ -106,7 +106,7 @@ impl Replay<'_> {
             }
             Kind::Remove => {
                 for removal in record::removals(payload) {
-                    self.state.index.remove(removal);
+                    self.state.remove(removal);
                 }
             }
             Kind::Change => match &mut self.rebuild {

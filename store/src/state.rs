@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::index::Index;
 use crate::log::{Location, Position};
-use crate::record::{self, ChangeView, SnapshotHead};
+use crate::record::{self, ChangeView, Removal, SnapshotHead};
 use crate::{Change, QueueId, Sequence};
 
 /// Behind one mutex, shared by the committer, the checkpoint and readers.
@@ -39,7 +39,7 @@ impl State {
         location: Location,
         content_bytes: u32,
     ) {
-        self.next_queue_id = self.next_queue_id.max(queue.0 + 1);
+        self.note_queue(queue);
         self.index.publish(queue, sequence, location, content_bytes);
     }
 
@@ -50,9 +50,22 @@ impl State {
         location: Location,
         content_bytes: u32,
     ) {
+        self.note_queue(target.0);
         if self.is_live(target) {
             self.publish(target, location, content_bytes);
         }
+    }
+
+    /// Applies a removal. Its queue may be a volatile one of which nothing else was written.
+    pub(crate) fn remove(&mut self, removal: Removal) {
+        self.note_queue(removal.queue);
+        self.index.remove(removal);
+    }
+
+    /// An id that stands in the log is never given out again: what was settled under it would take the
+    /// messages of another queue with it.
+    fn note_queue(&mut self, queue: QueueId) {
+        self.next_queue_id = self.next_queue_id.max(queue.0 + 1);
     }
 
     pub(crate) fn is_live(&self, (queue, sequence): (QueueId, Sequence)) -> bool {
@@ -77,7 +90,7 @@ impl State {
                 self.put(key, Some(value));
             }
             ChangeView::Definition(Change::DeleteQueue { id, key }) => {
-                self.next_queue_id = self.next_queue_id.max(id.0 + 1);
+                self.note_queue(id);
                 self.index.delete_queue(id);
                 self.put(key, None);
             }
@@ -106,7 +119,7 @@ impl State {
     }
 
     fn create_queue(&mut self, id: QueueId) {
-        self.next_queue_id = self.next_queue_id.max(id.0 + 1);
+        self.note_queue(id);
         self.index.create_queue(id);
     }
 
@@ -132,7 +145,7 @@ mod tests {
         for sequence in [1, 2] {
             state.publish((QueueId(1), Sequence(sequence)), at(1), 10);
         }
-        state.index.remove(Removal {
+        state.remove(Removal {
             queue: QueueId(1),
             first: Sequence(1),
             last: Sequence(1),

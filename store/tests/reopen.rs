@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ferrymq_store::{
     Append, Change, CommitPoint, Durability, Error, Options, Part, QueueId, Recovered,
-    RecoveredQueue, Sequence, Store,
+    RecoveredQueue, Sequence, SimulatedDisk, Store,
 };
 use tokio::sync::Notify;
 
@@ -270,4 +270,29 @@ fn settled_messages_free_the_disk() {
     remove_index(directory.path());
     let (_store, recovered) = open(directory.path());
     assert_eq!(recovered.definitions.len(), 101);
+}
+
+#[test]
+fn an_id_of_which_only_removals_were_written_is_not_given_out_again() {
+    let disk = SimulatedDisk::new();
+    let options = Options {
+        pending_limit_bytes: usize::MAX,
+        ..Options::default()
+    };
+    let (store, mut steps, _) = Store::open_simulated(&disk, options.clone()).unwrap();
+    let volatile = store.allocate_volatile_queue();
+    publish(&store, volatile, 1..=5);
+    // Settled before its group is written, so only that is written.
+    store.remove(volatile, &sequences(1..=5));
+    steps.commit();
+    let disk = disk.crash(|| true);
+    let (store, mut steps, _) = Store::open_simulated(&disk, options.clone()).unwrap();
+    let queue = create_queue(&store, "orders");
+    assert!(queue > volatile, "{queue:?}");
+    publish(&store, queue, 1..=5);
+    steps.commit();
+    let disk = disk.crash(|| true);
+    let (_store, _steps, recovered) = Store::open_simulated(&disk, options).unwrap();
+    let all = vec![(Sequence(1), Sequence(5))];
+    assert_eq!(recovered.queues[0].sequences, all);
 }
