@@ -222,7 +222,12 @@ async fn page_out(broker: &Broker) {
     let paging = broker.paging();
     loop {
         paging.page_outs_due.notified().await;
-        paging.page_out_due();
+        let paging = Arc::clone(paging);
+        // It may wait for the log to take what is written, and there may be much to do.
+        let done = tokio::task::spawn_blocking(move || paging.page_out_due()).await;
+        if let Err(why) = done {
+            tracing::error!("paging out failed: {why}");
+        }
     }
 }
 

@@ -226,18 +226,11 @@ impl Queue {
         Ok(slot)
     }
 
-    /// Removes a consumer. `returned` come back before anybody else is served; whatever else it
-    /// was handed stays with its channel, unacked.
-    pub fn unsubscribe(
-        &mut self,
-        slot: Slot,
-        returned: impl ExactSizeIterator<Item = Entry>,
-        effects: &mut Effects,
-    ) {
+    /// Removes a consumer. What it was handed stays with its channel, unacked.
+    pub fn unsubscribe(&mut self, slot: Slot, effects: &mut Effects) {
         if self.deleted {
             return;
         }
-        self.put_back(returned);
         self.consumers.remove(slot);
         effects.delete = self.settings.auto_delete && self.consumers.is_empty();
         self.serve(effects);

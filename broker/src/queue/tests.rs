@@ -167,9 +167,7 @@ fn an_exclusive_consumer_is_alone() {
     let slot = bench.subscribe(exclusive());
     let refused = bench.queue.subscribe(subscription(0), &mut bench.effects);
     assert_eq!(refused, Err(Refused::ExclusiveUse));
-    bench
-        .queue
-        .unsubscribe(slot, std::iter::empty(), &mut bench.effects);
+    bench.queue.unsubscribe(slot, &mut bench.effects);
     bench.subscribe(subscription(0));
     let refused = bench.queue.subscribe(exclusive(), &mut bench.effects);
     assert_eq!(refused, Err(Refused::ExclusiveUse));
@@ -195,13 +193,12 @@ fn a_single_active_consumer_hands_over_to_priority_then_age() {
         logged: Logged::Durable,
         message: message("m", true),
     };
-    bench
-        .queue
-        .unsubscribe(first, [returned].into_iter(), &mut bench.effects);
+    bench.queue.pause(first);
+    bench.requeue(None, vec![returned]);
+    assert_eq!(bench.handed(), []);
+    bench.queue.unsubscribe(first, &mut bench.effects);
     assert_eq!(bench.handed(), [(third, 2)], "requeued first, then served");
-    bench
-        .queue
-        .unsubscribe(third, std::iter::empty(), &mut bench.effects);
+    bench.queue.unsubscribe(third, &mut bench.effects);
     bench.publish(1);
     assert_eq!(bench.handed(), [(second, 3)]);
 }
@@ -216,13 +213,9 @@ fn an_auto_delete_queue_goes_with_its_last_consumer() {
         bench.subscribe(subscription(0)),
         bench.subscribe(subscription(0)),
     );
-    bench
-        .queue
-        .unsubscribe(a, std::iter::empty(), &mut bench.effects);
+    bench.queue.unsubscribe(a, &mut bench.effects);
     assert!(!bench.effects.delete);
-    bench
-        .queue
-        .unsubscribe(b, std::iter::empty(), &mut bench.effects);
+    bench.queue.unsubscribe(b, &mut bench.effects);
     assert!(bench.effects.delete);
 }
 
@@ -487,8 +480,7 @@ impl Model {
             }
             Step::Unsubscribe => {
                 if let Some((slot, _)) = self.consumer.take() {
-                    let none = std::iter::empty();
-                    bench.queue.unsubscribe(slot, none, &mut bench.effects);
+                    bench.queue.unsubscribe(slot, &mut bench.effects);
                     self.unacked.iter_mut().for_each(|(of, _)| *of = None);
                 }
             }

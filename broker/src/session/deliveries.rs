@@ -10,6 +10,7 @@ use ferrymq_amqp::{AMQPClass, AMQPValue, ShortString};
 use crate::message::Message;
 use crate::queue::Settled;
 use crate::queue::ready::Entry;
+use crate::queue::shared::SharedQueue;
 use crate::session::channel::Channel;
 use crate::session::channels::Channels;
 use crate::session::context::Context;
@@ -129,13 +130,10 @@ impl Channels {
         if let Some((_, name)) = channel.reply_consumer.take() {
             context.broker.reply_to().remove(&name);
         }
-        let mut unacked: Vec<Unacked> = channel.take_unacked().collect();
+        let unacked: Vec<Unacked> = channel.take_unacked().collect();
+        context.requeue_together(unacked);
         for &number in &consumers {
-            let (theirs, others) = unacked
-                .into_iter()
-                .partition(|delivery| delivery.consumer == number);
-            unacked = others;
-            context.end_consumer(number, theirs);
+            context.end_consumer(number);
         }
         self.drain_outbox(true);
         let Some(channel) = self.open.get_mut(&id) else {
@@ -152,7 +150,8 @@ impl Channels {
         self.context.delete_unused();
     }
 
-    fn pause(&mut self, number: ConsumerNumber) {
+    /// Nothing more is handed to a consumer that is about to end.
+    pub fn pause(&mut self, number: ConsumerNumber) {
         let context = &mut self.context;
         let Some(consumer) = context.consumers.get(number) else {
             return;
@@ -220,20 +219,46 @@ impl Context {
         }
     }
 
-    /// Ends a consumer; `returned` go back to its queue before anybody else is served.
-    pub fn end_consumer(&mut self, number: ConsumerNumber, returned: Vec<Unacked>) {
+    /// Deliveries go back to their queues, to each all of its own before anybody is served: so they come
+    /// in their order again, whoever held them.
+    pub fn requeue_together(&mut self, deliveries: Vec<Unacked>) {
+        let mut queues: Vec<(Arc<SharedQueue>, Vec<Entry>)> = Vec::new();
+        for delivery in deliveries {
+            let number = delivery.consumer;
+            let Some(consumer) = self.consumers.get_mut(number) else {
+                continue;
+            };
+            consumer.unacked -= 1;
+            if let Some(queue) = &consumer.queue {
+                let entry = delivery.into_entry();
+                let known = queues
+                    .iter_mut()
+                    .find(|(known, _)| Arc::ptr_eq(known, queue));
+                match known {
+                    Some((_, entries)) => entries.push(entry),
+                    None => queues.push((Arc::clone(queue), vec![entry])),
+                }
+            }
+            self.consumers.remove_if_done(number);
+        }
+        for (queue, entries) in queues {
+            queue.run(&mut self.work, |queue, effects| {
+                queue.requeue(None, entries.into_iter(), effects);
+            });
+        }
+    }
+
+    /// Ends a consumer, whose deliveries have gone back or stay with its channel.
+    pub fn end_consumer(&mut self, number: ConsumerNumber) {
         let Some(consumer) = self.consumers.get_mut(number) else {
             return;
         };
         consumer.live = false;
-        consumer.unacked -= returned.len() as u32;
-        let entries: Vec<Entry> = returned.into_iter().map(Unacked::into_entry).collect();
-        let (Some(queue), slot) = (&consumer.queue, consumer.slot.take()) else {
+        let (Some(queue), Some(slot)) = (&consumer.queue, consumer.slot.take()) else {
             return;
         };
-        queue.run(&mut self.work, |queue, effects| match slot {
-            Some(slot) => queue.unsubscribe(slot, entries.into_iter(), effects),
-            None => queue.requeue(None, entries.into_iter(), effects),
+        queue.run(&mut self.work, |queue, effects| {
+            queue.unsubscribe(slot, effects);
         });
     }
 }

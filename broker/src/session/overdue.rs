@@ -86,7 +86,9 @@ impl Channels {
         };
         let late = channel.unacked.take_of(number);
         let stalled = channel.limit.put_back(late.len() as u32);
-        self.context.end_consumer(number, late);
+        self.pause(number);
+        self.context.requeue_together(late);
+        self.context.end_consumer(number);
         self.drain_outbox(true);
         let context = &mut self.context;
         context.consumers.remove_if_done(number);

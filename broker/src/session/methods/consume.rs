@@ -26,7 +26,7 @@ impl Channels {
         let tag = cancel.consumer_tag.as_str();
         if let Some(number) = self.context.consumers.find(id, tag) {
             self.end_replies(id, number);
-            self.context.end_consumer(number, Vec::new());
+            self.context.end_consumer(number);
             self.drain_outbox(true);
             self.context.consumers.remove_if_done(number);
             self.context.delete_unused();
