@@ -165,8 +165,7 @@ impl Message {
         self.head().large_body.as_deref().unwrap_or_default()
     }
 
-    /// The message whose [`Message::stored_head`], [`Message::own_bytes`] and large body were
-    /// written one after another.
+    /// The message whose [stored parts](Message::with_stored_parts) were written one after another.
     ///
     /// # Errors
     /// When the lengths in the head go beyond `stored`.

@@ -50,7 +50,9 @@ pub(crate) fn quarantine(disk: &dyn Disk, number: u32) {
     let aside = format!("{path}.damaged");
     match disk.link(&path, &aside) {
         Ok(()) => tracing::error!(aside, "a damaged segment is kept aside"),
+        // It is there already, or there is nothing left to keep.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => {
             tracing::error!(segment = path, %error, "cannot keep a damaged segment aside")
         }

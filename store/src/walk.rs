@@ -98,6 +98,7 @@ pub(crate) fn walk(
     numbers.retain(|number| from.is_none_or(|from| *number >= from.segment));
     let mut walk = Walk {
         disk,
+        from,
         durable,
         visit,
         walked: Walked {
@@ -120,6 +121,7 @@ pub(crate) fn walk(
 
 struct Walk<'a, 'b> {
     disk: &'a dyn Disk,
+    from: Option<Position>,
     durable: Position,
     visit: &'a mut Visit<'b>,
     walked: Walked,
@@ -172,6 +174,7 @@ impl Walk<'_, '_> {
             return Ok(false);
         };
         let before = self.walked.last;
+        self.check_gap(number, head.previous);
         if head.previous == before.segment && before.offset < head.previous_length {
             let end = before.offset.into();
             self.damage(before.segment, end, "the end of the file is missing");
@@ -181,6 +184,19 @@ impl Walk<'_, '_> {
             self.damage(number, 0, "it is another segment under this number");
         }
         Ok(true)
+    }
+
+    /// No segment behind a checkpoint is removed. Before it, and without one, gaps are as they should be.
+    fn check_gap(&mut self, number: u32, previous: u32) {
+        let Some(from) = self.from.filter(|from| from.segment > 0) else {
+            return;
+        };
+        let missing = match self.walked.last.segment {
+            0 if number != from.segment => from.segment,
+            before if before > 0 && before < previous => previous,
+            _ => return,
+        };
+        self.damage(missing, 0, "the file is missing");
     }
 
     fn records(&mut self, number: u32, scanner: &mut Scanner, is_last: bool) -> Result<(), Error> {
