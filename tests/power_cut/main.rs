@@ -30,7 +30,7 @@ segment_bytes = \"4MiB\"
 checkpoint_bytes = \"2MiB\"
 ";
 /// Rounds in which a broker that does not sync has to be caught.
-const CONTROL_ROUNDS: u64 = 5;
+const CONTROL_ROUNDS: u64 = 30;
 
 #[test]
 fn no_promise_is_broken_by_a_power_cut() {
@@ -63,9 +63,10 @@ fn a_broker_that_does_not_sync_is_caught() {
         return;
     }
     let mut random = SmallRng::seed_from_u64(1);
-    let configuration = format!("{CONFIGURATION}durability = \"relaxed\"\n");
+    // Checkpoints sync, too: with the usual ones they are a second apart.
+    let configuration = "[store]\ndurability = \"relaxed\"\n";
     let caught = (0..CONTROL_ROUNDS).any(|round| {
-        let survey = Victim::start(&configuration).round(round, &mut random);
+        let survey = Victim::start(configuration).round(round, &mut random);
         survey.is_err_and(|broken| broken.contains("and is missing"))
     });
     assert!(caught, "nothing was lost without a sync");
