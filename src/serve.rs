@@ -9,7 +9,7 @@ use std::thread::available_parallelism;
 
 use ferrymq_broker::config::{self, Config, ConfigError, Override};
 use ferrymq_broker::net::Listener as AmqpListener;
-use ferrymq_broker::{Broker, StartError, paging, resources};
+use ferrymq_broker::{Broker, StartError, background};
 use ferrymq_management_ui::{Listener as HttpListener, Site, management_routes, metrics_routes};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use sd_notify::NotifyState;
@@ -132,8 +132,7 @@ async fn serve(config: Config) -> Result<(), Error> {
         stop(&broker).await?;
         return Err(error);
     }
-    tokio::spawn(resources::watch(Arc::clone(&broker)));
-    tokio::spawn(paging::run(Arc::clone(&broker)));
+    background::start(&broker);
     info!("Server startup complete");
     notify(NotifyState::Ready);
     let name = signals.next_to_end().await;

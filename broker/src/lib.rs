@@ -3,6 +3,7 @@
 pub mod actor;
 pub mod alarms;
 pub mod auth;
+pub mod background;
 pub mod broker;
 pub mod clock;
 pub mod config;

@@ -185,6 +185,18 @@ impl Channel {
         name.to_owned()
     }
 
+    /// Declares a queue that outlives a restart.
+    #[track_caller]
+    pub fn durable_queue_with(&self, name: &str, arguments: FieldTable) -> String {
+        self.call::<queue::DeclareOk>(queue::Declare {
+            queue: name.into(),
+            durable: true,
+            arguments,
+            ..Default::default()
+        });
+        name.to_owned()
+    }
+
     /// Ready messages and consumers of the queue.
     #[track_caller]
     pub fn counts(&self, queue: &str) -> (u32, u32) {

@@ -1,0 +1,13 @@
+//! What a running broker does beside serving its connections: a task for each concern, until it
+//! stops.
+
+use std::sync::Arc;
+
+use crate::broker::Broker;
+use crate::{paging, resources};
+
+/// Starts everything that belongs to a running broker but its listeners.
+pub fn start(broker: &Arc<Broker>) {
+    tokio::spawn(resources::watch(Arc::clone(broker)));
+    tokio::spawn(paging::run(Arc::clone(broker)));
+}
