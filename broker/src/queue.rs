@@ -17,6 +17,7 @@ pub mod consumers;
 pub mod equivalence;
 pub mod paged;
 pub mod ready;
+pub mod schedule;
 pub mod shared;
 
 use crate::message::Message;
