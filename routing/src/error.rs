@@ -46,6 +46,18 @@ pub enum Error {
     /// The key of a binding to a consistent hash exchange is not a weight.
     #[error("the binding key must be a weight, an integer from 1 to {max}, not '{0}'", max = u32::MAX)]
     Weight(String),
+    /// A delayed exchange does not say how it routes.
+    #[error("Invalid argument, 'x-delayed-type' must be an existing exchange type{0}")]
+    DelayedType(String),
+    /// A history exchange is to remember nothing, or something that is no number.
+    #[error("Invalid argument {0}, 'x-recent-history-length' must be a positive integer")]
+    HistoryLength(String),
+    /// A binding to an exchange whose bindings have no key has one.
+    #[error("Non empty binding '{0}' key not permitted")]
+    KeyNotEmpty(String),
+    /// A binding to an exchange that leads to queues only has another destination.
+    #[error("Destination not found: only queues can be bound to exchange '{0}'")]
+    NotAQueue(ExchangeName),
     /// A binding key is longer than the wire can carry.
     #[error("a binding key of {0} bytes is longer than 255")]
     RoutingKeyTooLong(usize),

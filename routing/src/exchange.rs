@@ -7,7 +7,7 @@ use ferrymq_amqp::table::{integer_value, string_value, type_name};
 use ferrymq_amqp::{AMQPValue, FieldTable};
 
 use crate::consistent_hash::HashOn;
-use crate::{Error, ExchangeName, Inequivalent};
+use crate::{Error, ExchangeName, Inequivalent, delay, recent_history};
 
 const ALTERNATE_EXCHANGE: &str = "alternate-exchange";
 
@@ -28,6 +28,12 @@ pub enum ExchangeKind {
     ModulusHash,
     /// To one binding, drawn anew for each message.
     Random,
+    /// To one classic queue on this node, drawn anew for each message.
+    LocalRandom,
+    /// To all bindings; queues that are bound later get the latest messages too.
+    RecentHistory,
+    /// As the type in its argument `x-delayed-type`, when the message's delay is over.
+    Delayed,
 }
 
 /// An exchange.
@@ -49,7 +55,7 @@ pub struct Exchange {
 
 impl ExchangeKind {
     /// All types.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Direct,
         Self::Fanout,
         Self::Topic,
@@ -57,6 +63,9 @@ impl ExchangeKind {
         Self::ConsistentHash,
         Self::ModulusHash,
         Self::Random,
+        Self::LocalRandom,
+        Self::RecentHistory,
+        Self::Delayed,
     ];
 
     /// The type's name in declarations.
@@ -69,6 +78,9 @@ impl ExchangeKind {
             Self::ConsistentHash => "x-consistent-hash",
             Self::ModulusHash => "x-modulus-hash",
             Self::Random => "x-random",
+            Self::LocalRandom => "x-local-random",
+            Self::RecentHistory => "x-recent-history",
+            Self::Delayed => "x-delayed-message",
         }
     }
 }
@@ -111,13 +123,40 @@ impl Exchange {
             .and_then(string_value)
     }
 
+    /// The type that its bindings and keys belong to: its own, or what it does after a delay.
+    pub fn routes_as(&self) -> ExchangeKind {
+        match self.kind {
+            ExchangeKind::Delayed => delay::inner(self).unwrap_or(self.kind),
+            kind => kind,
+        }
+    }
+
+    /// Whether it was declared to keep messages until their delay is over.
+    pub fn delays(&self) -> bool {
+        self.kind == ExchangeKind::Delayed || delay::is_asked(self).unwrap_or(false)
+    }
+
+    /// How many messages it remembers for queues that are bound later; `None`: it does not.
+    pub fn history_length(&self) -> Option<u64> {
+        match self.routes_as() {
+            ExchangeKind::RecentHistory => recent_history::length(self).ok(),
+            _ => None,
+        }
+    }
+
     /// Whether the arguments make sense for this type of exchange.
     pub fn validate(&self) -> Result<(), Error> {
         self.string_argument(ALTERNATE_EXCHANGE)?;
-        if self.kind == ExchangeKind::ConsistentHash {
-            HashOn::of(self)?;
+        delay::is_asked(self)?;
+        let kind = match self.kind {
+            ExchangeKind::Delayed => delay::inner(self)?,
+            kind => kind,
+        };
+        match kind {
+            ExchangeKind::ConsistentHash => HashOn::of(self).map(drop),
+            ExchangeKind::RecentHistory => recent_history::length(self).map(drop),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Whether declaring `received` again, while `self` exists, changes nothing.
@@ -147,12 +186,17 @@ impl Exchange {
         let Some(value) = self.arguments.inner().get(argument) else {
             return Ok(None);
         };
-        let wrong_type = || Error::ArgumentType {
+        let wrong_type = || self.wrong_type(argument, value);
+        string_value(value).map(Some).ok_or_else(wrong_type)
+    }
+
+    /// The refusal of an argument whose value has another type than it must have.
+    pub(crate) fn wrong_type(&self, argument: &'static str, value: &AMQPValue) -> Error {
+        Error::ArgumentType {
             argument,
             type_name: type_name(value),
             exchange: self.name.clone(),
-        };
-        string_value(value).map(Some).ok_or_else(wrong_type)
+        }
     }
 }
 

@@ -9,6 +9,7 @@
 mod binding;
 mod binding_set;
 mod consistent_hash;
+mod delay;
 mod direct;
 mod distinct;
 mod error;
@@ -16,11 +17,13 @@ mod exchange;
 mod fanout;
 mod hash;
 mod headers;
+mod local_random;
 mod matcher;
 mod modulus_hash;
 mod names;
 mod random;
 mod ranked;
+mod recent_history;
 mod route;
 #[cfg(test)]
 mod testing;
@@ -28,6 +31,7 @@ mod topic;
 mod topology;
 
 pub use binding::{Binding, Destination};
+pub use delay::{DELAY_HEADER, delay};
 pub use error::{Error, Inequivalent};
 pub use exchange::{Exchange, ExchangeKind};
 pub use names::{ExchangeName, QueueName};

@@ -4,6 +4,7 @@ use ferrymq_amqp::Properties;
 use smallvec::SmallVec;
 
 use crate::binding_set::BindingSet;
+use crate::delay::delay;
 use crate::distinct::Distinct;
 use crate::topology::{Node, Topology};
 use crate::{Destination, ExchangeName, QueueName};
@@ -24,6 +25,10 @@ pub struct RouteInput<'a> {
 pub struct Routed {
     /// The queues, each once, in the order of their names.
     pub queues: Vec<QueueName>,
+    /// Exchanges that keep the message until its delay is over.
+    pub delaying: Vec<ExchangeName>,
+    /// Exchanges that remember the message for queues to be bound.
+    pub recording: Vec<ExchangeName>,
     /// Whether headers, properties or chance had a say. If not, every message with this exchange and these
     /// routing keys goes to the same queues, until the topology changes.
     pub depends_on_message: bool,
@@ -78,10 +83,15 @@ impl Topology {
     /// Asks one exchange, and sends what it leads nowhere on to its alternate exchange.
     fn ask<'t>(&'t self, node: &'t Node, input: &RouteInput<'_>, reached: &mut Reached<'t, '_>) {
         reached.anywhere = false;
-        if node.exchange.name.is_default() {
+        let Node {
+            exchange, outgoing, ..
+        } = node;
+        if exchange.name.is_default() {
             self.route_by_queue_name(input, reached);
+        } else if node.delays && delay(input.properties).is_some() {
+            reached.wait_at(&exchange.name);
         } else {
-            node.matcher.route(&node.outgoing, input, reached);
+            node.matcher.route(exchange, outgoing, input, reached);
         }
         if !reached.anywhere {
             reached.exchanges.extend(node.alternate());
@@ -101,6 +111,8 @@ impl Topology {
 impl<'t, 'r> Reached<'t, 'r> {
     fn new(routed: &'r mut Routed) -> Self {
         routed.queues.clear();
+        routed.delaying.clear();
+        routed.recording.clear();
         routed.depends_on_message = false;
         Self {
             routed,
@@ -113,6 +125,18 @@ impl<'t, 'r> Reached<'t, 'r> {
     /// Says that other messages with the same routing keys may go elsewhere.
     pub(crate) fn decided_by_message(&mut self) {
         self.routed.depends_on_message = true;
+    }
+
+    /// The message waits at `exchange`, instead of going on.
+    fn wait_at(&mut self, exchange: &ExchangeName) {
+        self.decided_by_message();
+        self.routed.delaying.push(exchange.clone());
+        self.anywhere = true;
+    }
+
+    /// `exchange` remembers the message, wherever it goes.
+    pub(crate) fn remember_at(&mut self, exchange: &ExchangeName) {
+        self.routed.recording.push(exchange.clone());
     }
 
     /// Adds one destination.
@@ -268,6 +292,8 @@ mod tests {
         check(ExchangeKind::ConsistentHash, false);
         check(ExchangeKind::ModulusHash, false);
         check(ExchangeKind::Random, true);
+        check(ExchangeKind::LocalRandom, true);
+        check(ExchangeKind::RecentHistory, false);
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub(crate) struct Node {
     policy_alternate: Option<ExchangeName>,
     /// The alternate exchange, by argument or else by policy.
     alternate: Option<ExchangeName>,
+    /// Messages with a delay wait here, by declaration or policy.
+    pub(crate) delays: bool,
 }
 
 /// What a change of the topology took away.
@@ -175,6 +177,21 @@ impl Topology {
         }
     }
 
+    /// Says whether the policies have an exchange keep messages until their delay is over; it does
+    /// anyway when it was declared to.
+    pub fn set_policy_delays(&mut self, exchange: &str, delays: bool) {
+        let changed = self.node(exchange).and_then(|node| {
+            let delays = delays || node.exchange.delays();
+            (node.delays != delays).then_some(delays)
+        });
+        // A look before: changing a node copies it.
+        if let Some(delays) = changed
+            && let Some(node) = self.node_mut(exchange)
+        {
+            node.delays = delays;
+        }
+    }
+
     /// Adds a queue, if it is not there.
     pub fn add_queue(&mut self, name: QueueName) {
         if !self.has_queue(name.as_str()) {
@@ -248,6 +265,7 @@ impl Topology {
             matcher: Matcher::new(&exchange)?,
             alternate: exchange.alternate().map(ExchangeName::from),
             policy_alternate: None,
+            delays: exchange.delays(),
             outgoing: BindingSet::default(),
             incoming: BindingSet::default(),
             exchange: Arc::new(exchange),

@@ -73,7 +73,7 @@ impl VHost {
         if found.internal {
             return Err(Error::InternalExchange(self.exchange_resource(exchange)));
         }
-        if found.kind == ExchangeKind::Topic {
+        if found.routes_as() == ExchangeKind::Topic {
             for key in routing_keys {
                 let users = &self.users;
                 users.require_topic(&actor.user, &self.name, Permission::Write, exchange, key)?;
