@@ -23,6 +23,7 @@ mod handshake;
 mod hash_exchanges;
 mod headers_exchange;
 mod heartbeats;
+mod local_random;
 mod login;
 mod malformed;
 mod prefetch;

@@ -8,6 +8,8 @@ use crate::actor::Actor;
 use crate::auth::{Permission, ResourceKind};
 use crate::definitions::{self, Definition};
 use crate::error::Error;
+use crate::queue::arguments::QueueType;
+use crate::queue::shared::SharedQueue;
 use crate::reply_to;
 
 impl VHost {
@@ -105,7 +107,10 @@ impl VHost {
             return Err(Error::no_exchange(source, &self.name));
         }
         match binding.destination() {
-            Destination::Queue(name) => snapshot.queue(&self.name, actor, name.as_str()).map(drop),
+            Destination::Queue(name) => {
+                let queue = snapshot.queue(&self.name, actor, name.as_str())?;
+                check_queue_type(snapshot, binding, &queue)
+            }
             Destination::Exchange(name) => match snapshot.topology.exchange(name.as_str()) {
                 Some(_) => Ok(()),
                 None => Err(Error::no_exchange(name.as_str(), &self.name)),
@@ -115,7 +120,24 @@ impl VHost {
 
     pub(super) fn exchange_kind(&self, name: &str) -> Option<ExchangeKind> {
         let snapshot = self.snapshot.load();
-        Some(snapshot.topology.exchange(name)?.kind)
+        Some(snapshot.topology.exchange(name)?.routes_as())
+    }
+}
+
+/// Some exchanges lead to classic queues only.
+fn check_queue_type(
+    snapshot: &Snapshot,
+    binding: &Binding,
+    queue: &SharedQueue,
+) -> Result<(), Error> {
+    let source = snapshot.topology.exchange(binding.source().as_str());
+    let queue_type = queue.declared.arguments.queue_type;
+    match source.map(|source| source.routes_as()) {
+        Some(ExchangeKind::LocalRandom) if queue_type != QueueType::Classic => {
+            let text = format!("Queue type {queue_type} not valid for this exchange type");
+            Err(Error::PreconditionFailed(text))
+        }
+        _ => Ok(()),
     }
 }
 
