@@ -11,7 +11,9 @@ mod properties;
 mod rewrite;
 
 pub use properties::{Properties, Property};
-pub use rewrite::{with_header, with_reply_to, without_expiration, without_header};
+pub use rewrite::{
+    append_without_expiration, with_header, with_reply_to, without_expiration, without_header,
+};
 
 use crate::Malformed;
 use crate::frame::{self, END, FrameKind, MIN_FRAME_MAX, OVERHEAD};

@@ -5,7 +5,7 @@
 use amq_protocol::types::AMQPValue;
 
 use super::{Properties, Property};
-use crate::table::{encode_value, short_string, with_length};
+use crate::table::{TableWriter, encode_value, short_string, with_length, write_table};
 
 /// Without the header `name`, however often it is there.
 pub fn without_header(properties: &[u8], name: &str) -> Vec<u8> {
@@ -70,6 +70,24 @@ pub fn without_expiration(properties: &[u8]) -> Vec<u8> {
             splice(&parsed, flags, Property::Expiration, |_| {})
         },
     )
+}
+
+/// Appends the properties without `expiration`, and with the headers that `headers` writes instead of those
+/// that were there.
+pub fn append_without_expiration(
+    out: &mut Vec<u8>,
+    properties: &Properties<'_>,
+    headers: impl FnOnce(&mut TableWriter<'_>),
+) {
+    let bytes = properties.as_bytes();
+    let flags = (properties.flags() | Property::Headers.flag()) & !Property::Expiration.flag();
+    let (headers_start, headers_end) = properties.span(Property::Headers);
+    let (expiration_start, expiration_end) = properties.span(Property::Expiration);
+    out.extend_from_slice(&flags.to_be_bytes());
+    out.extend_from_slice(&bytes[2..headers_start]);
+    write_table(out, headers);
+    out.extend_from_slice(&bytes[headers_end..expiration_start]);
+    out.extend_from_slice(&bytes[expiration_end..]);
 }
 
 fn parse(properties: &[u8]) -> Option<Properties<'_>> {

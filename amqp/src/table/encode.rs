@@ -66,12 +66,12 @@ pub(crate) fn with_length(out: &mut Vec<u8>, content: impl FnOnce(&mut Vec<u8>))
     out[start..start + 4].copy_from_slice(&length.to_be_bytes());
 }
 
-fn tagged<const N: usize>(out: &mut Vec<u8>, tag: u8, bytes: [u8; N]) {
+pub(super) fn tagged<const N: usize>(out: &mut Vec<u8>, tag: u8, bytes: [u8; N]) {
     out.push(tag);
     out.extend_from_slice(&bytes);
 }
 
-fn long_bytes(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
+pub(super) fn long_bytes(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
     out.push(tag);
     out.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
     out.extend_from_slice(bytes);
