@@ -7,6 +7,7 @@ pub mod background;
 pub mod broker;
 pub mod clock;
 pub mod config;
+pub mod dead_letter;
 pub mod definitions;
 pub mod error;
 pub mod message;

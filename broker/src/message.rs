@@ -24,6 +24,13 @@ pub const STORED_HEAD_BYTES: usize = 7;
 /// A message's memory beside its own bytes: its head, and its place in a queue.
 const ALLOCATION_BYTES: u64 = 80;
 
+/// Published with delivery mode 2.
+const PERSISTENT: u8 = 1;
+/// It was dead-lettered, so its death headers are the broker's own; a publisher's count for nothing.
+const DIED: u8 = 1 << 1;
+/// Its `CC` header routes no more: it was dead-lettered with a key of the queue's.
+const CC_SPENT: u8 = 1 << 2;
+
 /// What [`Message::from_stored`] was given is not a message.
 #[derive(Debug, thiserror::Error)]
 #[error("a stored message of {0} bytes is too short for its own lengths")]
@@ -36,7 +43,7 @@ pub struct Message(ThinArc<Head, u8>);
 struct Head {
     address_len: u16,
     properties_len: u32,
-    persistent: bool,
+    flags: u8,
     body_len: u64,
     /// The body when it is larger than [`SMALL_BODY_BYTES`], in order.
     large_body: Option<Box<[Bytes]>>,
@@ -50,26 +57,34 @@ impl Message {
         properties_len: usize,
         persistent: bool,
     ) -> Self {
+        Self::with_small_body(bytes, address_len, properties_len, flag(persistent))
+    }
+
+    /// A message with a large body: `bytes` is address and properties, `chunks` the body in order.
+    pub fn large(bytes: &[u8], address_len: usize, persistent: bool, chunks: Vec<Bytes>) -> Self {
+        Self::with_large_body(bytes, address_len, flag(persistent), chunks.into())
+    }
+
+    fn with_small_body(bytes: &[u8], address_len: usize, properties_len: usize, flags: u8) -> Self {
         debug_assert!(address_len + properties_len <= bytes.len());
         let head = Head {
             address_len: address_len as u16,
             properties_len: properties_len as u32,
-            persistent,
+            flags,
             body_len: (bytes.len() - address_len - properties_len) as u64,
             large_body: None,
         };
         Self(ThinArc::from_header_and_slice(head, bytes))
     }
 
-    /// A message with a large body: `bytes` is address and properties, `chunks` the body in order.
-    pub fn large(bytes: &[u8], address_len: usize, persistent: bool, chunks: Vec<Bytes>) -> Self {
+    fn with_large_body(bytes: &[u8], address_len: usize, flags: u8, chunks: Box<[Bytes]>) -> Self {
         debug_assert!(address_len <= bytes.len());
         let head = Head {
             address_len: address_len as u16,
             properties_len: (bytes.len() - address_len) as u32,
-            persistent,
+            flags,
             body_len: chunks.iter().map(|chunk| chunk.len() as u64).sum(),
-            large_body: Some(chunks.into_boxed_slice()),
+            large_body: Some(chunks),
         };
         Self(ThinArc::from_header_and_slice(head, bytes))
     }
@@ -101,7 +116,47 @@ impl Message {
 
     /// Was it published with delivery mode 2?
     pub fn is_persistent(&self) -> bool {
-        self.head().persistent
+        self.has(PERSISTENT)
+    }
+
+    /// Was it dead-lettered? Then its death headers are the broker's own.
+    pub fn has_died(&self) -> bool {
+        self.has(DIED)
+    }
+
+    /// Does its `CC` header, if it has one, count among its routing keys?
+    pub fn routes_by_cc(&self) -> bool {
+        !self.has(CC_SPENT)
+    }
+
+    /// The same message with other properties.
+    pub fn with_properties(&self, properties: &[u8]) -> Self {
+        let address = self.address();
+        let mut bytes = Vec::with_capacity(self.0.slice.len() + properties.len());
+        bytes.extend_from_slice(address);
+        bytes.extend_from_slice(properties);
+        self.rebuilt(bytes, address.len(), self.head().flags)
+    }
+
+    /// The message as its death leaves it: `bytes` is its new address and properties. Its `CC` header
+    /// goes on to route if it did and `cc_routes`.
+    pub fn dead(&self, bytes: Vec<u8>, address_len: usize, cc_routes: bool) -> Self {
+        let spent = if cc_routes { 0 } else { CC_SPENT };
+        self.rebuilt(bytes, address_len, self.head().flags | DIED | spent)
+    }
+
+    /// The same body behind another address and other properties.
+    fn rebuilt(&self, mut bytes: Vec<u8>, address_len: usize, flags: u8) -> Self {
+        match self.body() {
+            BodyPieces::Small(body) => {
+                let properties_len = bytes.len() - address_len;
+                bytes.extend_from_slice(body);
+                Self::with_small_body(&bytes, address_len, properties_len, flags)
+            }
+            BodyPieces::Large(chunks) => {
+                Self::with_large_body(&bytes, address_len, flags, chunks.into())
+            }
+        }
     }
 
     /// Bytes of the body.
@@ -149,7 +204,7 @@ impl Message {
     fn stored_head(&self) -> [u8; STORED_HEAD_BYTES] {
         let head = self.head();
         let mut out = [0; STORED_HEAD_BYTES];
-        out[0] = u8::from(head.persistent);
+        out[0] = head.flags;
         out[1..3].copy_from_slice(&head.address_len.to_be_bytes());
         out[3..7].copy_from_slice(&head.properties_len.to_be_bytes());
         out
@@ -172,27 +227,41 @@ impl Message {
     pub fn from_stored(stored: &Bytes) -> Result<Self, BadStoredMessage> {
         let bad = || BadStoredMessage(stored.len());
         let (head, rest) = stored.split_at_checked(STORED_HEAD_BYTES).ok_or_else(bad)?;
-        let persistent = head[0] & 1 == 1;
+        let flags = head[0];
         let address_len = u16::from_be_bytes([head[1], head[2]]) as usize;
         let properties_len = u32::from_be_bytes([head[3], head[4], head[5], head[6]]) as usize;
         let fixed = address_len + properties_len;
         let body_len = rest.len().checked_sub(fixed).ok_or_else(bad)?;
         if body_len as u64 <= SMALL_BODY_BYTES {
-            return Ok(Self::small(rest, address_len, properties_len, persistent));
+            return Ok(Self::with_small_body(
+                rest,
+                address_len,
+                properties_len,
+                flags,
+            ));
         }
         // A copy: a slice would pin everything that was read with it.
         let body = Bytes::copy_from_slice(&rest[fixed..]);
-        Ok(Self::large(
+        Ok(Self::with_large_body(
             &rest[..fixed],
             address_len,
-            persistent,
-            vec![body],
+            flags,
+            [body].into(),
         ))
+    }
+
+    #[inline]
+    fn has(&self, flag: u8) -> bool {
+        self.head().flags & flag != 0
     }
 
     fn head(&self) -> &Head {
         &self.0.header.header
     }
+}
+
+fn flag(persistent: bool) -> u8 {
+    if persistent { PERSISTENT } else { 0 }
 }
 
 impl std::fmt::Debug for Message {

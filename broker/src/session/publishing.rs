@@ -9,7 +9,7 @@ use ferrymq_amqp::content::{self, Properties};
 
 use crate::actor::Actor;
 use crate::error::Error;
-use crate::message::{BodyPieces, Message};
+use crate::message::Message;
 use crate::reply_to::PSEUDO_QUEUE;
 use crate::vhost::{Pending, Route, VHost};
 
@@ -192,7 +192,7 @@ pub fn look(
         rewritten = Some(content::with_reply_to(current, name));
     }
     let message = match rewritten {
-        Some(properties) => with_properties(&message, &properties),
+        Some(properties) => message.with_properties(&properties),
         None => message.clone(),
     };
     Ok(Looked {
@@ -252,25 +252,6 @@ fn copy_keys<'a>(
 pub fn addressed(message: &Message) -> (&str, &str) {
     let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
     (text(message.exchange()), text(message.routing_key()))
-}
-
-/// The same message with other properties.
-fn with_properties(message: &Message, properties: &[u8]) -> Message {
-    let address = message.address();
-    let mut bytes = [address, properties].concat();
-    match message.body() {
-        BodyPieces::Small(body) => {
-            bytes.extend_from_slice(body);
-            let persistent = message.is_persistent();
-            Message::small(&bytes, address.len(), properties.len(), persistent)
-        }
-        BodyPieces::Large(chunks) => Message::large(
-            &bytes,
-            address.len(),
-            message.is_persistent(),
-            chunks.to_vec(),
-        ),
-    }
 }
 
 /// Class and method of `basic.publish`, for errors in what follows it.
