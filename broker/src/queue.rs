@@ -15,6 +15,7 @@ pub mod arguments;
 pub mod consumer_arguments;
 pub mod consumers;
 pub mod equivalence;
+pub mod options;
 pub mod paged;
 pub mod ready;
 pub mod schedule;

@@ -204,7 +204,11 @@ impl Builder<'_> {
         let durable = Durable {
             id,
             declared_at: CommitPoint::ALWAYS,
-            durability: declared.arguments.durability.unwrap_or(self.durability),
+            durability: declared
+                .arguments
+                .options()
+                .durability
+                .unwrap_or(self.durability),
         };
         let shared = SharedQueue::new(
             name.clone(),

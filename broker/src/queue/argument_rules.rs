@@ -2,15 +2,16 @@
 //! the check that walks them. What the values mean is for `arguments.rs` and
 //! `consumer_arguments.rs`.
 
-use ferrymq_amqp::table::{integer_value, string_value, type_name};
+use ferrymq_amqp::table::{integer_value, type_name};
 use ferrymq_amqp::{AMQPValue, FieldTable};
 
 use crate::queue::arguments::{ArgumentError, QueueType};
+use crate::queue::options::Value;
 
 pub(super) const QUEUE_TYPE: &str = "x-queue-type";
 
 /// Ten years in milliseconds, the longest time span that clients may ask for.
-const MAX_SPAN_MS: i64 = 315_360_000_000;
+pub(crate) const MAX_SPAN_MS: i64 = 315_360_000_000;
 
 /// Characters of a refused value that an error shows.
 const SHOWN_VALUE_CHARS: usize = 64;
@@ -37,8 +38,9 @@ enum Types {
     Obsolete,
 }
 
+/// What a value may be.
 #[derive(Debug)]
-enum Check {
+pub(crate) enum Check {
     Anything,
     Flag,
     /// An integer of any width, within bounds.
@@ -56,11 +58,11 @@ const fn rule(name: &'static str, types: Types, check: Check) -> Rule {
 }
 
 /// A short string on the wire holds no more bytes.
-const NAME_BYTES: usize = 255;
+pub(crate) const NAME_BYTES: usize = 255;
 /// The longest prefix of a server-generated name, in bytes.
 pub(super) const NAME_PREFIX_BYTES: usize = 64;
-const COUNT: Check = Integer(0, i64::MAX);
-const POSITIVE: Check = Integer(1, i64::MAX);
+pub(crate) const COUNT: Check = Integer(0, i64::MAX);
+pub(crate) const POSITIVE: Check = Integer(1, i64::MAX);
 
 /// What `queue.declare` knows.
 ///
@@ -96,6 +98,10 @@ pub(super) static QUEUE: &[Rule] = &[
     ),
     rule("x-delayed-retry-min", Queues, POSITIVE),
     rule("x-delayed-retry-max", Queues, POSITIVE),
+    rule("x-retry-delay", Queues, Integer(1, MAX_SPAN_MS)),
+    rule("x-retry-backoff", Queues, Integer(1, 100)),
+    rule("x-retry-max-delay", Queues, Integer(1, MAX_SPAN_MS)),
+    rule("x-max-deliver-rate", Queues, POSITIVE),
     rule(
         "x-queue-leader-locator",
         All,
@@ -176,32 +182,33 @@ pub(super) fn check_all(
 }
 
 fn check(rule: &Rule, value: &AMQPValue) -> Result<(), ArgumentError> {
-    let wrong = match &rule.check {
-        Anything => None,
-        Flag => (!matches!(value, AMQPValue::Boolean(_))).then(|| "expected a bool".to_owned()),
-        Integer(min, max) => match integer_value(value) {
-            None => Some("expected an integer".to_owned()),
-            Some(number) if number < *min || number > *max => Some(bounds(*min, *max)),
-            Some(_) => None,
-        },
-        Text(max_bytes) => match string_value(value) {
-            None => Some("expected a UTF-8 string".to_owned()),
-            Some(text) if text.len() > *max_bytes => {
-                Some(format!("expected at most {max_bytes} bytes"))
-            }
-            Some(_) => None,
-        },
-        OneOf(allowed) => match string_value(value) {
-            Some(text) if allowed.contains(&text) => None,
-            _ => Some(format!("expected one of {}", allowed.join(", "))),
-        },
-    };
-    match wrong {
+    match rule.check.expected(value.into()) {
         None => Ok(()),
-        Some(wrong) => Err(ArgumentError::Invalid {
+        Some(expected) => Err(ArgumentError::Invalid {
             argument: rule.name,
-            detail: format!("{wrong}, received {}", described(value)),
+            detail: format!("{expected}, received {}", described(value)),
         }),
+    }
+}
+
+impl Check {
+    /// What was expected instead of `value`; `None` when it will do.
+    pub(crate) fn expected(&self, value: Value<'_>) -> Option<String> {
+        let expected = |what: &str| Some(format!("expected {what}"));
+        match (self, value) {
+            (Anything, _) | (Flag, Value::Flag(_)) => None,
+            (Flag, _) => expected("a bool"),
+            (Integer(min, max), Value::Integer(number)) => {
+                (number < *min || number > *max).then(|| bounds(*min, *max))
+            }
+            (Integer(..), _) => expected("an integer"),
+            (Text(max_bytes), Value::Text(text)) => {
+                (text.len() > *max_bytes).then(|| format!("expected at most {max_bytes} bytes"))
+            }
+            (Text(_), _) => expected("a UTF-8 string"),
+            (OneOf(allowed), Value::Text(text)) if allowed.contains(&text) => None,
+            (OneOf(allowed), _) => expected(&format!("one of {}", allowed.join(", "))),
+        }
     }
 }
 

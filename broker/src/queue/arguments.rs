@@ -5,16 +5,15 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::LazyLock;
 
 use ferrymq_amqp::FieldTable;
 use ferrymq_amqp::table::{self, string_value};
-use ferrymq_store::Durability;
 
 use crate::error::Error;
 use crate::names::Resource;
 use crate::queue::argument_rules::{self as rules, NAME_PREFIX_BYTES, QUEUE_TYPE};
+use crate::queue::options::Options;
 
 const NAME_PREFIX: &str = "x-name-prefix";
 const DEAD_LETTER_EXCHANGE: &str = "x-dead-letter-exchange";
@@ -69,85 +68,18 @@ impl fmt::Display for QueueType {
     }
 }
 
-/// What happens to a message that finds the queue full.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Overflow {
-    /// The oldest messages make room.
-    #[default]
-    DropHead,
-    /// The new message is refused.
-    RejectPublish,
-    /// The new message is refused and dead-lettered.
-    RejectPublishDeadLetter,
-}
-
-/// How sure a dead-lettered message arrives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum DeadLetterStrategy {
-    /// Published without waiting for confirms.
-    #[default]
-    AtMostOnce,
-    /// Kept until all targets have confirmed it.
-    AtLeastOnce,
-}
-
-/// Where a replicated queue's leader starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LeaderLocator {
-    /// On the node that the declaring client is connected to.
-    #[default]
-    ClientLocal,
-    /// Where the fewest leaders are.
-    Balanced,
-}
-
-/// Drops messages that repeat a value within a window.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Deduplication {
-    /// Values remembered; `None`: the broker's default.
-    pub cache_size: Option<u64>,
-    /// How long a value is remembered; `None`: until it is pushed out.
-    pub cache_ttl: Option<Duration>,
-    /// The header that holds the value; `None`: the broker's default.
-    pub header: Option<Arc<str>>,
-}
-
-/// The `x-arguments` of one queue. What is `None` was not given: a policy may give it.
+/// The `x-arguments` of one queue.
 #[derive(Debug, Clone, Default)]
 pub struct Arguments {
     table: FieldTable,
     /// `x-queue-type`, or the default.
     pub queue_type: QueueType,
-    /// `x-message-ttl`.
-    pub message_ttl: Option<Duration>,
-    /// `x-expires`: unused for so long, the queue goes.
-    pub expires: Option<Duration>,
-    /// `x-max-length`: ready messages.
-    pub max_length: Option<u64>,
-    /// `x-max-length-bytes`: body bytes of ready messages.
-    pub max_length_bytes: Option<u64>,
-    /// `x-overflow`.
-    pub overflow: Option<Overflow>,
-    /// `x-dead-letter-exchange`; empty is the default exchange.
-    pub dead_letter_exchange: Option<Arc<str>>,
-    /// `x-dead-letter-routing-key`.
-    pub dead_letter_routing_key: Option<Arc<str>>,
-    /// `x-dead-letter-strategy`.
-    pub dead_letter_strategy: Option<DeadLetterStrategy>,
     /// `x-max-priority`, at least 1.
     pub max_priority: Option<u8>,
     /// `x-single-active-consumer`.
     pub single_active_consumer: bool,
-    /// `x-delivery-limit`; negative: none.
-    pub delivery_limit: Option<i64>,
-    /// `x-consumer-timeout`; zero: none.
-    pub consumer_timeout: Option<Duration>,
-    /// `x-queue-leader-locator`.
-    pub leader_locator: Option<LeaderLocator>,
-    /// `x-durability`.
-    pub durability: Option<Durability>,
-    /// `x-message-deduplication` and its companions.
-    pub deduplication: Option<Box<Deduplication>>,
+    /// What a policy could ask for as well. Most queues ask for nothing.
+    options: Option<Box<Options>>,
 }
 
 impl Arguments {
@@ -156,97 +88,35 @@ impl Arguments {
         &self.table
     }
 
+    /// What a policy could ask for as well.
+    pub fn options(&self) -> &Options {
+        static NONE: LazyLock<Options> = LazyLock::new(Options::default);
+        self.options.as_deref().unwrap_or(&NONE)
+    }
+
     fn parse(table: FieldTable, queue_type: QueueType) -> Result<Self, ArgumentError> {
         rules::check_all(rules::QUEUE, &table, queue_type)?;
-        let values = Values(&table);
-        let dead_letter_exchange = values.text(DEAD_LETTER_EXCHANGE);
-        let dead_letter_routing_key = values.text(DEAD_LETTER_ROUTING_KEY);
-        if dead_letter_routing_key.is_some() && dead_letter_exchange.is_none() {
+        let mut options = Options::default();
+        let mut any = false;
+        for (name, value) in &table {
+            if let Some(name) = name.as_str().strip_prefix("x-") {
+                any |= options.set(name, value.into());
+            }
+        }
+        if options.dead_letter_routing_key.is_some() && options.dead_letter_exchange.is_none() {
             return Err(ArgumentError::Invalid {
                 argument: DEAD_LETTER_ROUTING_KEY,
                 detail: format!("needs {DEAD_LETTER_EXCHANGE} beside it"),
             });
         }
+        let max_priority = table::integer(&table, "x-max-priority");
         Ok(Self {
             queue_type,
-            message_ttl: values.span("x-message-ttl"),
-            expires: values.span("x-expires"),
-            max_length: values.count("x-max-length"),
-            max_length_bytes: values.count("x-max-length-bytes"),
-            overflow: values.overflow(),
-            dead_letter_exchange: dead_letter_exchange.map(Arc::from),
-            dead_letter_routing_key: dead_letter_routing_key.map(Arc::from),
-            dead_letter_strategy: values.dead_letter_strategy(),
-            max_priority: values.count("x-max-priority").map(|most| most.max(1) as u8),
-            single_active_consumer: values.flag("x-single-active-consumer"),
-            delivery_limit: table::integer(&table, "x-delivery-limit"),
-            consumer_timeout: values.span("x-consumer-timeout"),
-            leader_locator: values.leader_locator(),
-            durability: values.durability(),
-            deduplication: values.deduplication(),
+            max_priority: max_priority.map(|most| most.clamp(1, u8::MAX.into()) as u8),
+            single_active_consumer: table::boolean(&table, "x-single-active-consumer")
+                == Some(true),
+            options: any.then(|| Box::new(options)),
             table,
-        })
-    }
-}
-
-/// A table whose arguments were checked: look-ups only.
-struct Values<'a>(&'a FieldTable);
-
-impl<'a> Values<'a> {
-    fn count(&self, name: &str) -> Option<u64> {
-        table::integer(self.0, name).and_then(|number| number.try_into().ok())
-    }
-
-    fn span(&self, name: &str) -> Option<Duration> {
-        self.count(name).map(Duration::from_millis)
-    }
-
-    fn text(&self, name: &str) -> Option<&'a str> {
-        table::string(self.0, name)
-    }
-
-    fn flag(&self, name: &str) -> bool {
-        table::boolean(self.0, name) == Some(true)
-    }
-
-    fn overflow(&self) -> Option<Overflow> {
-        self.text("x-overflow").map(|value| match value {
-            "reject-publish" => Overflow::RejectPublish,
-            "reject-publish-dlx" => Overflow::RejectPublishDeadLetter,
-            _ => Overflow::DropHead,
-        })
-    }
-
-    fn dead_letter_strategy(&self) -> Option<DeadLetterStrategy> {
-        self.text("x-dead-letter-strategy")
-            .map(|value| match value {
-                "at-least-once" => DeadLetterStrategy::AtLeastOnce,
-                _ => DeadLetterStrategy::AtMostOnce,
-            })
-    }
-
-    fn leader_locator(&self) -> Option<LeaderLocator> {
-        self.text("x-queue-leader-locator")
-            .map(|value| match value {
-                "client-local" => LeaderLocator::ClientLocal,
-                _ => LeaderLocator::Balanced,
-            })
-    }
-
-    fn durability(&self) -> Option<Durability> {
-        self.text("x-durability").map(|value| match value {
-            "relaxed" => Durability::Relaxed,
-            _ => Durability::Strict,
-        })
-    }
-
-    fn deduplication(&self) -> Option<Box<Deduplication>> {
-        self.flag("x-message-deduplication").then(|| {
-            Box::new(Deduplication {
-                cache_size: self.count("x-cache-size"),
-                cache_ttl: self.span("x-cache-ttl"),
-                header: self.text("x-deduplication-header").map(Arc::from),
-            })
         })
     }
 }

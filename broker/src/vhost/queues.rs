@@ -81,7 +81,7 @@ impl VHost {
             return Ok(status(&existing));
         }
         let declared = declared?;
-        if let Some(exchange) = &declared.arguments.dead_letter_exchange {
+        if let Some(exchange) = &declared.arguments.options().dead_letter_exchange {
             self.require_queue(actor, Permission::Read, &name)?;
             self.require_exchange(actor, Permission::Write, exchange)?;
         }
@@ -220,7 +220,11 @@ fn create(
         Durable {
             id,
             declared_at: change.log_now(),
-            durability: declared.arguments.durability.unwrap_or(vhost.durability),
+            durability: declared
+                .arguments
+                .options()
+                .durability
+                .unwrap_or(vhost.durability),
         }
     });
     let exclusive = declared.flags.exclusive;
@@ -244,7 +248,7 @@ fn create(
 
 /// Nothing changes the meaning of a confirm silently.
 fn log_relaxed(queue: &SharedQueue) {
-    let asked = queue.declared.arguments.durability;
+    let asked = queue.declared.arguments.options().durability;
     if queue.durable.is_some() && asked == Some(Durability::Relaxed) {
         tracing::info!(
             "queue '{}' in vhost '{}' is relaxed: its confirms don't wait for stable storage",

@@ -1,7 +1,11 @@
 //! Every argument: what it takes, what it refuses, and in which words.
 
+use std::time::Duration;
+
 use super::*;
+use crate::queue::options::Overflow;
 use ferrymq_amqp::AMQPValue;
+use ferrymq_store::Durability;
 
 const DURABLE: Flags = Flags {
     durable: true,
@@ -48,14 +52,15 @@ fn values_are_typed() {
         ("x-durability", text("relaxed")),
     ])
     .unwrap();
-    assert_eq!(parsed.message_ttl, Some(Duration::from_millis(60)));
-    assert_eq!(parsed.max_length, Some(10));
-    assert_eq!(parsed.overflow, Some(Overflow::RejectPublish));
-    assert_eq!(parsed.dead_letter_exchange.as_deref(), Some(""));
-    assert_eq!(parsed.dead_letter_routing_key.as_deref(), Some("dead"));
+    let options = parsed.options();
+    assert_eq!(options.message_ttl, Some(Duration::from_millis(60)));
+    assert_eq!(options.max_length, Some(10));
+    assert_eq!(options.overflow, Some(Overflow::RejectPublish));
+    assert_eq!(options.dead_letter_exchange.as_deref(), Some(""));
+    assert_eq!(options.dead_letter_routing_key.as_deref(), Some("dead"));
+    assert_eq!(options.delivery_limit, Some(-1));
+    assert_eq!(options.durability, Some(Durability::Relaxed));
     assert_eq!(parsed.max_priority, Some(1));
-    assert_eq!(parsed.delivery_limit, Some(-1));
-    assert_eq!(parsed.durability, Some(Durability::Relaxed));
     assert_eq!(parsed.table().inner().len(), 8);
 }
 
@@ -63,7 +68,7 @@ fn values_are_typed() {
 fn nothing_given_is_nothing_set() {
     let parsed = parse(&[("x-mine", AMQPValue::Void)]).unwrap();
     assert_eq!(parsed.queue_type, QueueType::Classic);
-    assert_eq!(parsed.message_ttl, None);
+    assert_eq!(*parsed.options(), Options::default());
     assert!(!parsed.single_active_consumer);
     assert!(parsed.table().contains_key("x-mine"));
 }
@@ -72,7 +77,8 @@ fn nothing_given_is_nothing_set() {
 fn deduplication_has_companions() {
     let on = ("x-message-deduplication", AMQPValue::Boolean(true));
     let parsed = parse(&[on, ("x-cache-size", long(100))]).unwrap();
-    assert_eq!(parsed.deduplication.unwrap().cache_size, Some(100));
+    let deduplication = parsed.options().deduplication();
+    assert_eq!(deduplication.unwrap().cache_size, Some(100));
 }
 
 #[test]

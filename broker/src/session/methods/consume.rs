@@ -74,7 +74,7 @@ impl Channel {
             .map_err(|why| why.on(Resource::queue(&name, context.vhost.name())))?;
         let timeout = arguments
             .consumer_timeout
-            .or(queue.declared.arguments.consumer_timeout)
+            .or(queue.declared.arguments.options().consumer_timeout)
             .or(context.broker.config().consumer_timeout(queue_type))
             .filter(|timeout| *timeout > Duration::ZERO);
         let number = context.consumers.add(Consumer {
