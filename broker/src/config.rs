@@ -15,6 +15,7 @@ pub use keys::{Key, keys};
 pub use load::{ConfigError, Loaded, Override, load};
 
 use crate::queue::arguments::QueueType;
+use crate::queue::settings::{Defaults, DeliveryCounting};
 
 /// Where a default installation keeps its data, in the directory that it is started in.
 const DATA_DIR: &str = "ferrymq-data";
@@ -74,6 +75,8 @@ pub struct Config {
     pub checkpoint_bytes: u64,
     /// What confirms stand for, where a queue's arguments don't say.
     pub durability: Durability,
+    /// Which returns of a message count against its delivery limit.
+    pub delivery_counting: DeliveryCounting,
 }
 
 /// An amount of memory.
@@ -169,6 +172,7 @@ impl Default for Config {
             segment_bytes: 64 << 20,
             checkpoint_bytes: 256 << 20,
             durability: Durability::Strict,
+            delivery_counting: DeliveryCounting::Returns,
         }
     }
 }
@@ -180,6 +184,14 @@ fn default_node_name() -> String {
 }
 
 impl Config {
+    /// What holds for queues whose declaration does not say.
+    pub fn queue_defaults(&self) -> Defaults {
+        Defaults {
+            durability: self.durability,
+            counting: self.delivery_counting,
+        }
+    }
+
     /// What `connection.start` tells of the broker, beside its capabilities.
     pub fn server_properties(&self) -> Vec<(&'static str, String)> {
         let own_version = env!("CARGO_PKG_VERSION").to_owned();

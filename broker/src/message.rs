@@ -10,6 +10,7 @@
 //! A larger body stays a chain of slices of the buffers that it arrived in.
 
 use bytes::Bytes;
+use ferrymq_amqp::Properties;
 use ferrymq_store::Part;
 use smallvec::SmallVec;
 use triomphe::ThinArc;
@@ -157,6 +158,14 @@ impl Message {
                 Self::with_large_body(&bytes, address_len, flags, chunks.into())
             }
         }
+    }
+
+    /// The priority that it was published with; none counts as 0.
+    pub fn priority(&self) -> u8 {
+        let properties = Properties::parse(self.properties()).ok();
+        properties
+            .and_then(|properties| properties.priority())
+            .unwrap_or(0)
     }
 
     /// Bytes of the body.

@@ -14,54 +14,31 @@ mod argument_rules;
 pub mod arguments;
 pub mod consumer_arguments;
 pub mod consumers;
+mod effects;
+pub mod entry;
 pub mod equivalence;
+mod limits;
 pub mod options;
 pub mod paged;
+mod publish;
 pub mod ready;
+mod returns;
 pub mod schedule;
+pub mod settings;
 pub mod shared;
+pub mod waiting;
 
-use crate::message::Message;
 use crate::queue::consumers::{Consumers, Port, Slot, Subscription};
-use crate::queue::paged::{Paged, Ranges};
-use crate::queue::ready::{Candidates, Entry, Logged, Ready};
+use crate::queue::entry::{Entry, Logged};
+use crate::queue::paged::Ranges;
+use crate::queue::ready::{Candidates, Found};
+use crate::queue::settings::{Features, Settings};
+use crate::queue::waiting::{Drained, Load, Waiting};
 
+pub use effects::{Dead, DeadLetterReason, Delivery, Effects};
 pub use ferrymq_store::Sequence;
-
-/// A message on its way to a consumer.
-#[derive(Debug)]
-pub struct Delivery {
-    /// The consumer, in its queue's table.
-    pub slot: Slot,
-    /// The message at its place.
-    pub entry: Entry,
-}
-
-/// What must happen after a command, in the order in which it must happen.
-#[derive(Default)]
-pub struct Effects {
-    /// Hand these to their consumers.
-    pub deliveries: Vec<Delivery>,
-    /// These messages are settled: remove them from the log,
-    pub removed: Ranges,
-    /// and these from what a restart forgets anyway.
-    pub removed_volatile: Ranges,
-    /// These were on disk only, and are settled.
-    pub purged: Option<Paged>,
-    /// Read on: see [`Queue::begin_load`].
-    pub load: bool,
-    /// The last consumer of an auto-delete queue went: delete it.
-    pub delete: bool,
-}
-
-/// What became of a published message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Accepted {
-    /// Its place in the queue.
-    pub sequence: Sequence,
-    /// It was handed to a consumer that does not ack: there is nothing left to keep.
-    pub settled: bool,
-}
+pub use publish::{Accepted, Outcome};
+pub use returns::Return;
 
 /// What `basic.get` finds.
 #[derive(Debug)]
@@ -97,28 +74,21 @@ pub struct Counts {
     pub ready: usize,
     /// Messages handed over and not settled.
     pub unacked: usize,
+    /// Messages on their way to the dead-letter exchange.
+    pub dead_lettering: usize,
     /// Consumers.
     pub consumers: usize,
     /// Bytes of the bodies that wait.
     pub ready_bytes: u64,
 }
 
-/// How a queue treats its consumers and itself.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Settings {
-    /// Persistent messages stand in the log.
-    pub durable: bool,
-    /// Deleted when its last consumer goes.
-    pub auto_delete: bool,
-    /// Only one consumer is served at a time.
-    pub single_active_consumer: bool,
-}
-
 /// One queue.
 pub struct Queue {
     settings: Settings,
-    ready: Ready,
+    waiting: Waiting,
     unacked: usize,
+    /// Messages that wait no more, and are to arrive elsewhere before they are settled.
+    dead_lettering: usize,
     consumers: Consumers,
     next_sequence: Sequence,
     /// Invariant: a deleted queue holds nothing and takes nothing.
@@ -129,19 +99,20 @@ impl Queue {
     /// An empty queue whose first message gets `next_sequence`.
     pub fn new(settings: Settings, next_sequence: Sequence) -> Self {
         Self {
-            settings,
-            ready: Ready::default(),
-            unacked: 0,
             consumers: Consumers::new(settings.single_active_consumer),
+            settings,
+            waiting: Waiting::default(),
+            unacked: 0,
+            dead_lettering: 0,
             next_sequence,
             deleted: false,
         }
     }
 
     /// A queue with the messages that the log held at start.
-    pub fn recovered(settings: Settings, next_sequence: Sequence, ready: Ready) -> Self {
+    pub fn recovered(settings: Settings, next_sequence: Sequence, waiting: Waiting) -> Self {
         Self {
-            ready,
+            waiting,
             ..Self::new(settings, next_sequence)
         }
     }
@@ -149,10 +120,11 @@ impl Queue {
     /// What it counts now.
     pub fn counts(&self) -> Counts {
         Counts {
-            ready: self.ready.len(),
+            ready: self.waiting.len(),
             unacked: self.unacked,
+            dead_lettering: self.dead_lettering,
             consumers: self.consumers.len(),
-            ready_bytes: self.ready.body_bytes(),
+            ready_bytes: self.waiting.body_bytes(),
         }
     }
 
@@ -161,52 +133,34 @@ impl Queue {
         self.deleted
     }
 
-    /// Accepts `message`: hands it to a consumer that can take it now, or appends it.
-    ///
-    /// `None`: the queue was deleted meanwhile, and the message counts as settled.
-    pub fn publish(&mut self, message: Message, effects: &mut Effects) -> Option<Accepted> {
-        if self.deleted {
-            return None;
-        }
-        let sequence = self.next_sequence;
-        self.next_sequence = Sequence(sequence.0 + 1);
-        let logged = match message.is_persistent() && self.settings.durable {
-            true => Logged::Durable,
-            false => Logged::No,
-        };
-        let entry = Entry {
-            sequence,
-            returns: 0,
-            logged,
-            message,
-        };
-        let mut settled = false;
-        match self.next_consumer(&entry.message) {
-            Some(slot) => {
-                settled = self.hand_over(slot, entry, effects);
-            }
-            None => self.ready.push(entry),
-        }
-        Some(Accepted { sequence, settled })
+    /// What it obeys now.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// From now on it obeys `settings`, which may differ in their features.
+    pub fn configure(&mut self, settings: Settings, effects: &mut Effects) {
+        self.settings = settings;
+        self.enforce_limits(effects);
     }
 
     /// Takes the next message for `basic.get`, and tells how many are left.
     ///
     /// With `no_ack` it counts as settled.
     pub fn get(&mut self, no_ack: bool, effects: &mut Effects) -> Got {
-        let Some(entry) = self.ready.pop() else {
-            return match self.ready.is_empty() {
+        let Some(entry) = self.waiting.pop() else {
+            return match self.waiting.is_empty() {
                 true => Got::Empty,
                 false => Got::OnDisk,
             };
         };
         if no_ack {
-            note_removed(entry.sequence, entry.logged, effects);
+            effects.remove(entry.sequence, entry.logged);
         } else {
             self.unacked += 1;
         }
-        effects.load |= self.ready.request_load();
-        Got::Message(entry, self.ready.len())
+        effects.load |= self.waiting.request_load();
+        Got::Message(entry, self.waiting.len())
     }
 
     /// Adds a consumer and serves it what it can take.
@@ -251,40 +205,24 @@ impl Queue {
         self.serve(effects);
     }
 
-    /// Deliveries are done with: acked, or rejected for good. `slot` is the consumer that held
-    /// them, if it is still one.
+    /// Deliveries are acked. `slot` is the consumer that held them, if it is still one.
     pub fn settle(&mut self, slot: Option<Slot>, settled: &[Settled], effects: &mut Effects) {
         if self.deleted {
             return;
         }
         self.unacked -= settled.len();
         for delivery in settled {
-            note_removed(delivery.sequence, delivery.logged, effects);
+            effects.remove(delivery.sequence, delivery.logged);
         }
         self.credit(slot, settled.len(), effects);
     }
 
-    /// Deliveries come back to their original positions. `slot` as in [`Queue::settle`].
-    pub fn requeue(
-        &mut self,
-        slot: Option<Slot>,
-        entries: impl ExactSizeIterator<Item = Entry>,
-        effects: &mut Effects,
-    ) {
-        if self.deleted {
-            return;
-        }
-        let count = entries.len();
-        self.put_back(entries);
-        self.credit(slot, count, effects);
-    }
-
     /// Drops all ready messages; gives their number. Unacked ones stay.
     pub fn purge(&mut self, effects: &mut Effects) -> usize {
-        let count = self.ready.len();
-        let (entries, paged) = self.ready.drain();
+        let count = self.waiting.len();
+        let Drained { entries, paged } = self.waiting.drain();
         for entry in &entries {
-            note_removed(entry.sequence, entry.logged, effects);
+            effects.remove(entry.sequence, entry.logged);
         }
         effects.purged = paged;
         count
@@ -294,7 +232,8 @@ impl Queue {
     pub fn delete(&mut self) -> Vec<Port> {
         self.deleted = true;
         self.unacked = 0;
-        self.ready.drain();
+        self.dead_lettering = 0;
+        self.waiting.drain();
         self.consumers.drain()
     }
 
@@ -305,9 +244,9 @@ impl Queue {
 
     /// The ready messages that were handed out before, for the store to remember at a clean stop.
     pub fn returned(&self) -> Ranges {
-        let mut ranges = self.ready.returned_on_disk();
+        let mut ranges = self.waiting.returned_on_disk();
         let durable = |entry: &&Entry| entry.returns > 0 && entry.logged == Logged::Durable;
-        for entry in self.ready.resident().filter(durable) {
+        for entry in self.waiting.resident().filter(durable) {
             paged::push(&mut ranges, entry.sequence);
         }
         ranges
@@ -315,95 +254,95 @@ impl Queue {
 
     /// Bytes of memory that the ready messages hold, about.
     pub fn resident_bytes(&self) -> u64 {
-        self.ready.resident_bytes()
+        self.waiting.resident_bytes()
     }
 
     /// How many ready messages are on disk only.
     pub fn paged(&self) -> usize {
-        self.ready.paged()
+        self.waiting.paged()
     }
 
     /// Is somebody reading messages back?
     pub fn is_loading(&self) -> bool {
-        self.ready.is_loading()
+        self.waiting.is_loading()
     }
 
     /// What is to be read back next, some `max_bytes` of it, if it is time and nobody does it already.
     /// [`Queue::finish_load`] or [`Queue::abandon_load`] must follow.
-    pub fn begin_load(&mut self, max_bytes: u64) -> Option<Vec<(Sequence, Logged)>> {
-        self.ready.begin_load(max_bytes)
+    pub fn begin_load(&mut self, max_bytes: u64) -> Option<Load> {
+        self.waiting.begin_load(max_bytes)
     }
 
     /// What was asked for has been read; `found` of it, ascending. The others can't be read and are
     /// settled. Gives their number.
-    pub fn finish_load(
-        &mut self,
-        asked: &[(Sequence, Logged)],
-        found: Vec<(Sequence, Message)>,
-        effects: &mut Effects,
-    ) -> usize {
-        let lost = self.ready.finish_load(asked, found);
+    pub fn finish_load(&mut self, asked: &Load, found: Vec<Found>, effects: &mut Effects) -> usize {
+        let lost = self.waiting.finish_load(asked, found);
         for &(sequence, logged) in &lost {
-            note_removed(sequence, logged, effects);
+            effects.remove(sequence, logged);
         }
         self.serve(effects);
+        self.enforce_limits(effects);
         lost.len()
     }
 
     /// What was asked for could not be read now.
-    pub fn abandon_load(&mut self) {
-        self.ready.abandon_load();
+    pub fn abandon_load(&mut self, asked: &Load) {
+        self.waiting.abandon_load(asked);
+    }
+
+    /// Messages of priority `level` that [left unread](Effects::unread) had bodies of so many bytes.
+    pub fn forget_bytes(&mut self, level: u8, body_bytes: u64) {
+        self.waiting.forget_bytes(level, body_bytes);
+    }
+
+    /// Messages that were [dead-lettered](Effects::dead) have arrived, or are given up.
+    pub fn forwarded(&mut self, count: usize) {
+        self.dead_lettering = self.dead_lettering.saturating_sub(count);
+    }
+
+    /// The priorities that something waits at, lowest first; always 0.
+    pub fn levels(&self) -> Vec<u8> {
+        self.waiting.levels()
+    }
+
+    /// How many messages wait at each priority that has any.
+    pub fn by_priority(&self) -> std::collections::BTreeMap<u8, usize> {
+        self.waiting.by_priority()
     }
 
     /// Is it time for some messages to leave memory? Asks once until [`Queue::end_page_out`].
     pub fn request_page_out(&mut self) -> bool {
-        self.ready.request_page_out()
+        self.waiting.request_page_out()
     }
 
-    /// See [`Ready::page_out_candidates`].
-    pub fn page_out_candidates(&mut self, keep_bytes: u64, all: bool) -> Candidates {
-        self.ready.page_out_candidates(keep_bytes, all)
+    /// See [`Waiting::page_out_candidates`].
+    pub fn page_out_candidates(&mut self, level: u8, keep_bytes: u64, all: bool) -> Candidates {
+        self.waiting.page_out_candidates(level, keep_bytes, all)
     }
 
-    /// See [`Ready::page_out`].
-    pub fn page_out(&mut self, stored: &[Sequence], keep_bytes: u64) -> Vec<Entry> {
-        self.ready.page_out(stored, keep_bytes)
+    /// See [`Waiting::page_out`].
+    pub fn page_out(&mut self, level: u8, stored: &[Sequence], keep_bytes: u64) -> Vec<Entry> {
+        self.waiting.page_out(level, stored, keep_bytes)
     }
 
-    /// See [`Ready::end_page_out`].
-    pub fn end_page_out(&mut self, gone_bytes: u64) {
-        self.ready.end_page_out(gone_bytes);
+    /// See [`Waiting::end_page_out`].
+    pub fn end_page_out(&mut self, level: u8, gone_bytes: u64) {
+        self.waiting.end_page_out(level, gone_bytes);
     }
 
     /// Hands out ready messages while somebody can take them, and has more read ahead of them.
     fn serve(&mut self, effects: &mut Effects) {
-        while let Some(front) = self.ready.front() {
+        while let Some(front) = self.waiting.front() {
             let Some(slot) = self.consumers.next(&front.message) else {
                 break;
             };
-            let entry = self.ready.pop().expect("the front was there");
+            let entry = self.waiting.pop().expect("the front was there");
             let (sequence, logged) = (entry.sequence, entry.logged);
             if self.hand_over(slot, entry, effects) {
-                note_removed(sequence, logged, effects);
+                effects.remove(sequence, logged);
             }
         }
-        effects.load |= !self.consumers.is_empty() && self.ready.request_load();
-    }
-
-    fn put_back(&mut self, entries: impl ExactSizeIterator<Item = Entry>) {
-        self.unacked -= entries.len();
-        for mut entry in entries {
-            entry.returns = entry.returns.saturating_add(1);
-            self.ready.put_back(entry);
-        }
-    }
-
-    /// A consumer for a message that just came. Order: what waits goes first.
-    fn next_consumer(&mut self, message: &Message) -> Option<Slot> {
-        if !self.ready.is_empty() {
-            return None;
-        }
-        self.consumers.next(message)
+        effects.load |= !self.consumers.is_empty() && self.waiting.request_load();
     }
 
     /// Tells whether the message is settled by being sent.
@@ -421,14 +360,6 @@ impl Queue {
             self.consumers.restore_credit(slot, deliveries as u32);
         }
         self.serve(effects);
-    }
-}
-
-fn note_removed(sequence: Sequence, logged: Logged, effects: &mut Effects) {
-    match logged {
-        Logged::No => {}
-        Logged::Durable => paged::push(&mut effects.removed, sequence),
-        Logged::Volatile => paged::push(&mut effects.removed_volatile, sequence),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use ferrymq_routing::QueueName;
-use ferrymq_store::{CommitPoint, Durability, QueueId, Recovered, RecoveredQueue, Sequence, Store};
+use ferrymq_store::{CommitPoint, QueueId, Recovered, RecoveredQueue, Sequence, Store};
 
 use crate::auth::{PasswordHash, PermissionSet, User, Users};
 use crate::broker::{StartError, VHosts};
@@ -14,9 +14,11 @@ use crate::paging::Paging;
 use crate::queue::Queue;
 use crate::queue::arguments::Declared;
 use crate::queue::ready::Ready;
+use crate::queue::settings::{Defaults, Settings};
 use crate::queue::shared::{Durable, SharedQueue};
+use crate::queue::waiting::Waiting;
 use crate::reply_to::ReplyTo;
-use crate::vhost::{Snapshot, VHost, settings};
+use crate::vhost::{Snapshot, VHost};
 
 /// Puts together what the store held; an empty one gets the default vhost and user first.
 pub(crate) fn recover(
@@ -46,7 +48,7 @@ pub(crate) fn recover(
             .map(|queue| (queue.id, queue))
             .collect(),
         clean,
-        durability: config.durability,
+        defaults: config.queue_defaults(),
     };
     for definition in definitions {
         builder.add(definition)?;
@@ -58,7 +60,7 @@ pub(crate) fn recover(
             snapshot,
             bindings,
             Arc::clone(paging),
-            config.durability,
+            config.queue_defaults(),
             Arc::clone(users),
             Arc::clone(reply_to),
         );
@@ -129,7 +131,7 @@ struct Builder<'a> {
     queues: HashMap<QueueId, RecoveredQueue>,
     clean: bool,
     /// Of queues whose arguments don't say.
-    durability: Durability,
+    defaults: Defaults,
 }
 
 impl Builder<'_> {
@@ -197,9 +199,10 @@ impl Builder<'_> {
         id: QueueId,
         declared: Declared,
     ) -> Result<(), StartError> {
+        let settings = Settings::new(&declared, declared.arguments.options(), &self.defaults);
         let queue = match self.queues.remove(&id) {
-            Some(recovered) => self.refill(recovered, &declared),
-            None => Queue::new(settings(&declared), Sequence(1)),
+            Some(recovered) => self.refill(recovered, settings),
+            None => Queue::new(settings, Sequence(1)),
         };
         let durable = Durable {
             id,
@@ -208,7 +211,7 @@ impl Builder<'_> {
                 .arguments
                 .options()
                 .durability
-                .unwrap_or(self.durability),
+                .unwrap_or(self.defaults.durability),
         };
         let shared = SharedQueue::new(
             name.clone(),
@@ -227,12 +230,13 @@ impl Builder<'_> {
 
     /// A queue with what the log has of it; nothing is read before somebody wants it. After an unclean
     /// stop any message may have been delivered before, so all count as redelivered.
-    fn refill(&self, recovered: RecoveredQueue, declared: &Declared) -> Queue {
+    fn refill(&self, recovered: RecoveredQueue, settings: Settings) -> Queue {
         let returned = match self.clean {
             true => &recovered.redelivered,
             false => &recovered.sequences,
         };
         let ready = Ready::recovered(&recovered.sequences, recovered.content_bytes, returned);
-        Queue::recovered(settings(declared), recovered.next_sequence, ready)
+        let waiting = Waiting::recovered([(0, ready)]);
+        Queue::recovered(settings, recovered.next_sequence, waiting)
     }
 }

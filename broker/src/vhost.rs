@@ -6,6 +6,7 @@
 
 mod bindings;
 mod exchanges;
+mod forward;
 mod publish;
 mod queues;
 
@@ -14,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
 use ferrymq_routing::{Exchange, QueueName, Topology};
-use ferrymq_store::{CommitPoint, Durability};
+use ferrymq_store::CommitPoint;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::actor::Actor;
@@ -23,13 +24,14 @@ use crate::definitions::{self, Definition};
 use crate::error::Error;
 use crate::names::Resource;
 use crate::paging::Paging;
+use crate::queue::settings::Defaults;
 use crate::queue::shared::{SharedQueue, Work};
 use crate::reply_to::ReplyTo;
 use crate::session::outbox::Item;
 
 pub use exchanges::ExchangeDeclare;
 pub use publish::{Pending, Route};
-pub use queues::{DeleteConditions, QueueDeclare, QueueStatus, settings};
+pub use queues::{DeleteConditions, QueueDeclare, QueueStatus};
 
 /// A virtual host.
 pub struct VHost {
@@ -40,7 +42,7 @@ pub struct VHost {
     writing: Mutex<LastChange>,
     paging: Arc<Paging>,
     /// Of queues whose arguments don't say.
-    durability: Durability,
+    defaults: Defaults,
     users: Arc<Users>,
     reply_to: Arc<ReplyTo>,
 }
@@ -64,13 +66,13 @@ pub struct Snapshot {
 
 impl VHost {
     /// A vhost with these contents; `bindings` is the order of the latest durable binding,
-    /// `durability` that of queues whose arguments don't say.
+    /// `defaults` what holds for queues whose arguments don't say.
     pub fn new(
         name: Arc<str>,
         snapshot: Snapshot,
         bindings: u64,
         paging: Arc<Paging>,
-        durability: Durability,
+        defaults: Defaults,
         users: Arc<Users>,
         reply_to: Arc<ReplyTo>,
     ) -> Self {
@@ -83,7 +85,7 @@ impl VHost {
                 bindings,
             }),
             paging,
-            durability,
+            defaults,
             users,
             reply_to,
         }

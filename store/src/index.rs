@@ -182,6 +182,17 @@ impl Index {
         sequences.map(move |sequence| cursor.as_mut()?.locate(sequence.0))
     }
 
+    /// How many bytes of these messages, ascending, count as their content.
+    pub(crate) fn content_bytes(&self, queue: QueueId, sequences: &[Sequence]) -> u64 {
+        let Some(index) = self.queues.get(&queue) else {
+            return 0;
+        };
+        let mut cursor = index.cursor();
+        let sizes = sequences.iter();
+        let sizes = sizes.filter_map(|sequence| cursor.content_bytes(sequence.0));
+        sizes.map(u64::from).sum()
+    }
+
     /// The queues, in no order.
     pub(crate) fn queues(&self) -> impl Iterator<Item = QueueId> {
         self.queues.keys().copied()

@@ -249,6 +249,13 @@ impl Store {
         locations.take_while(Option::is_some).count()
     }
 
+    /// How many bytes of these messages, ascending, count as their content. Those that were settled
+    /// or never written count nothing.
+    pub fn content_bytes(&self, queue: QueueId, sequences: &[Sequence]) -> u64 {
+        let state = self.inner.shared.state.lock();
+        state.index.content_bytes(queue, sequences)
+    }
+
     /// Everything up to this point is as durable as was asked for.
     pub fn committed(&self) -> CommitPoint {
         self.inner.shared.committed_point()

@@ -2,6 +2,8 @@
 
 use ferrymq_store::Durability;
 
+use crate::queue::settings::DeliveryCounting;
+
 use super::values::Value;
 use super::{Config, ConsumerTimeout, LogFormat, LogLevel, Product};
 
@@ -220,6 +222,17 @@ static KEYS: &[Key] = &[
                 ("relaxed", Durability::Relaxed),
             ]);
             put(&mut config.durability, durability)
+        },
+    ),
+    key(
+        "queues.delivery_counting",
+        "\"returns\" (every return counts) or \"failures\" (basic.nack and consumer time-outs don't)",
+        |config, value| {
+            let counting = value.one_of(&[
+                ("returns", DeliveryCounting::Returns),
+                ("failures", DeliveryCounting::Failures),
+            ]);
+            put(&mut config.delivery_counting, counting)
         },
     ),
 ];

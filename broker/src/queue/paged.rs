@@ -5,10 +5,29 @@ use rangemap::RangeInclusiveMap;
 use roaring::RoaringTreemap;
 
 use crate::queue::Sequence;
-use crate::queue::ready::{Entry, Logged};
+use crate::queue::entry::{Entry, Logged};
 
 /// Ranges of sequences, both ends included.
 pub type Ranges = Vec<(Sequence, Sequence)>;
+
+/// How often a message was handed out and came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Returned {
+    /// In all.
+    pub returns: u16,
+    /// Those that count against the delivery limit.
+    pub failures: u16,
+}
+
+impl Returned {
+    /// How often `entry` came back.
+    pub fn of(entry: &Entry) -> Self {
+        Self {
+            returns: entry.returns,
+            failures: entry.failures,
+        }
+    }
+}
 
 /// The messages of one queue that were paged out.
 #[derive(Debug, Default)]
@@ -17,7 +36,7 @@ pub struct Paged {
     /// Those of them which a restart forgets.
     volatile: RoaringTreemap,
     /// How often they were handed out and came back, where they did.
-    returns: RangeInclusiveMap<u64, u32>,
+    returns: RangeInclusiveMap<u64, Returned>,
     len: usize,
 }
 
@@ -45,7 +64,7 @@ impl Paged {
     /// The first `count` of them.
     pub fn next(&self, count: usize) -> Vec<(Sequence, Logged)> {
         let next = self.sequences.iter().take(count);
-        next.map(|sequence| (Sequence(sequence), self.logged(sequence)))
+        next.map(|sequence| (Sequence(sequence), self.logged(Sequence(sequence))))
             .collect()
     }
 
@@ -57,7 +76,11 @@ impl Paged {
 
     /// Notes that a range was handed out before. It may reach beyond what is here.
     pub fn mark_returned(&mut self, first: Sequence, last: Sequence) {
-        self.returns.insert(first.0..=last.0, 1);
+        let once = Returned {
+            returns: 1,
+            failures: 0,
+        };
+        self.returns.insert(first.0..=last.0, once);
     }
 
     /// Adds what leaves memory, ascending; its bytes are in the log.
@@ -73,7 +96,8 @@ impl Paged {
                 self.volatile.insert(sequence);
             }
             if entry.returns > 0 {
-                self.returns.insert(sequence..=sequence, entry.returns);
+                let returned = Returned::of(entry);
+                self.returns.insert(sequence..=sequence, returned);
             }
         }
         self.len += entries.len();
@@ -85,8 +109,8 @@ impl Paged {
     }
 
     /// How often a message came back.
-    pub fn returns(&self, sequence: Sequence) -> u32 {
-        self.returns.get(&sequence.0).copied().unwrap_or(0)
+    pub fn returns(&self, sequence: Sequence) -> Returned {
+        self.returns.get(&sequence.0).copied().unwrap_or_default()
     }
 
     /// Forgets a range of which everything is here.
@@ -113,8 +137,9 @@ impl Paged {
         ranges.map(|(range, _)| (Sequence(*range.start()), Sequence(*range.end())))
     }
 
-    fn logged(&self, sequence: u64) -> Logged {
-        match self.volatile.contains(sequence) {
+    /// Where in the log a message stands.
+    pub fn logged(&self, sequence: Sequence) -> Logged {
+        match self.volatile.contains(sequence.0) {
             true => Logged::Volatile,
             false => Logged::Durable,
         }

@@ -12,43 +12,23 @@
 
 mod load;
 mod page_out;
+mod run;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::message::Message;
 use crate::queue::Sequence;
+use crate::queue::entry::{Entry, OnDisk, Taken};
 use crate::queue::paged::{Paged, Ranges};
+use run::Run;
 
+pub use load::Found;
 pub use page_out::Candidates;
-
-/// A message at its place in a queue.
-#[derive(Debug, Clone)]
-pub struct Entry {
-    /// Place in the queue: given on entry, kept for life.
-    pub sequence: Sequence,
-    /// How often it was handed out and came back.
-    pub returns: u32,
-    /// Whether the log has it, or will have.
-    pub logged: Logged,
-    /// The message.
-    pub message: Message,
-}
-
-/// Where in the log a message is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Logged {
-    /// Nowhere.
-    No,
-    /// Under its queue: a restart brings it back.
-    Durable,
-    /// Under its queue's volatile id: a restart forgets it.
-    Volatile,
-}
 
 /// The ready messages of one queue, ascending by sequence.
 #[derive(Debug)]
 pub struct Ready {
-    head: VecDeque<Entry>,
+    head: Run,
     /// What comes after the head. `None`: nothing.
     rest: Option<Box<Rest>>,
     body_bytes: u64,
@@ -64,7 +44,7 @@ pub struct Ready {
 struct Rest {
     paged: Paged,
     strays: BTreeMap<Sequence, Entry>,
-    tail: VecDeque<Entry>,
+    tail: Run,
     loading: Loading,
     /// So few in the head make reading on due.
     refill_at: usize,
@@ -83,13 +63,11 @@ enum Loading {
 pub const WINDOW_BYTES: u64 = 4 << 20;
 /// From so much in memory on, the rest leaves it.
 const PAGE_OUT_BYTES: u64 = 2 * WINDOW_BYTES;
-/// An emptied queue keeps room for this many entries.
-const KEPT_ENTRIES: usize = 4096;
 
 impl Default for Ready {
     fn default() -> Self {
         Self {
-            head: VecDeque::new(),
+            head: Run::default(),
             rest: None,
             body_bytes: 0,
             resident_bytes: 0,
@@ -160,7 +138,7 @@ impl Ready {
         self.count_in(&entry.message);
         match &mut self.rest {
             Some(rest) if rest.paged.first() < Some(entry.sequence) => rest.put_back(entry),
-            _ => insert(&mut self.head, entry),
+            _ => self.head.insert(entry),
         }
     }
 
@@ -172,7 +150,7 @@ impl Ready {
     /// All that wait in memory, in order.
     pub fn resident(&self) -> impl Iterator<Item = &Entry> {
         let rest = self.rest.iter();
-        let rest = rest.flat_map(|rest| rest.strays.values().chain(&rest.tail));
+        let rest = rest.flat_map(|rest| rest.strays.values().chain(rest.tail.iter()));
         self.head.iter().chain(rest)
     }
 
@@ -185,22 +163,46 @@ impl Ready {
     /// Takes the message that is next. `None` also when it has to be read first.
     pub fn pop(&mut self) -> Option<Entry> {
         let entry = self.head.pop_front()?;
-        self.body_bytes -= entry.message.body_len();
-        self.resident_bytes -= entry.message.memory_bytes();
-        if self.head.is_empty() && self.rest.is_none() {
-            self.page_out_at = PAGE_OUT_BYTES;
-            if self.head.capacity() > KEPT_ENTRIES {
-                // A queue that was long once gives its memory back.
-                self.head = VecDeque::new();
-            }
-        }
+        self.count_out(&entry.message);
         Some(entry)
+    }
+
+    /// Takes the message that is next, be it on disk only.
+    ///
+    /// Of one that is on disk only the size is not known here: see [`Ready::forget_bytes`].
+    pub fn take_front(&mut self) -> Option<Taken> {
+        if let Some(entry) = self.pop() {
+            return Some(Taken::Entry(entry));
+        }
+        let first = self.rest.as_ref()?.paged.first()?;
+        self.take_on_disk(first).map(Taken::OnDisk)
+    }
+
+    /// Takes a message out of its place, wherever that is. As [`Ready::take_front`].
+    pub fn take(&mut self, sequence: Sequence) -> Option<Taken> {
+        let entry = self.head.remove(sequence).or_else(|| {
+            let rest = self.rest.as_mut()?;
+            let stray = rest.strays.remove(&sequence);
+            stray.or_else(|| rest.tail.remove(sequence))
+        });
+        match entry {
+            Some(entry) => {
+                self.count_out(&entry.message);
+                Some(Taken::Entry(entry))
+            }
+            None => self.take_on_disk(sequence).map(Taken::OnDisk),
+        }
+    }
+
+    /// What [`Ready::take_front`] and [`Ready::take`] gave as on disk only had bodies of so many bytes.
+    pub fn forget_bytes(&mut self, body_bytes: u64) {
+        self.body_bytes = self.body_bytes.saturating_sub(body_bytes);
     }
 
     /// Takes all: those in memory, and those on disk only.
     pub fn drain(&mut self) -> (Vec<Entry>, Option<Paged>) {
         let Self { head, rest, .. } = std::mem::take(self);
-        let mut entries = Vec::from(head);
+        let mut entries: Vec<Entry> = head.into_iter().collect();
         let paged = rest.map(|rest| {
             entries.extend(rest.strays.into_values().chain(rest.tail));
             rest.paged
@@ -217,15 +219,38 @@ impl Ready {
         while let Some(stray) = rest.strays.first_entry()
             && first.is_none_or(|first| *stray.key() < first)
         {
-            insert(&mut self.head, stray.remove());
+            self.head.insert(stray.remove());
         }
         let Some(first) = first else {
             self.head.append(&mut rest.tail);
             self.rest = None;
             return;
         };
-        while let Some(entry) = self.head.pop_back_if(|last| last.sequence > first) {
+        while self.head.back().is_some_and(|last| last.sequence > first)
+            && let Some(entry) = self.head.pop_back()
+        {
             rest.strays.insert(entry.sequence, entry);
+        }
+    }
+
+    fn take_on_disk(&mut self, sequence: Sequence) -> Option<OnDisk> {
+        let rest = self
+            .rest
+            .as_mut()
+            .filter(|rest| rest.paged.contains(sequence))?;
+        let logged = rest.paged.logged(sequence);
+        rest.paged.remove(sequence, sequence);
+        self.close_up();
+        Some(OnDisk { sequence, logged })
+    }
+
+    #[inline]
+    fn count_out(&mut self, message: &Message) {
+        self.body_bytes -= message.body_len();
+        self.resident_bytes -= message.memory_bytes();
+        if self.head.is_empty() && self.rest.is_none() {
+            self.page_out_at = PAGE_OUT_BYTES;
+            self.head.release();
         }
     }
 
@@ -243,7 +268,7 @@ impl Rest {
     /// Takes a message that belongs behind the first paged one.
     fn put_back(&mut self, entry: Entry) {
         if self.paged.last() < Some(entry.sequence) {
-            insert(&mut self.tail, entry);
+            self.tail.insert(entry);
         } else {
             self.strays.insert(entry.sequence, entry);
         }
@@ -253,27 +278,10 @@ impl Rest {
     fn take_behind(&mut self, entries: VecDeque<Entry>) {
         if self.paged.is_empty() {
             debug_assert!(self.tail.is_empty());
-            self.tail = entries;
+            self.tail = entries.into();
         } else {
             let strays = entries.into_iter().map(|entry| (entry.sequence, entry));
             self.strays.extend(strays);
         }
     }
-}
-
-/// Puts an entry to its place among others.
-fn insert(entries: &mut VecDeque<Entry>, entry: Entry) {
-    let is_last = entries
-        .back()
-        .is_none_or(|last| last.sequence < entry.sequence);
-    if is_last {
-        return entries.push_back(entry);
-    }
-    let before = |waiting: &Entry| waiting.sequence < entry.sequence;
-    let position = if entries.front().is_some_and(before) {
-        entries.partition_point(before)
-    } else {
-        0
-    };
-    entries.insert(position, entry);
 }

@@ -4,6 +4,7 @@
 
 mod paging;
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -11,10 +12,12 @@ use ferrymq_routing::QueueName;
 use ferrymq_store::{CommitPoint, Durability, QueueId};
 use parking_lot::{Condvar, Mutex};
 
+use crate::clock::Timestamp;
 use crate::paging::Paging;
 use crate::queue::arguments::Declared;
 use crate::queue::paged::Paged;
-use crate::queue::{Effects, Queue};
+use crate::queue::settings::DeadLetter;
+use crate::queue::{Dead, Effects, Queue};
 use crate::session::ConnectionId;
 use crate::session::outbox::{Dirty, Handover, Item};
 
@@ -27,14 +30,41 @@ pub struct Work {
     effects: Effects,
     /// Outboxes to wake at the end of the batch.
     pub dirty: Dirty,
-    /// Auto-delete queues whose last consumer went.
+    /// Queues that are to be deleted: they were of no use any more.
     pub deletions: Vec<Arc<SharedQueue>>,
+    /// Messages on their way to dead-letter exchanges.
+    pub dead_letters: VecDeque<DeadLetters>,
+}
+
+/// Messages that one queue gave up on, in order.
+pub struct DeadLetters {
+    /// The queue.
+    pub queue: Arc<SharedQueue>,
+    /// Where they go.
+    pub target: Arc<DeadLetter>,
+    /// The messages.
+    pub messages: Vec<Dead>,
 }
 
 impl Work {
     /// Gives scratch space back.
     pub fn release(&mut self) {
         self.effects = Effects::default();
+    }
+
+    /// Did it leave nothing to do?
+    pub fn is_done(&self) -> bool {
+        self.deletions.is_empty() && self.dead_letters.is_empty()
+    }
+
+    /// What is done from here on is done at `now`.
+    pub fn set_now(&mut self, now: Timestamp) {
+        self.effects.now = now;
+    }
+
+    /// When the current work is done.
+    pub fn now(&self) -> Timestamp {
+        self.effects.now
     }
 }
 
@@ -109,7 +139,14 @@ impl SharedQueue {
         hand_over(&queue, effects, &mut work.dirty);
         let resident_bytes = queue.resident_bytes();
         let page_out = queue.request_page_out();
+        let dead_letter = match effects.dead.is_empty() {
+            true => None,
+            false => queue.settings().dead_letter().cloned(),
+        };
         drop(queue);
+        if !effects.unread.is_empty() {
+            self.forget_unread(&mut effects.unread);
+        }
         self.remove(effects);
         self.report(resident_bytes);
         if page_out {
@@ -120,6 +157,13 @@ impl SharedQueue {
         }
         if std::mem::take(&mut effects.delete) {
             work.deletions.push(Arc::clone(self));
+        }
+        if let Some(target) = dead_letter {
+            work.dead_letters.push_back(DeadLetters {
+                queue: Arc::clone(self),
+                target,
+                messages: std::mem::take(&mut effects.dead),
+            });
         }
         result
     }
@@ -144,8 +188,7 @@ impl SharedQueue {
         let store = self.paging.store();
         let durable = self.durable.as_ref().map(|durable| durable.id);
         let volatile = self.volatile.get().copied();
-        let purged = effects.purged.take().map(Paged::ranges);
-        if let Some((durable, volatile)) = purged {
+        for (durable, volatile) in effects.purged.drain(..).map(Paged::ranges) {
             effects.removed.extend(durable);
             effects.removed_volatile.extend(volatile);
         }
@@ -192,10 +235,7 @@ fn hand_over(queue: &Queue, effects: &mut Effects, dirty: &mut Dirty) {
         let items = run.map(|delivery| {
             Item::Deliver(Handover {
                 consumer: port.number,
-                returns: delivery.entry.returns,
-                sequence: delivery.entry.sequence,
-                logged: delivery.entry.logged,
-                message: delivery.entry.message,
+                entry: delivery.entry,
             })
         });
         port.outbox.push(items, dirty);

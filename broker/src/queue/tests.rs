@@ -7,7 +7,10 @@ use proptest::prelude::*;
 use tokio::sync::Notify;
 
 use super::*;
+use crate::clock::Timestamp;
+use crate::message::Message;
 use crate::queue::consumers::ChannelLimit;
+use crate::queue::paged::Paged;
 use crate::session::outbox::{ConsumerNumber, Outbox};
 
 fn message(body: &str, persistent: bool) -> Message {
@@ -53,7 +56,8 @@ impl Bench {
     fn publish(&mut self, count: usize) {
         for _ in 0..count {
             let persistent = message("m", true);
-            self.queue.publish(persistent, &mut self.effects).unwrap();
+            let outcome = self.queue.publish(persistent, &mut self.effects);
+            assert!(matches!(outcome, Outcome::Accepted(_)));
         }
     }
 
@@ -73,7 +77,7 @@ impl Bench {
 
     fn requeue(&mut self, slot: Option<Slot>, entries: Vec<Entry>) {
         self.queue
-            .requeue(slot, entries.into_iter(), &mut self.effects);
+            .requeue(slot, entries.into_iter(), Return::Nacked, &mut self.effects);
     }
 
     fn get(&mut self, no_ack: bool) -> Option<Entry> {
@@ -151,7 +155,7 @@ fn a_requeued_message_returns_to_its_position() {
     bench.requeue(None, second.into_iter().collect());
     bench.requeue(None, third.into_iter().collect());
     bench.requeue(None, first.into_iter().collect());
-    let order: Vec<(u64, u32)> = std::iter::from_fn(|| bench.get(true))
+    let order: Vec<(u64, u16)> = std::iter::from_fn(|| bench.get(true))
         .map(|entry| (entry.sequence.0, entry.returns))
         .collect();
     assert_eq!(order, [(1, 1), (2, 1), (3, 1), (4, 0)]);
@@ -189,9 +193,8 @@ fn a_single_active_consumer_hands_over_to_priority_then_age() {
     assert_eq!(bench.handed(), [(first, 1), (first, 2)]);
     let returned = Entry {
         sequence: Sequence(2),
-        returns: 0,
         logged: Logged::Durable,
-        message: message("m", true),
+        ..Entry::unqueued(message("m", true))
     };
     bench.queue.pause(first);
     bench.requeue(None, vec![returned]);
@@ -229,11 +232,12 @@ fn what_goes_straight_to_a_no_ack_consumer_is_never_stored() {
     bench.publish(1);
     bench.subscribe(no_ack);
     assert_eq!(bench.removed(), [1], "this one waited, so it is in the log");
-    let accepted = bench
-        .queue
-        .publish(message("m", true), &mut bench.effects)
-        .unwrap();
-    assert!(accepted.settled);
+    let outcome = bench.queue.publish(message("m", true), &mut bench.effects);
+    let accepted = Accepted {
+        sequence: Sequence(2),
+        stored: false,
+    };
+    assert_eq!(outcome, Outcome::Accepted(accepted));
     assert_eq!(bench.removed(), [0; 0]);
 }
 
@@ -245,7 +249,7 @@ fn a_deleted_queue_takes_nothing() {
     assert_eq!(bench.queue.delete().len(), 1);
     assert_eq!(
         bench.queue.publish(message("m", true), &mut bench.effects),
-        None
+        Outcome::Gone
     );
     bench.settle(slot, 1);
     bench.requeue(Some(slot), Vec::new());
@@ -257,9 +261,9 @@ fn reading_that_turned_out_not_to_be_due_is_asked_for_again() {
     let mut bench = Bench::new(durable());
     bench.publish(4);
     let first = bench.get(false).unwrap();
-    bench.queue.page_out_candidates(1, false);
+    bench.queue.page_out_candidates(0, 1, false);
     let stored: Vec<Sequence> = (2..=4).map(Sequence).collect();
-    assert_eq!(bench.queue.page_out(&stored, 1).len(), 2);
+    assert_eq!(bench.queue.page_out(0, &stored, 1).len(), 2);
     let slot = bench.subscribe(subscription(1));
     assert_eq!(bench.handed(), [(slot, 2)]);
     assert!(std::mem::take(&mut bench.effects.load));
@@ -338,7 +342,7 @@ struct Model {
     stored: Vec<u64>,
     /// What the log has beside `stored`, because it was paged out.
     volatile: Vec<u64>,
-    reading: Option<Vec<(Sequence, Logged)>>,
+    reading: Option<Load>,
 }
 
 impl Model {
@@ -349,8 +353,9 @@ impl Model {
             assert_eq!(expected, Some(delivery.entry.sequence.0));
             self.unacked.push((Some(delivery.slot), delivery.entry));
         }
-        let purged = bench.effects.purged.take().map(Paged::ranges);
-        let (durable, volatile) = purged.unwrap_or_default();
+        let purged = bench.effects.purged.drain(..).map(Paged::ranges);
+        let (durable, volatile): (Vec<_>, Vec<_>) = purged.unzip();
+        let (durable, volatile) = (durable.concat(), volatile.concat());
         let durable = durable.into_iter().chain(bench.effects.removed.drain(..));
         let volatile = volatile
             .into_iter()
@@ -366,7 +371,7 @@ impl Model {
 
     fn page_out(&mut self, bench: &mut Bench, keep: u64, all: bool, stored: usize) {
         let keep_bytes = keep * message("m", true).memory_bytes();
-        let candidates = bench.queue.page_out_candidates(keep_bytes, all);
+        let candidates = bench.queue.page_out_candidates(0, keep_bytes, all);
         for (sequence, _) in candidates.unlogged {
             self.volatile.push(sequence.0);
         }
@@ -379,10 +384,10 @@ impl Model {
         }
         let logged = candidates.logged.iter().map(|(sequence, _)| *sequence);
         let stored: Vec<Sequence> = logged.take(stored).collect();
-        let gone = bench.queue.page_out(&stored, keep_bytes);
+        let gone = bench.queue.page_out(0, &stored, keep_bytes);
         assert!(gone.iter().all(|entry| stored.contains(&entry.sequence)));
         let bytes = gone.iter().map(|entry| entry.message.memory_bytes());
-        bench.queue.end_page_out(bytes.sum());
+        bench.queue.end_page_out(0, bytes.sum());
     }
 
     fn begin_load(&mut self, bench: &mut Bench, messages: u64) {
@@ -399,8 +404,12 @@ impl Model {
             Logged::Volatile => self.volatile.contains(&sequence.0),
             _ => self.stored.contains(&sequence.0),
         };
-        let found = asked.iter().filter(|place| logged(place));
-        let found = found.map(|(sequence, _)| (*sequence, message("m", true)));
+        let found = asked.places.iter().filter(|place| logged(place));
+        let found = found.map(|(sequence, _)| Found {
+            sequence: *sequence,
+            expires_at: Timestamp::NEVER,
+            message: message("m", true),
+        });
         let found = found.collect();
         let lost = bench.queue.finish_load(&asked, found, &mut bench.effects);
         assert_eq!(lost, 0);
@@ -431,9 +440,9 @@ impl Model {
                 prefetch.into()
             };
             assert!(theirs <= limit);
-            let served = theirs == limit || bench.queue.ready.front().is_none();
+            let served = theirs == limit || bench.queue.waiting.front().is_none();
             assert!(served, "somebody could be served");
-            let ask = theirs < limit && bench.queue.ready.request_load();
+            let ask = theirs < limit && bench.queue.waiting.request_load();
             assert!(!ask, "what somebody waits for is being read, or asked for");
         }
     }
@@ -448,7 +457,11 @@ impl Model {
                 }
                 let message = message("m", persistent);
                 let accepted = bench.queue.publish(message, &mut bench.effects);
-                assert_eq!(accepted.unwrap().sequence.0, self.published);
+                let accepted_at = Accepted {
+                    sequence: Sequence(self.published),
+                    stored: persistent,
+                };
+                assert_eq!(accepted, Outcome::Accepted(accepted_at));
             }
             Step::Get => match bench.queue.get(false, &mut bench.effects) {
                 Got::Message(entry, left) => {

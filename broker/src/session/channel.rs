@@ -8,6 +8,7 @@ use ferrymq_amqp::method::{self, Method, basic, confirm, exchange, queue, tx};
 use ferrymq_routing::QueueName;
 
 use crate::error::Error;
+use crate::queue::Return;
 use crate::queue::consumers::ChannelLimit;
 use crate::session::confirms::Confirms;
 use crate::session::content::Content;
@@ -97,7 +98,7 @@ impl Channel {
                 multiple,
             } => {
                 self.flush(context);
-                return self.settle(context, delivery_tag, multiple, Outcome::Settle);
+                return self.settle(context, delivery_tag, multiple, Outcome::Ack);
             }
             _ => self.flush(context),
         }
@@ -106,11 +107,21 @@ impl Channel {
                 delivery_tag,
                 multiple,
                 requeue,
-            } => self.settle(context, delivery_tag, multiple, outcome(requeue)),
+            } => self.settle(
+                context,
+                delivery_tag,
+                multiple,
+                outcome(requeue, Return::Nacked),
+            ),
             Method::Reject {
                 delivery_tag,
                 requeue,
-            } => self.settle(context, delivery_tag, false, outcome(requeue)),
+            } => self.settle(
+                context,
+                delivery_tag,
+                false,
+                outcome(requeue, Return::Rejected),
+            ),
             Method::Other(class) => self.handle_class(context, class, payload),
             Method::Publish(_) | Method::Ack { .. } => Ok(()),
         }
@@ -255,11 +266,10 @@ fn out_of_place(class: &AMQPClass) -> Error {
     ))
 }
 
-fn outcome(requeue: bool) -> Outcome {
-    if requeue {
-        Outcome::Requeue
-    } else {
-        Outcome::Settle
+fn outcome(requeue: bool, how: Return) -> Outcome {
+    match requeue {
+        true => Outcome::Requeue(how),
+        false => Outcome::Reject,
     }
 }
 

@@ -131,7 +131,7 @@ impl Channels {
     pub fn finish_batch(&mut self) {
         self.flush_all();
         self.send_confirms();
-        self.context.delete_unused();
+        self.context.finish_work();
     }
 
     /// Sends the confirms that are due; gives the point that the others wait for.
@@ -145,11 +145,12 @@ impl Channels {
             else {
                 return false;
             };
-            if let Some(confirmed) = confirms.advance(committed) {
+            while let Some(confirmed) = confirms.advance(committed) {
                 let (tag, multiple) = (confirmed.delivery_tag, confirmed.multiple);
-                context
-                    .outbound
-                    .append(|out| method::encode_ack(out, *id, tag, multiple));
+                context.outbound.append(|out| match confirmed.refused {
+                    false => method::encode_ack(out, *id, tag, multiple),
+                    true => method::encode_nack(out, *id, tag, multiple),
+                });
             }
             let next = confirms.awaited();
             awaited = awaited.into_iter().chain(next).min();

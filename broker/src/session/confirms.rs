@@ -11,7 +11,7 @@ pub struct Confirms {
     next_tag: u64,
     /// The first tag that has not been answered.
     first_open: u64,
-    /// Invariant: ascending in both.
+    /// Invariant: ascending in tags.
     waiting: VecDeque<Run>,
 }
 
@@ -19,15 +19,18 @@ pub struct Confirms {
 struct Run {
     last_tag: u64,
     point: CommitPoint,
+    refused: bool,
 }
 
-/// Tags to answer with one `basic.ack`.
+/// Tags to answer with one `basic.ack` or `basic.nack`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Confirmed {
     /// The last of them.
     pub delivery_tag: u64,
     /// Are there any before it?
     pub multiple: bool,
+    /// A queue refused them.
+    pub refused: bool,
 }
 
 impl Default for Confirms {
@@ -43,20 +46,36 @@ impl Default for Confirms {
 impl Confirms {
     /// Notes that the next `count` publishes are safe once `point` is committed. A publish that
     /// waits for nothing is answered with those before it.
+    #[inline]
     pub fn published(&mut self, count: u64, point: CommitPoint) {
+        self.note(count, point, false);
+    }
+
+    /// Notes that the next `count` publishes were refused.
+    pub fn refused(&mut self, count: u64) {
+        self.note(count, CommitPoint::ALWAYS, true);
+    }
+
+    fn note(&mut self, count: u64, point: CommitPoint, refused: bool) {
         self.next_tag += count;
         let last_tag = self.next_tag - 1;
         match self.waiting.back_mut() {
-            Some(run) if run.point >= point => run.last_tag = last_tag,
-            _ => self.waiting.push_back(Run { last_tag, point }),
+            Some(run) if run.point >= point && run.refused == refused => run.last_tag = last_tag,
+            _ => self.waiting.push_back(Run {
+                last_tag,
+                point,
+                refused,
+            }),
         }
     }
 
-    /// What may be answered now that `committed` is on disk.
+    /// What may be answered next now that `committed` is on disk; asked again until there is nothing.
     pub fn advance(&mut self, committed: CommitPoint) -> Option<Confirmed> {
+        let refused = self.waiting.front()?.refused;
         let mut last = None;
         while let Some(run) = self.waiting.front()
             && run.point <= committed
+            && run.refused == refused
         {
             last = Some(run.last_tag);
             self.waiting.pop_front();
@@ -67,6 +86,7 @@ impl Confirms {
         Some(Confirmed {
             delivery_tag,
             multiple,
+            refused,
         })
     }
 
@@ -84,6 +104,7 @@ mod tests {
         Some(Confirmed {
             delivery_tag,
             multiple,
+            refused: false,
         })
     }
 
@@ -100,5 +121,23 @@ mod tests {
         assert_eq!(confirms.advance(CommitPoint(5)), answered(5, true));
         assert_eq!(confirms.advance(CommitPoint(9)), answered(7, true));
         assert_eq!(confirms.advance(CommitPoint(9)), None);
+    }
+
+    #[test]
+    fn refused_ones_are_answered_in_their_turn() {
+        let mut confirms = Confirms::default();
+        confirms.published(2, CommitPoint(5));
+        confirms.refused(2);
+        confirms.published(1, CommitPoint(0));
+        assert_eq!(confirms.advance(CommitPoint(4)), None);
+        assert_eq!(confirms.advance(CommitPoint(5)), answered(2, true));
+        let refused = Confirmed {
+            delivery_tag: 4,
+            multiple: true,
+            refused: true,
+        };
+        assert_eq!(confirms.advance(CommitPoint(5)), Some(refused));
+        assert_eq!(confirms.advance(CommitPoint(5)), answered(5, false));
+        assert_eq!(confirms.advance(CommitPoint(5)), None);
     }
 }

@@ -342,7 +342,7 @@ impl Connection {
 
     fn begin_batch(&mut self, now: Timestamp) {
         if let Phase::Running(running) = &mut self.phase {
-            running.channels.context.now = now;
+            running.channels.context.set_now(now);
         }
     }
 }

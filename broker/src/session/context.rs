@@ -151,6 +151,12 @@ impl Context {
         }
     }
 
+    /// A batch of work begins.
+    pub fn set_now(&mut self, now: Timestamp) {
+        self.now = now;
+        self.work.set_now(now);
+    }
+
     /// Gives scratch space back.
     pub fn release_idle(&mut self) {
         self.spare = Vec::new();
@@ -192,11 +198,12 @@ impl Context {
         }
     }
 
-    /// Deletes the auto-delete queues whose last consumer went.
-    pub fn delete_unused(&mut self) {
-        while let Some(queue) = self.work.deletions.pop() {
-            self.vhost.remove_queue(&queue, &mut self.work);
+    /// Does what work on queues left to do: dead letters, and queues that nobody needs any more.
+    pub fn finish_work(&mut self) {
+        if self.work.is_done() {
+            return;
         }
+        self.vhost.finish(&mut self.work);
     }
 
     /// Lets consumers be served again that had been held back.

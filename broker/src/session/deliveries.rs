@@ -8,9 +8,11 @@ use ferrymq_amqp::method::{self, basic};
 use ferrymq_amqp::{AMQPClass, AMQPValue, ShortString};
 
 use crate::message::Message;
-use crate::queue::Settled;
-use crate::queue::ready::Entry;
+use crate::queue::consumers::Slot;
+use crate::queue::entry::Entry;
+use crate::queue::paged::Returned;
 use crate::queue::shared::SharedQueue;
+use crate::queue::{Effects, Queue, Return, Settled};
 use crate::session::channel::Channel;
 use crate::session::channels::Channels;
 use crate::session::context::Context;
@@ -73,8 +75,8 @@ impl Channels {
         let Some(channel) = open.get_mut(&consumer.channel) else {
             return;
         };
-        let returns = handover.returns;
-        let message = handover.message.clone();
+        let returned = Returned::of(&handover.entry);
+        let message = handover.entry.message.clone();
         let delivery_tag = if consumer.no_ack {
             channel.unacked.skip()
         } else {
@@ -86,10 +88,10 @@ impl Channels {
         }
         let (tag, id) = (&*consumer.tag, channel.id);
         outbound.append(|out| {
-            let redelivered = returns > 0;
+            let redelivered = returned.returns > 0;
             method::encode_deliver(out, id, tag, delivery_tag, redelivered, message.address());
         });
-        outbound.returned_content(id, &message, returns, limits.frame_max);
+        outbound.returned_content(id, &message, returned, limits.frame_max);
     }
 
     /// The consumer's queue went: tell the client, if it can take that.
@@ -131,7 +133,7 @@ impl Channels {
             context.broker.reply_to().remove(&name);
         }
         let unacked: Vec<Unacked> = channel.take_unacked().collect();
-        context.requeue_together(unacked);
+        context.requeue_together(unacked, Return::Lost);
         for &number in &consumers {
             context.end_consumer(number);
         }
@@ -140,14 +142,14 @@ impl Channels {
             return;
         };
         let late: Vec<Unacked> = channel.take_unacked().collect();
-        self.context.requeue(late.into_iter());
+        self.context.requeue(late.into_iter(), Return::Lost);
         for number in consumers {
             self.context.consumers.remove_if_done(number);
         }
         self.context
             .confirming
             .retain(|&confirming| confirming != id);
-        self.context.delete_unused();
+        self.context.finish_work();
     }
 
     /// Nothing more is handed to a consumer that is about to end.
@@ -187,8 +189,8 @@ impl Context {
                 let slot = consumer.slot;
                 self.settled.clear();
                 self.settled.extend(run.iter().map(|delivery| Settled {
-                    sequence: delivery.sequence,
-                    logged: delivery.logged,
+                    sequence: delivery.entry.sequence,
+                    logged: delivery.entry.logged,
                 }));
                 let settled = &self.settled;
                 queue.run(&mut self.work, |queue, effects| {
@@ -200,11 +202,29 @@ impl Context {
     }
 
     /// Deliveries go back to their queues.
-    pub fn requeue(&mut self, deliveries: impl Iterator<Item = Unacked>) {
+    pub fn requeue(&mut self, deliveries: impl Iterator<Item = Unacked>, how: Return) {
+        self.give_back(deliveries, |queue, slot, entries, effects| {
+            queue.requeue(slot, entries.into_iter(), how, effects);
+        });
+    }
+
+    /// Deliveries are rejected for good.
+    pub fn reject(&mut self, deliveries: impl Iterator<Item = Unacked>) {
+        self.give_back(deliveries, |queue, slot, entries, effects| {
+            queue.reject(slot, entries.into_iter(), effects);
+        });
+    }
+
+    /// Each queue hears of its own, in order.
+    fn give_back(
+        &mut self,
+        deliveries: impl Iterator<Item = Unacked>,
+        give: impl Fn(&mut Queue, Option<Slot>, Vec<Entry>, &mut Effects),
+    ) {
         let mut deliveries = deliveries.peekable();
         while let Some(number) = deliveries.peek().map(|delivery| delivery.consumer) {
             let run = std::iter::from_fn(|| deliveries.next_if(|next| next.consumer == number));
-            let entries: Vec<Entry> = run.map(Unacked::into_entry).collect();
+            let entries: Vec<Entry> = run.map(|delivery| delivery.entry).collect();
             let Some(consumer) = self.consumers.get_mut(number) else {
                 continue;
             };
@@ -212,7 +232,7 @@ impl Context {
             if let Some(queue) = &consumer.queue {
                 let slot = consumer.slot;
                 queue.run(&mut self.work, |queue, effects| {
-                    queue.requeue(slot, entries.into_iter(), effects);
+                    give(queue, slot, entries, effects);
                 });
             }
             self.consumers.remove_if_done(number);
@@ -221,7 +241,7 @@ impl Context {
 
     /// Deliveries go back to their queues, to each all of its own before anybody is served: so they come
     /// in their order again, whoever held them.
-    pub fn requeue_together(&mut self, deliveries: Vec<Unacked>) {
+    pub fn requeue_together(&mut self, deliveries: Vec<Unacked>, how: Return) {
         let mut queues: Vec<(Arc<SharedQueue>, Vec<Entry>)> = Vec::new();
         for delivery in deliveries {
             let number = delivery.consumer;
@@ -230,7 +250,7 @@ impl Context {
             };
             consumer.unacked -= 1;
             if let Some(queue) = &consumer.queue {
-                let entry = delivery.into_entry();
+                let entry = delivery.entry;
                 let known = queues
                     .iter_mut()
                     .find(|(known, _)| Arc::ptr_eq(known, queue));
@@ -243,7 +263,7 @@ impl Context {
         }
         for (queue, entries) in queues {
             queue.run(&mut self.work, |queue, effects| {
-                queue.requeue(None, entries.into_iter(), effects);
+                queue.requeue(None, entries.into_iter(), how, effects);
             });
         }
     }
@@ -264,15 +284,24 @@ impl Context {
 }
 
 impl Outbound {
-    /// The content of a message that came back `returns` times. From the second delivery on it
-    /// carries how often it was handed out before.
-    pub fn returned_content(&mut self, id: u16, message: &Message, returns: u32, frame_max: u32) {
-        if returns == 0 {
+    /// The content of a message. From the second delivery on it carries how often it was handed out
+    /// before, and how often it failed.
+    pub fn returned_content(
+        &mut self,
+        id: u16,
+        message: &Message,
+        returned: Returned,
+        frame_max: u32,
+    ) {
+        if returned.returns == 0 {
             return self.content(id, message, frame_max);
         }
-        let count = AMQPValue::LongLongInt(returns.into());
-        let counted = with_header(message.properties(), "x-delivery-count", &count);
-        let counted = with_header(&counted, "x-acquired-count", &count);
+        let count = |count: u16| AMQPValue::LongLongInt(count.into());
+        let mut properties = message.properties().to_vec();
+        if returned.failures > 0 {
+            properties = with_header(&properties, "x-delivery-count", &count(returned.failures));
+        }
+        let counted = with_header(&properties, "x-acquired-count", &count(returned.returns));
         self.content_with(id, message, &counted, frame_max);
     }
 }

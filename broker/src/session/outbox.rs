@@ -13,8 +13,7 @@ use tokio::sync::Notify;
 
 use crate::alarms::Alarms;
 use crate::message::Message;
-use crate::queue::Sequence;
-use crate::queue::ready::Logged;
+use crate::queue::entry::Entry;
 
 /// Waiting deliveries above this many bytes stop the credit of the connection's consumers.
 const HIGH_WATER_BYTES: usize = 512 * 1024;
@@ -31,14 +30,8 @@ pub struct ConsumerNumber(pub u32);
 pub struct Handover {
     /// The consumer that it is for.
     pub consumer: ConsumerNumber,
-    /// How often the message came back before.
-    pub returns: u32,
-    /// The message's place in its queue.
-    pub sequence: Sequence,
-    /// Where it stands in the log.
-    pub logged: Logged,
-    /// The message.
-    pub message: Message,
+    /// The message, at its place in the queue.
+    pub entry: Entry,
 }
 
 /// What others ask of a connection.
@@ -136,7 +129,7 @@ impl Outbox {
         let bytes: usize = items
             .iter()
             .map(|item| match item {
-                Item::Deliver(handover) => weight(&handover.message),
+                Item::Deliver(handover) => weight(&handover.entry.message),
                 _ => 0,
             })
             .sum();
@@ -181,10 +174,7 @@ mod tests {
         bytes.extend_from_slice(body);
         Item::Deliver(Handover {
             consumer: ConsumerNumber(1),
-            returns: 0,
-            sequence: Sequence(1),
-            logged: Logged::No,
-            message: Message::small(&bytes, 2, 2, false),
+            entry: Entry::unqueued(Message::small(&bytes, 2, 2, false)),
         })
     }
 
@@ -210,7 +200,7 @@ mod tests {
             unreachable!()
         };
         let mut reserved = 0;
-        while outbox.reserve(&handover.message) {
+        while outbox.reserve(&handover.entry.message) {
             reserved += 1;
         }
         assert!(outbox.stall(ConsumerNumber(1)));
@@ -219,7 +209,7 @@ mod tests {
         let mut items = VecDeque::new();
         assert_eq!(outbox.take(&mut items), vec![ConsumerNumber(1)]);
         assert_eq!(items.len(), reserved);
-        assert!(outbox.reserve(&handover.message));
+        assert!(outbox.reserve(&handover.entry.message));
         assert!(!outbox.stall(ConsumerNumber(1)), "there is room by now");
     }
 }

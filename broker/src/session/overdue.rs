@@ -9,6 +9,7 @@ use ferrymq_amqp::{AMQPClass, ShortString};
 
 use crate::clock::Timestamp;
 use crate::error::Error;
+use crate::queue::Return;
 use crate::session::channels::{Channels, Failure};
 use crate::session::outbox::ConsumerNumber;
 
@@ -53,7 +54,7 @@ impl Channels {
         for (number, channel, timeout) in overdue {
             self.cancel_overdue(number, channel, timeout)?;
         }
-        self.context.delete_unused();
+        self.context.finish_work();
         Ok(())
     }
 
@@ -87,7 +88,7 @@ impl Channels {
         let late = channel.unacked.take_of(number);
         let stalled = channel.limit.put_back(late.len() as u32);
         self.pause(number);
-        self.context.requeue_together(late);
+        self.context.requeue_together(late, Return::TimedOut);
         self.context.end_consumer(number);
         self.drain_outbox(true);
         let context = &mut self.context;

@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use crate::message::Message;
+use crate::queue::Return;
 use crate::session::unacked::Unacked;
 use crate::vhost::Route;
 
 /// What becomes of deliveries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// Done with: acked, or rejected for good.
-    Settle,
-    /// Back to where they were.
-    Requeue,
+    /// Done with.
+    Ack,
+    /// Rejected for good.
+    Reject,
+    /// Back to their queues.
+    Requeue(Return),
 }
 
 /// A publish that waits for commit. Its route was found when it was published.

@@ -3,9 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::clock::Timestamp;
-use crate::message::Message;
-use crate::queue::Sequence;
-use crate::queue::ready::{Entry, Logged};
+use crate::queue::entry::Entry;
 use crate::session::outbox::{ConsumerNumber, Handover};
 
 /// A delivery that its consumer has not settled.
@@ -17,25 +15,8 @@ pub struct Unacked {
     pub consumer: ConsumerNumber,
     /// When it was sent, in seconds since the Unix epoch.
     pub sent_at_seconds: u32,
-    returns: u32,
-    /// Its place in its queue.
-    pub sequence: Sequence,
-    /// Where it stands in the log.
-    pub logged: Logged,
-    /// The message.
-    pub message: Message,
-}
-
-impl Unacked {
-    /// The message at its place, to go back into its queue.
-    pub fn into_entry(self) -> Entry {
-        Entry {
-            sequence: self.sequence,
-            returns: self.returns,
-            logged: self.logged,
-            message: self.message,
-        }
-    }
+    /// The message, at its place in its queue.
+    pub entry: Entry,
 }
 
 impl Unacked {
@@ -45,10 +26,7 @@ impl Unacked {
             delivery_tag: 0,
             consumer: handover.consumer,
             sent_at_seconds: now.as_seconds(),
-            returns: handover.returns,
-            sequence: handover.sequence,
-            logged: handover.logged,
-            message: handover.message,
+            entry: handover.entry,
         }
     }
 }
@@ -210,16 +188,18 @@ impl UnackedList {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::Message;
+    use crate::queue::Sequence;
 
     fn delivery(consumer: u32) -> Unacked {
         Unacked {
             delivery_tag: 0,
             sent_at_seconds: 0,
             consumer: ConsumerNumber(consumer),
-            returns: 0,
-            logged: Logged::No,
-            sequence: Sequence(u64::from(consumer)),
-            message: Message::small(b"\0\0\0\0", 2, 2, false),
+            entry: Entry {
+                sequence: Sequence(u64::from(consumer)),
+                ..Entry::unqueued(Message::small(b"\0\0\0\0", 2, 2, false))
+            },
         }
     }
 

@@ -12,9 +12,9 @@ use crate::actor::Actor;
 use crate::auth::Permission;
 use crate::error::Error;
 use crate::message::Message;
-use crate::queue::Sequence;
-use crate::queue::ready::Logged;
+use crate::queue::entry::Entry;
 use crate::queue::shared::{SharedQueue, Work};
+use crate::queue::{Outcome, Sequence};
 use crate::reply_to::{self, Requester};
 use crate::session::outbox::{Handover, Item};
 
@@ -36,6 +36,8 @@ pub struct Pending {
     pub messages: Vec<Message>,
     /// Where each message of the run that must survive stands: (message, its places).
     stored: Vec<Stored>,
+    /// Which messages of the run some queue refused, ascending; to be taken after each run.
+    pub refused: Vec<usize>,
 }
 
 struct Stored {
@@ -103,6 +105,8 @@ impl VHost {
                 }
                 pending.messages.clear();
                 pending.stored.retain(|stored| !stored.targets.is_empty());
+                pending.refused.sort_unstable();
+                pending.refused.dedup();
             }
         }
         self.log(route.durability, pending)
@@ -180,22 +184,24 @@ impl Pending {
 
 /// The only queue of a route takes the messages themselves.
 fn enqueue_last(queue: &Arc<SharedQueue>, pending: &mut Pending, work: &mut Work) {
-    let Pending { messages, stored } = pending;
+    let Pending {
+        messages,
+        stored,
+        refused,
+    } = pending;
     let id = queue.durable.as_ref().map(|durable| durable.id);
     queue.run(work, |queue, effects| {
-        for message in messages.drain(..) {
-            let Some(id) = id.filter(|_| message.is_persistent()) else {
-                queue.publish(message, effects);
-                continue;
-            };
-            let copy = message.clone();
-            let accepted = queue.publish(message, effects);
-            if let Some(accepted) = accepted.filter(|accepted| !accepted.settled) {
-                let targets = SmallVec::from_buf([(id, accepted.sequence)]);
-                stored.push(Stored {
-                    message: copy,
-                    targets,
-                });
+        for (index, message) in messages.drain(..).enumerate() {
+            let copy = id
+                .filter(|_| queue.keeps(&message))
+                .map(|id| (id, message.clone()));
+            match (queue.publish(message, effects), copy) {
+                (Outcome::Accepted(accepted), Some((id, message))) if accepted.stored => {
+                    let targets = SmallVec::from_buf([(id, accepted.sequence)]);
+                    stored.push(Stored { message, targets });
+                }
+                (Outcome::Refused, _) => refused.push(index),
+                _ => {}
             }
         }
     });
@@ -203,15 +209,19 @@ fn enqueue_last(queue: &Arc<SharedQueue>, pending: &mut Pending, work: &mut Work
 
 fn enqueue_copies(queue: &Arc<SharedQueue>, pending: &mut Pending, work: &mut Work) {
     let id = queue.durable.as_ref().map(|durable| durable.id);
-    let Pending { messages, stored } = pending;
+    let Pending {
+        messages,
+        stored,
+        refused,
+    } = pending;
     queue.run(work, |queue, effects| {
-        for (message, stored) in messages.iter().zip(stored) {
-            let accepted = queue.publish(message.clone(), effects);
-            if let (Some(accepted), Some(id)) = (accepted, id)
-                && !accepted.settled
-                && message.is_persistent()
-            {
-                stored.targets.push((id, accepted.sequence));
+        for (index, (message, stored)) in messages.iter().zip(stored).enumerate() {
+            match (queue.publish(message.clone(), effects), id) {
+                (Outcome::Accepted(accepted), Some(id)) if accepted.stored => {
+                    stored.targets.push((id, accepted.sequence));
+                }
+                (Outcome::Refused, _) => refused.push(index),
+                _ => {}
             }
         }
     });
@@ -226,10 +236,7 @@ impl Requester {
         let items = fits.map(|message| {
             Item::Deliver(Handover {
                 consumer: self.number,
-                returns: 0,
-                sequence: Sequence(0),
-                logged: Logged::No,
-                message: message.clone(),
+                entry: Entry::unqueued(message.clone()),
             })
         });
         self.outbox.push(items, &mut work.dirty);

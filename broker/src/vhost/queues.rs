@@ -15,8 +15,9 @@ use crate::definitions::Definition;
 use crate::error::Error;
 use crate::queue::arguments::{self, Declared, Flags, QueueType};
 use crate::queue::equivalence::check_equivalent;
+use crate::queue::settings::Settings;
 use crate::queue::shared::{Durable, SharedQueue, Work};
-use crate::queue::{Queue, Sequence, Settings};
+use crate::queue::{Queue, Sequence};
 
 /// What `queue.declare` asks for.
 pub struct QueueDeclare {
@@ -224,12 +225,15 @@ fn create(
                 .arguments
                 .options()
                 .durability
-                .unwrap_or(vhost.durability),
+                .unwrap_or(vhost.defaults.durability),
         }
     });
     let exclusive = declared.flags.exclusive;
     let owner = actor.connection.filter(|_| exclusive);
-    let queue = Queue::new(settings(&declared), Sequence(1));
+    let queue = Queue::new(
+        Settings::new(&declared, declared.arguments.options(), &vhost.defaults),
+        Sequence(1),
+    );
     let vhost_name = Arc::clone(&vhost.name);
     let queue = SharedQueue::new(
         name.clone(),
@@ -255,15 +259,6 @@ fn log_relaxed(queue: &SharedQueue) {
             queue.name,
             queue.vhost
         );
-    }
-}
-
-/// What the queue's state machine needs to know of its declaration.
-pub fn settings(declared: &Declared) -> Settings {
-    Settings {
-        durable: declared.flags.durable,
-        auto_delete: declared.flags.auto_delete,
-        single_active_consumer: declared.arguments.single_active_consumer,
     }
 }
 

@@ -30,6 +30,18 @@ impl<'a> Cursor<'a> {
 
     /// Where a message lies. Cheap if it comes soon behind the one asked for before.
     pub(crate) fn locate(&mut self, sequence: u64) -> Option<Location> {
+        self.run_with(sequence)?.locate(slot(sequence))
+    }
+
+    /// How many bytes of a message count as its content. Cheap as [`Cursor::locate`].
+    pub(crate) fn content_bytes(&mut self, sequence: u64) -> Option<u32> {
+        let run = self.run_with(sequence)?;
+        run.locate(slot(sequence))?;
+        Some(run.first.content_bytes)
+    }
+
+    /// The run in whose bounds a message lies, if any does.
+    fn run_with(&mut self, sequence: u64) -> Option<Run> {
         let (number, slot) = (sequence / BLOCK_SEQUENCES, slot(sequence));
         let onward = self
             .at
@@ -43,6 +55,6 @@ impl<'a> Cursor<'a> {
         while self.run.is_some_and(|run| run.end() <= slot) {
             self.run = self.runs.next();
         }
-        self.run?.locate(slot)
+        self.run
     }
 }

@@ -1,8 +1,10 @@
 //! Reading on: what comes back into memory, ahead of the consumers.
 
-use super::{Entry, Loading, Logged, Ready, insert};
+use super::{Loading, Ready};
+use crate::clock::Timestamp;
 use crate::message::Message;
 use crate::queue::Sequence;
+use crate::queue::entry::{Entry, Logged};
 use crate::queue::paged::{self, Ranges};
 
 /// How much is read when nothing is at hand: little, so that it comes soon.
@@ -11,6 +13,17 @@ const FIRST_READ_BYTES: u64 = 256 * 1024;
 const READ_ENTRIES: u64 = 8192;
 /// What a message weighs beside its body, about.
 const MESSAGE_OVERHEAD_BYTES: u64 = 128;
+
+/// A message that was read back.
+#[derive(Debug)]
+pub struct Found {
+    /// Its place in the queue.
+    pub sequence: Sequence,
+    /// When it expires.
+    pub expires_at: Timestamp,
+    /// The message.
+    pub message: Message,
+}
 
 impl Ready {
     /// Is it time to read on? Asks once; [`Ready::begin_load`] answers.
@@ -54,11 +67,12 @@ impl Ready {
     }
 
     /// Ends what [`Ready::begin_load`] began: of the messages that it asked for, ascending, these were
-    /// found. Gives those which were not; they are gone.
+    /// found. Gives those which were not; they are gone. `level`: the priority of them all.
     pub fn finish_load(
         &mut self,
         asked: &[(Sequence, Logged)],
-        found: Vec<(Sequence, Message)>,
+        found: Vec<Found>,
+        level: u8,
     ) -> Vec<(Sequence, Logged)> {
         let Some(rest) = &mut self.rest else {
             return Vec::new();
@@ -68,24 +82,32 @@ impl Ready {
         let mut present = Ranges::new();
         let mut found = found.into_iter().peekable();
         for &(sequence, logged) in asked {
-            let message = found.next_if(|(next, _)| *next == sequence);
+            let message = found.next_if(|next| next.sequence == sequence);
             if !rest.paged.contains(sequence) {
                 continue;
             }
             paged::push(&mut present, sequence);
-            let Some((_, message)) = message else {
+            let Some(Found {
+                expires_at,
+                message,
+                ..
+            }) = message
+            else {
                 lost.push((sequence, logged));
                 continue;
             };
             self.resident_bytes += message.memory_bytes();
-            let returns = rest.paged.returns(sequence);
+            let returned = rest.paged.returns(sequence);
             let entry = Entry {
                 sequence,
-                returns,
+                expires_at,
+                returns: returned.returns,
+                failures: returned.failures,
                 logged,
+                level,
                 message,
             };
-            insert(&mut self.head, entry);
+            self.head.insert(entry);
         }
         for (first, last) in present {
             rest.paged.remove(first, last);

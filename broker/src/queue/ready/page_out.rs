@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 
-use super::{Entry, Loading, Logged, PAGE_OUT_BYTES, Ready, WINDOW_BYTES};
+use super::{Loading, PAGE_OUT_BYTES, Ready, WINDOW_BYTES};
 use crate::message::Message;
 use crate::queue::Sequence;
+use crate::queue::entry::{Entry, Logged};
 
 /// Paging out is due again after so much more.
 const PAGE_OUT_STEP_BYTES: u64 = WINDOW_BYTES;
@@ -35,18 +36,18 @@ impl Ready {
         let keep = self.keep(keep_bytes);
         let Some(rest) = &mut self.rest else {
             let keep = keep.min(self.head.len());
-            return Candidates::choose(self.head.range_mut(keep..), all);
+            return Candidates::choose(self.head.dense().range_mut(keep..), all);
         };
         if rest.loading == Loading::Reading {
-            return Candidates::choose(rest.tail.iter_mut(), all);
+            return Candidates::choose(rest.tail.dense().iter_mut(), all);
         }
         if self.head.len() > keep {
-            return Candidates::choose(self.head.range_mut(keep..), all);
+            return Candidates::choose(self.head.dense().range_mut(keep..), all);
         }
         let can_go = |stray: &&mut Entry| all || stray.logged != Logged::No;
         let strays = Candidates::choose(rest.strays.values_mut().filter(can_go), all);
         match strays.is_empty() {
-            true => Candidates::choose(rest.tail.iter_mut(), all),
+            true => Candidates::choose(rest.tail.dense().iter_mut(), all),
             false => strays,
         }
     }
@@ -80,7 +81,7 @@ impl Ready {
     ) -> Vec<Entry> {
         let until =
             |entries: &VecDeque<Entry>| entries.partition_point(|entry| entry.sequence <= last);
-        let in_head = until(&self.head);
+        let in_head = until(self.head.dense());
         if let Some(rest) = &mut self.rest {
             if rest.loading != Loading::Reading && rest.strays.contains_key(&first) {
                 let strays = stored.iter();
@@ -89,18 +90,19 @@ impl Ready {
                     .collect();
             }
             if rest.loading == Loading::Reading || in_head <= keep {
-                let leaving = until(&rest.tail);
-                return rest.tail.drain(..leaving).collect();
+                let tail = rest.tail.dense();
+                let leaving = until(tail);
+                return tail.drain(..leaving).collect();
             }
         }
         if in_head <= keep {
             return Vec::new();
         }
-        let behind = self.head.split_off(in_head);
+        let behind = self.head.dense().split_off(in_head);
         let rest = self.rest.get_or_insert_default();
         rest.take_behind(behind);
         rest.refill_at = keep / 2;
-        self.head.drain(keep..).collect()
+        self.head.dense().drain(keep..).collect()
     }
 
     /// Counts what has left memory.

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use ferrymq_store::{Append, CommitPoint, Durability, Error, QueueId, Sequence};
 
 use super::{SharedQueue, Work};
+use crate::clock::Timestamp;
 use crate::message::Message;
 use crate::queue::Got;
-use crate::queue::ready::{Entry, Logged};
+use crate::queue::entry::{Entry, Logged, OnDisk};
+use crate::queue::ready::Found;
+use crate::queue::waiting::Load;
 
 /// Messages of one queue, and where in the log they are.
 type Places = [(Sequence, Logged)];
@@ -52,12 +55,8 @@ impl SharedQueue {
         asked.map_or(Ok(()), |asked| self.read(asked, work))
     }
 
-    fn read(
-        self: &Arc<Self>,
-        mut asked: Vec<(Sequence, Logged)>,
-        work: &mut Work,
-    ) -> Result<(), Error> {
-        let found = self.find(&mut asked);
+    fn read(self: &Arc<Self>, mut asked: Load, work: &mut Work) -> Result<(), Error> {
+        let found = self.find(&mut asked.places);
         let read = match found {
             Ok(found) => {
                 let lost = self.run(work, |queue, effects| {
@@ -72,7 +71,7 @@ impl SharedQueue {
                 Ok(())
             }
             Err(error) => {
-                self.queue.lock().abandon_load();
+                self.queue.lock().abandon_load(&asked);
                 let (queue, vhost) = (&self.name, &self.vhost);
                 tracing::error!(%error, "queue '{queue}' in vhost '{vhost}': can't read messages");
                 Err(error)
@@ -83,7 +82,7 @@ impl SharedQueue {
     }
 
     /// Finds messages in the log. Cuts `asked` to those it looked for.
-    fn find(&self, asked: &mut Vec<(Sequence, Logged)>) -> Result<Vec<(Sequence, Message)>, Error> {
+    fn find(&self, asked: &mut Vec<(Sequence, Logged)>) -> Result<Vec<Found>, Error> {
         let mut found = Vec::with_capacity(asked.len());
         let mut left_bytes = self.paging.read_bytes();
         let mut looked_for = 0;
@@ -95,7 +94,11 @@ impl SharedQueue {
             for (sequence, bytes) in messages {
                 left_bytes = left_bytes.saturating_sub(bytes.len() as u64);
                 match Message::from_stored(&bytes) {
-                    Ok(message) => found.push((sequence, message)),
+                    Ok(message) => found.push(Found {
+                        sequence,
+                        expires_at: Timestamp::NEVER,
+                        message,
+                    }),
                     Err(why) => tracing::error!("message {sequence:?} makes no sense: {why}"),
                 }
             }
@@ -112,26 +115,51 @@ impl SharedQueue {
     /// which the log does not have yet: they are written, and can leave when the returned point is
     /// reached.
     pub fn page_out(self: &Arc<Self>, keep_bytes: u64, all: bool) -> CommitPoint {
+        let levels = self.queue.lock().levels();
+        // The lowest priority is wanted last.
+        let points = levels
+            .into_iter()
+            .map(|level| self.page_out_level(level, keep_bytes, all));
+        points.max().unwrap_or(CommitPoint::ALWAYS)
+    }
+
+    fn page_out_level(self: &Arc<Self>, level: u8, keep_bytes: u64, all: bool) -> CommitPoint {
         let mut point = CommitPoint::ALWAYS;
         let mut gone_bytes = 0;
         loop {
             let mut queue = self.queue.lock();
-            queue.end_page_out(gone_bytes);
+            queue.end_page_out(level, gone_bytes);
             let resident_bytes = queue.resident_bytes();
-            let candidates = queue.page_out_candidates(keep_bytes, all);
+            let candidates = queue.page_out_candidates(level, keep_bytes, all);
             drop(queue);
             self.report(resident_bytes);
             if !candidates.unlogged.is_empty() {
                 point = point.max(self.write(&candidates.unlogged));
             }
             let stored = self.stored(&candidates.logged);
-            let gone = self.queue.lock().page_out(&stored, keep_bytes);
+            let gone = self.queue.lock().page_out(level, &stored, keep_bytes);
             if gone.is_empty() {
                 return point;
             }
             let bytes = gone.iter().map(|entry| entry.message.memory_bytes());
             gone_bytes = bytes.sum();
         }
+    }
+
+    /// Tells the queue the size of what left it unread.
+    pub(super) fn forget_unread(&self, unread: &mut Vec<(u8, OnDisk)>) {
+        let store = self.paging.store();
+        let alike = |a: &(u8, OnDisk), b: &(u8, OnDisk)| (a.0, a.1.logged) == (b.0, b.1.logged);
+        for run in unread.chunk_by(alike) {
+            let (level, place) = run[0];
+            let Some(id) = self.id(place.logged) else {
+                continue;
+            };
+            let sequences: Vec<Sequence> = run.iter().map(|(_, place)| place.sequence).collect();
+            let bytes = store.content_bytes(id, &sequences);
+            self.queue.lock().forget_bytes(level, bytes);
+        }
+        unread.clear();
     }
 
     /// Writes messages to the log that a restart will forget.

@@ -4,6 +4,8 @@ use ferrymq_amqp::AMQPClass;
 use ferrymq_amqp::method::{self, basic};
 
 use crate::error::Error;
+use crate::queue::Return;
+use crate::queue::paged::Returned;
 use crate::reply_to;
 use crate::session::channel::{Channel, Mode};
 use crate::session::consumers::Consumer;
@@ -56,7 +58,7 @@ impl Channel {
             context.send(self.id, AMQPClass::Basic(empty));
             return Ok(());
         };
-        let returns = entry.returns;
+        let returned = Returned::of(&entry);
         let message = entry.message.clone();
         let delivery_tag = if get.no_ack {
             self.unacked.skip()
@@ -72,24 +74,25 @@ impl Channel {
                 timeout: None,
                 live: false,
             });
-            let handover = Handover {
-                consumer,
-                returns: entry.returns,
-                sequence: entry.sequence,
-                logged: entry.logged,
-                message: entry.message,
-            };
+            let handover = Handover { consumer, entry };
             self.unacked.push(Unacked::sent(handover, context.now))
         };
         let left = u32::try_from(left).unwrap_or(u32::MAX);
         context.outbound.append(|out| {
             let address = message.address();
-            method::encode_get_ok(out, self.id, delivery_tag, returns > 0, address, left);
+            method::encode_get_ok(
+                out,
+                self.id,
+                delivery_tag,
+                returned.returns > 0,
+                address,
+                left,
+            );
         });
         let frame_max = context.limits.frame_max;
         context
             .outbound
-            .returned_content(self.id, &message, returns, frame_max);
+            .returned_content(self.id, &message, returned, frame_max);
         Ok(())
     }
 
@@ -123,8 +126,9 @@ impl Channel {
     ) {
         let stalled = self.limit.put_back(deliveries.len() as u32);
         match outcome {
-            Outcome::Settle => context.settle(deliveries),
-            Outcome::Requeue => context.requeue(deliveries.drain(..)),
+            Outcome::Ack => context.settle(deliveries),
+            Outcome::Reject => context.reject(deliveries.drain(..)),
+            Outcome::Requeue(how) => context.requeue(deliveries.drain(..), how),
         }
         deliveries.clear();
         context.resume(stalled);
@@ -141,7 +145,7 @@ impl Channel {
             return Err(Error::NotImplemented("requeue=false".into()));
         }
         let mut all: Vec<Unacked> = self.unacked.take_all().collect();
-        self.carry_out(context, Outcome::Requeue, &mut all);
+        self.carry_out(context, Outcome::Requeue(Return::Nacked), &mut all);
         let ok = basic::AMQPMethod::RecoverOk(basic::RecoverOk {});
         context.reply(self.id, !reply, AMQPClass::Basic(ok));
         Ok(())

@@ -29,7 +29,7 @@ impl Channels {
             self.context.end_consumer(number);
             self.drain_outbox(true);
             self.context.consumers.remove_if_done(number);
-            self.context.delete_unused();
+            self.context.finish_work();
         }
         let ok = basic::CancelOk {
             consumer_tag: cancel.consumer_tag,

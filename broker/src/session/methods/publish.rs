@@ -8,6 +8,7 @@ use ferrymq_store::CommitPoint;
 use crate::error::Error;
 use crate::message::Message;
 use crate::session::channel::{Channel, Mode};
+use crate::session::confirms::Confirms;
 use crate::session::content::Published;
 use crate::session::context::Context;
 use crate::session::publishing;
@@ -147,11 +148,28 @@ impl Channel {
     /// Counts publishes that have reached their queues.
     fn published(&mut self, context: &mut Context, count: u64, point: CommitPoint) {
         context.store_failed |= point == CommitPoint::NEVER;
+        let refused = std::mem::take(&mut context.publishing.pending.refused);
         if let Mode::Confirm(confirms) = &mut self.mode {
-            confirms.published(count, point);
+            answer(confirms, count, point, &refused);
             if !context.confirming.contains(&self.id) {
                 context.confirming.push(self.id);
             }
         }
+    }
+}
+
+/// Notes `count` publishes, of which those numbered in `refused` will be nacked.
+fn answer(confirms: &mut Confirms, count: u64, point: CommitPoint, refused: &[usize]) {
+    let mut next = 0;
+    for &index in refused {
+        let index = index as u64;
+        if index > next {
+            confirms.published(index - next, point);
+        }
+        confirms.refused(1);
+        next = index + 1;
+    }
+    if count > next {
+        confirms.published(count - next, point);
     }
 }

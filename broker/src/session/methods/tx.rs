@@ -31,9 +31,12 @@ impl Channel {
     /// `tx.commit`: what was held happens, in order; the reply waits until all of it is safe.
     pub(in crate::session) fn tx_commit(&mut self, context: &mut Context) -> Result<(), Error> {
         let transaction = std::mem::take(self.transaction()?);
-        let point = self.publish_held(context, transaction.publishes);
+        let (point, complete) = self.publish_held(context, transaction.publishes);
         for (outcome, mut deliveries) in transaction.settlements {
             self.carry_out(context, outcome, &mut deliveries);
+        }
+        if !complete {
+            return Err(Error::PreconditionFailed("partial tx completion".into()));
         }
         let ok = tx::AMQPMethod::CommitOk(tx::CommitOk {});
         context.reply_at(point, self.id, false, AMQPClass::Tx(ok));
@@ -59,8 +62,13 @@ impl Channel {
         }
     }
 
-    /// Publishes held messages, each run for the same route at once.
-    fn publish_held(&mut self, context: &mut Context, held: Vec<HeldPublish>) -> CommitPoint {
+    /// Publishes held messages, each run for the same route at once. Gives when they are safe, and
+    /// whether no queue refused any.
+    fn publish_held(
+        &mut self,
+        context: &mut Context,
+        held: Vec<HeldPublish>,
+    ) -> (CommitPoint, bool) {
         let mut last = CommitPoint(0);
         let mut pending = Pending::default();
         let mut held = held.into_iter().peekable();
@@ -79,6 +87,6 @@ impl Channel {
                 .publish(&route, &mut pending, &mut context.work);
             last = last.max(point);
         }
-        last
+        (last, pending.refused.is_empty())
     }
 }

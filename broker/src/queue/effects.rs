@@ -1,0 +1,102 @@
+//! What must happen outside of a queue after a command on it.
+
+use crate::clock::Timestamp;
+use crate::message::Message;
+use crate::queue::Sequence;
+use crate::queue::consumers::Slot;
+use crate::queue::entry::{Entry, Logged, OnDisk, Taken};
+use crate::queue::paged::{self, Paged, Ranges};
+
+/// A message on its way to a consumer.
+#[derive(Debug)]
+pub struct Delivery {
+    /// The consumer, in its queue's table.
+    pub slot: Slot,
+    /// The message at its place.
+    pub entry: Entry,
+}
+
+/// Why a message is dead-lettered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DeadLetterReason {
+    /// Rejected or nacked without requeue.
+    Rejected,
+    /// Its time to live has passed.
+    Expired,
+    /// The queue was full.
+    MaxLength,
+    /// It came back too often.
+    DeliveryLimit,
+}
+
+impl DeadLetterReason {
+    /// As it stands in `x-death`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::MaxLength => "maxlen",
+            Self::DeliveryLimit => "delivery_limit",
+        }
+    }
+}
+
+/// A message that a queue gives up on, on its way to the dead-letter exchange.
+#[derive(Debug)]
+pub struct Dead {
+    /// Its place, which it keeps until it has arrived elsewhere: then the queue wants to hear
+    /// [`Queue::forwarded`](super::Queue::forwarded). `None`: it was refused, and never had one.
+    pub place: Option<(Sequence, Logged)>,
+    /// Why.
+    pub reason: DeadLetterReason,
+    /// The message; `None`: it is on disk only.
+    pub message: Option<Message>,
+}
+
+/// What must happen after a command, in the order in which it must happen.
+#[derive(Default)]
+pub struct Effects {
+    /// When the command is carried out: set by whoever gives it.
+    pub now: Timestamp,
+    /// Hand these to their consumers.
+    pub deliveries: Vec<Delivery>,
+    /// Messages to be dead-lettered, in order.
+    pub dead: Vec<Dead>,
+    /// These left the waiting ones unread: their size is to be looked up, and told to the queue with
+    /// [`Queue::forget_bytes`](super::Queue::forget_bytes).
+    pub unread: Vec<(u8, OnDisk)>,
+    /// These messages are settled: remove them from the log,
+    pub removed: Ranges,
+    /// and these from what a restart forgets anyway.
+    pub removed_volatile: Ranges,
+    /// These were on disk only, and are settled.
+    pub purged: Vec<Paged>,
+    /// Read on: see [`Queue::begin_load`](super::Queue::begin_load).
+    pub load: bool,
+    /// The queue is to be deleted: its last consumer went, or it was unused for too long.
+    pub delete: bool,
+}
+
+impl Effects {
+    /// Notes that a message is settled.
+    pub fn remove(&mut self, sequence: Sequence, logged: Logged) {
+        match logged {
+            Logged::No => {}
+            Logged::Durable => paged::push(&mut self.removed, sequence),
+            Logged::Volatile => paged::push(&mut self.removed_volatile, sequence),
+        }
+    }
+
+    /// Notes that a message goes to the dead-letter exchange.
+    pub fn dead_letter(&mut self, taken: Taken, reason: DeadLetterReason) {
+        let (place, message) = match taken {
+            Taken::Entry(entry) => ((entry.sequence, entry.logged), Some(entry.message)),
+            Taken::OnDisk(place) => ((place.sequence, place.logged), None),
+        };
+        self.dead.push(Dead {
+            place: Some(place),
+            reason,
+            message,
+        });
+    }
+}

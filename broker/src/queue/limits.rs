@@ -1,0 +1,99 @@
+//! Length limits: what a full queue does.
+//!
+//! A limit counts ready messages, or the bytes of their bodies.
+
+use super::entry::Taken;
+use super::{DeadLetterReason, Effects, Features, Queue};
+use crate::message::Message;
+use crate::queue::effects::Dead;
+use crate::queue::options::Overflow;
+
+impl Queue {
+    /// Would `message` go beyond a limit that refuses?
+    pub(super) fn refuses(&self, features: &Features, message: &Message) -> bool {
+        if features.overflow == Overflow::DropHead || !features.is_limited() {
+            return false;
+        }
+        let length = self.waiting.len() as u64 + 1;
+        let bytes = self.waiting.body_bytes() + message.body_len();
+        features.max_length.is_some_and(|max| length > max)
+            || features.max_length_bytes.is_some_and(|max| bytes > max)
+    }
+
+    /// A refused message may still go to the dead-letter exchange.
+    pub(super) fn dead_letter_refused(
+        &mut self,
+        features: &Features,
+        message: Message,
+        effects: &mut Effects,
+    ) {
+        let dead_letter = features.overflow == Overflow::RejectPublishDeadLetter;
+        if dead_letter && features.dead_letter.is_some() {
+            effects.dead.push(Dead {
+                place: None,
+                reason: DeadLetterReason::MaxLength,
+                message: Some(message),
+            });
+        }
+    }
+
+    /// Drops messages at the head until the queue is within its limits.
+    ///
+    /// Beyond a limit of bytes it needs the sizes of what it drops: it has messages read that are on disk
+    /// only, and goes on when they have come.
+    pub(super) fn enforce_limits(&mut self, effects: &mut Effects) {
+        let Some(features) = self.settings.features.clone() else {
+            return;
+        };
+        if features.overflow != Overflow::DropHead {
+            return;
+        }
+        while self.is_beyond(features.max_length, self.waiting.len() as u64) {
+            if !self.drop_head(effects) {
+                return;
+            }
+        }
+        while self.is_beyond(features.max_length_bytes, self.waiting.body_bytes()) {
+            if self.waiting.front().is_none() {
+                effects.load |= self.waiting.request_load();
+                return;
+            }
+            self.drop_head(effects);
+        }
+    }
+
+    fn is_beyond(&self, max: Option<u64>, is: u64) -> bool {
+        max.is_some_and(|max| is > max) && !self.waiting.is_empty()
+    }
+
+    fn drop_head(&mut self, effects: &mut Effects) -> bool {
+        let level = self.waiting.highest_level();
+        let Some(taken) = self.waiting.take_front() else {
+            return false;
+        };
+        self.give_up(taken, level, DeadLetterReason::MaxLength, effects);
+        true
+    }
+
+    /// A message that no longer waits is dead-lettered, or dropped where there is no exchange for that.
+    pub(super) fn give_up(
+        &mut self,
+        taken: Taken,
+        level: u8,
+        reason: DeadLetterReason,
+        effects: &mut Effects,
+    ) {
+        if let Taken::OnDisk(place) = taken {
+            effects.unread.push((level, place));
+        }
+        let features = self.settings.features.as_ref();
+        if features.is_some_and(|features| features.dead_letter.is_some()) {
+            self.dead_lettering += 1;
+            return effects.dead_letter(taken, reason);
+        }
+        match taken {
+            Taken::Entry(entry) => effects.remove(entry.sequence, entry.logged),
+            Taken::OnDisk(place) => effects.remove(place.sequence, place.logged),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! A message enters its queue.
+
+use super::{Entry, Features, Logged, Queue, Sequence, Slot};
+use crate::clock::Timestamp;
+use crate::message::Message;
+use crate::queue::Effects;
+
+/// What became of a published message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is in the queue, or was handed to a consumer.
+    Accepted(Accepted),
+    /// The queue is full: its publisher is told.
+    Refused,
+    /// The queue was deleted meanwhile: the message counts as settled.
+    Gone,
+}
+
+/// A message that the queue took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// Its place in the queue.
+    pub sequence: Sequence,
+    /// It is to be kept under this place in the log.
+    pub stored: bool,
+}
+
+impl Queue {
+    /// Accepts `message`: hands it to a consumer that can take it now, or appends it; or refuses it, by
+    /// the queue's limits.
+    #[inline]
+    pub fn publish(&mut self, message: Message, effects: &mut Effects) -> Outcome {
+        if self.deleted {
+            return Outcome::Gone;
+        }
+        if self.settings.features.is_some() {
+            return self.publish_by_features(message, effects);
+        }
+        let entry = self.entry(message, self.settings.durable);
+        Outcome::Accepted(self.enter(entry, effects))
+    }
+
+    /// Would `message` outlive a restart here?
+    #[inline]
+    pub fn keeps(&self, message: &Message) -> bool {
+        let features = self.settings.features.as_ref();
+        let persistent = message.is_persistent() || features.is_some_and(|all| all.persist_all);
+        persistent && self.settings.durable
+    }
+
+    fn publish_by_features(&mut self, message: Message, effects: &mut Effects) -> Outcome {
+        let Some(features) = self.settings.features.clone() else {
+            return Outcome::Gone;
+        };
+        if self.refuses(&features, &message) {
+            self.dead_letter_refused(&features, message, effects);
+            return Outcome::Refused;
+        }
+        let persistent = features.persist_all || message.is_persistent();
+        let level = level(&features, &message);
+        let entry = Entry {
+            level,
+            logged: logged(persistent && self.settings.durable),
+            ..self.entry(message, false)
+        };
+        let accepted = self.enter(entry, effects);
+        if features.is_limited() {
+            self.enforce_limits(effects);
+        }
+        Outcome::Accepted(accepted)
+    }
+
+    /// A message at the next place; `durable`: the queue keeps persistent ones.
+    #[inline]
+    fn entry(&mut self, message: Message, durable: bool) -> Entry {
+        let sequence = self.next_sequence;
+        self.next_sequence = Sequence(sequence.0 + 1);
+        Entry {
+            sequence,
+            expires_at: Timestamp::NEVER,
+            returns: 0,
+            failures: 0,
+            logged: logged(durable && message.is_persistent()),
+            level: 0,
+            message,
+        }
+    }
+
+    /// Hands a new message over, or appends it.
+    #[inline]
+    fn enter(&mut self, entry: Entry, effects: &mut Effects) -> Accepted {
+        let (sequence, stored) = (entry.sequence, entry.logged == Logged::Durable);
+        let settled = match self.next_consumer(&entry.message) {
+            Some(slot) => self.hand_over(slot, entry, effects),
+            None => {
+                self.waiting.push(entry);
+                false
+            }
+        };
+        Accepted {
+            sequence,
+            stored: stored && !settled,
+        }
+    }
+
+    /// A consumer for a message that just came. Order: what waits goes first.
+    #[inline]
+    fn next_consumer(&mut self, message: &Message) -> Option<Slot> {
+        if !self.waiting.is_empty() {
+            return None;
+        }
+        self.consumers.next(message)
+    }
+}
+
+fn logged(durable: bool) -> Logged {
+    match durable {
+        true => Logged::Durable,
+        false => Logged::No,
+    }
+}
+
+/// Source: a priority above the highest counts as the highest, none is 0.
+fn level(features: &Features, message: &Message) -> u8 {
+    features
+        .max_priority
+        .map_or(0, |highest| message.priority().min(highest))
+}

@@ -1,0 +1,93 @@
+//! Deliveries that come back: to be delivered again, or to be given up.
+
+use super::entry::{Entry, Taken};
+use super::settings::DeliveryCounting;
+use super::{DeadLetterReason, Effects, Queue, Slot};
+
+/// How a delivery came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Return {
+    /// `basic.reject` with requeue.
+    Rejected,
+    /// `basic.nack` with requeue, or `basic.recover`.
+    Nacked,
+    /// Its channel or connection ended.
+    Lost,
+    /// Its consumer took too long.
+    TimedOut,
+}
+
+impl Return {
+    /// Does it count against the delivery limit?
+    fn is_failure(self, counting: DeliveryCounting) -> bool {
+        match counting {
+            DeliveryCounting::Returns => true,
+            DeliveryCounting::Failures => matches!(self, Self::Rejected | Self::Lost),
+        }
+    }
+}
+
+impl Queue {
+    /// Deliveries come back: to their original positions, or before all others, as the queue's type
+    /// has it. `slot` as in [`Queue::settle`].
+    pub fn requeue(
+        &mut self,
+        slot: Option<Slot>,
+        entries: impl ExactSizeIterator<Item = Entry>,
+        how: Return,
+        effects: &mut Effects,
+    ) {
+        if self.deleted {
+            return;
+        }
+        let count = entries.len();
+        self.unacked -= count;
+        for entry in entries {
+            self.put_back(entry, how, effects);
+        }
+        self.credit(slot, count, effects);
+        self.enforce_limits(effects);
+    }
+
+    /// Deliveries are rejected for good. `slot` as in [`Queue::settle`].
+    pub fn reject(
+        &mut self,
+        slot: Option<Slot>,
+        entries: impl ExactSizeIterator<Item = Entry>,
+        effects: &mut Effects,
+    ) {
+        if self.deleted {
+            return;
+        }
+        let count = entries.len();
+        self.unacked -= count;
+        for entry in entries {
+            let level = entry.level;
+            let taken = Taken::Entry(entry);
+            self.give_up(taken, level, DeadLetterReason::Rejected, effects);
+        }
+        self.credit(slot, count, effects);
+    }
+
+    fn put_back(&mut self, mut entry: Entry, how: Return, effects: &mut Effects) {
+        entry.returns = entry.returns.saturating_add(1);
+        let Some(features) = &self.settings.features else {
+            entry.failures = entry.failures.saturating_add(1);
+            return self.waiting.put_back(entry);
+        };
+        if how.is_failure(features.counting) {
+            entry.failures = entry.failures.saturating_add(1);
+        }
+        let returned_first = features.returned_first;
+        let limit = features.delivery_limit;
+        if limit.is_some_and(|limit| entry.failures > limit) {
+            let level = entry.level;
+            let taken = Taken::Entry(entry);
+            return self.give_up(taken, level, DeadLetterReason::DeliveryLimit, effects);
+        }
+        match returned_first {
+            true => self.waiting.put_first(entry),
+            false => self.waiting.put_back(entry),
+        }
+    }
+}
