@@ -8,6 +8,7 @@ pub mod broker;
 pub mod clock;
 pub mod config;
 pub mod dead_letter;
+pub mod dedup;
 pub mod definitions;
 pub mod error;
 pub mod message;
