@@ -435,7 +435,7 @@ impl Committer {
                 let step = |target| Step::Copy(target, location, copy.content_bytes);
                 self.steps.extend(copy.targets().map(step));
             }
-            Some(Kind::Change) => self.steps.push(Step::Change(payload)),
+            Some(Kind::Change | Kind::Following) => self.steps.push(Step::Change(payload)),
             Some(Kind::Snapshot) => self.steps.push(Step::Snapshot(payload)),
             _ => {}
         }

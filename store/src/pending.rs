@@ -100,7 +100,7 @@ impl Pending {
             true => &mut self.ahead,
             false => &mut self.batch.bytes,
         };
-        record::put_changes(records, changes);
+        record::put_changes(records, Kind::Change, changes);
         self.batch.strict = true;
     }
 
@@ -239,6 +239,15 @@ impl Batch {
         record::end(&mut self.bytes, start, elsewhere);
         self.piece_bytes += elsewhere;
         match message.durability {
+            Durability::Strict => self.strict = true,
+            Durability::Relaxed => self.relaxed += 1,
+        }
+    }
+
+    /// Appends a record of changes that stays behind what was appended before, on a full disk too.
+    pub(crate) fn follow(&mut self, changes: &[Change<'_>], durability: Durability) {
+        record::put_changes(&mut self.bytes, Kind::Following, changes);
+        match durability {
             Durability::Strict => self.strict = true,
             Durability::Relaxed => self.relaxed += 1,
         }

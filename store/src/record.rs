@@ -16,6 +16,7 @@
 //!            3 create queue  queue u64, key, value
 //!            4 delete queue  queue u64, key
 //!          where keys and values are u32 and so many bytes
+//! Following as Change: it means nothing without what stands before it, and never goes ahead of that
 //! Snapshot base position u64, part u32, last u8, next queue id u64; then changes as above, where
 //!            3 create queue  is 5: queue u64, next sequence u64
 //! Group    number u64, whole before u32: a group of records that was written together begins; where
@@ -44,6 +45,7 @@ pub(crate) enum Kind {
     Snapshot = 4,
     Group = 5,
     Copy = 6,
+    Following = 7,
 }
 
 impl Kind {
@@ -55,6 +57,7 @@ impl Kind {
             4 => Self::Snapshot,
             5 => Self::Group,
             6 => Self::Copy,
+            7 => Self::Following,
             _ => return None,
         })
     }
@@ -232,8 +235,8 @@ pub(crate) fn removes(removals: &[Removal], queue: QueueId, sequence: Sequence) 
 }
 
 /// Appends a whole record of changes.
-pub(crate) fn put_changes(out: &mut Vec<u8>, changes: &[Change<'_>]) {
-    let start = begin(out, Kind::Change);
+pub(crate) fn put_changes(out: &mut Vec<u8>, kind: Kind, changes: &[Change<'_>]) {
+    let start = begin(out, kind);
     for change in changes {
         put_change(out, change);
     }
@@ -422,7 +425,7 @@ mod tests {
             },
         ];
         let mut out = Vec::new();
-        put_changes(&mut out, &written);
+        put_changes(&mut out, Kind::Change, &written);
         assert_eq!(record_bytes(&out), out.len());
         let read: Vec<_> = changes(&out[HEAD_BYTES..]).collect();
         assert_eq!(read, written.map(ChangeView::Definition));

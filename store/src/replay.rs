@@ -109,7 +109,7 @@ impl Replay<'_> {
                     self.state.remove(removal);
                 }
             }
-            Kind::Change => match &mut self.rebuild {
+            Kind::Change | Kind::Following => match &mut self.rebuild {
                 Some(rebuild) => {
                     self.state.definition_segments.insert(segment);
                     rebuild.change(Position { segment, offset }, payload);

@@ -393,4 +393,15 @@ impl Appender<'_> {
         self.pending.batch.publish(message);
         self.point = self.point.max(self.pending.point(message.durability));
     }
+
+    /// Appends changes of definitions which say something about the messages before them: unlike those of
+    /// [`Store::change`] they never get onto a full disk ahead of these. A crash leaves all or none.
+    pub fn follow(&mut self, changes: &[Change<'_>], durability: Durability) {
+        if self.pending.closed {
+            self.point = CommitPoint::NEVER;
+            return;
+        }
+        self.pending.batch.follow(changes, durability);
+        self.point = self.point.max(self.pending.point(durability));
+    }
 }

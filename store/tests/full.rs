@@ -303,6 +303,48 @@ fn changes_stay_in_their_order() {
 }
 
 #[test]
+fn what_follows_a_message_waits_for_it() {
+    let mut world = World::new(small());
+    world.disk.set_capacity(world.disk.used_bytes());
+    // More than the segment has room for.
+    for _ in 0..30 {
+        world.publish();
+    }
+    let put = |key: &'static [u8]| [Change::Put { key, value: b"" }];
+    let follow = |world: &World, key| {
+        let strict = Durability::Strict;
+        let store = &world.store;
+        store.append_with(|log| log.follow(&put(key), strict))
+    };
+    // Before the disk is known to be full, and after.
+    let first = follow(&world, b"first");
+    world.steps.commit();
+    assert!(world.store.is_disk_full());
+    follow(&world, b"second");
+    world.store.change(&put(b"ahead"));
+    world.steps.commit();
+    let definitions = |disk: &SimulatedDisk| {
+        let disk = disk.crash(|| false);
+        disk.set_capacity(usize::MAX);
+        let (_, _, recovered) = Store::open_simulated(&disk, small()).unwrap();
+        let mut keys: Vec<Vec<u8>> = recovered
+            .definitions
+            .into_iter()
+            .map(|(key, _)| key)
+            .collect();
+        keys.sort();
+        keys
+    };
+    assert_eq!(definitions(&world.disk), [&b"ahead"[..], b"queue"]);
+    assert!(world.store.committed() < first);
+    world.disk.set_capacity(usize::MAX);
+    world.round();
+    world.round();
+    let all: [&[u8]; 4] = [b"ahead", b"first", b"queue", b"second"];
+    assert_eq!(definitions(&world.disk), all);
+}
+
+#[test]
 fn a_change_is_answered_when_nothing_stands_before_it() {
     let mut world = World::new(Options {
         segment_bytes: 100,

@@ -102,7 +102,9 @@ fn decode<'a>(found: &Found, at: Location, kind: Kind, payload: &'a [u8]) -> Rec
                 .map(|removal| (removal.queue, removal.first, removal.last))
                 .collect(),
         ),
-        Kind::Change => Content::Change(record::changes(payload).filter_map(definition).collect()),
+        Kind::Change | Kind::Following => {
+            Content::Change(record::changes(payload).filter_map(definition).collect())
+        }
         Kind::Snapshot => {
             SnapshotHead::parse(payload).map_or(Content::Unknown, |(head, entries)| {
                 Content::Snapshot {

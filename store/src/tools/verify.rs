@@ -160,7 +160,7 @@ impl Survey<'_> {
                 &mut self.verified.records.publish
             }
             Kind::Remove => &mut records.remove,
-            Kind::Change => {
+            Kind::Change | Kind::Following => {
                 let Location {
                     segment, offset, ..
                 } = at;
