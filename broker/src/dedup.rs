@@ -18,7 +18,7 @@ use crate::dedup::slots::Slot;
 use crate::dedup::value::{Source, Value};
 use crate::dedup::window::{Recovery, Window};
 use crate::message::Message;
-use crate::queue::arguments::Deduplication;
+use crate::queue::options::Deduplication;
 
 /// Values that are remembered when the arguments don't say.
 pub const DEFAULT_CACHE_SIZE: u64 = 10_000;
@@ -55,8 +55,8 @@ impl Deduplicator {
     }
 
     /// One that goes on where the log has it.
-    pub fn recovered(asked: &Deduplication, slots: Vec<Slot>, now: Timestamp) -> (Self, Recovery) {
-        let (window, recovery) = Window::recovered(cache_size(asked), slots, now);
+    pub fn recovered(asked: &Deduplication, slots: Vec<Slot>) -> (Self, Recovery) {
+        let (window, recovery) = Window::recovered(cache_size(asked), slots);
         (Self::with_window(asked, window), recovery)
     }
 

@@ -128,16 +128,12 @@ impl Window {
     }
 
     /// What the log held, in any order, whatever the number of slots was then.
-    pub fn recovered(slots: u32, mut held: Vec<Slot>, now: Timestamp) -> (Self, Recovery) {
+    pub fn recovered(slots: u32, mut held: Vec<Slot>) -> (Self, Recovery) {
         let mut window = Self::new(slots);
         held.sort_unstable_by_key(|slot| slot.number);
         let moved = held
             .iter()
             .any(|slot| slot.place != window.place(slot.number));
-        let removed = match moved {
-            true => held.iter().map(|slot| slot.place).collect(),
-            false => Vec::new(),
-        };
         let next = held.last().map_or(0, |newest| newest.number + 1);
         let first = next.saturating_sub(u64::from(window.slots));
         let kept = &held[held.partition_point(|slot| slot.number < first)..];
@@ -147,17 +143,19 @@ impl Window {
             while window.first + (window.entries.len() as u64) < slot.number {
                 window.entries.push_back(Entry::FORGOTTEN);
             }
-            let expires_at = slot.expires_at;
-            match expires_at > now && window.find(slot.value).is_none() {
-                true => window.push(Entry {
-                    value: slot.value,
-                    expires_at,
-                }),
-                false => window.entries.push_back(Entry::FORGOTTEN),
-            }
+            // An older one was too old when this one came.
+            window.forget(slot.value);
+            window.push(Entry {
+                value: slot.value,
+                expires_at: slot.expires_at,
+            });
         }
-        let put = if moved { window.live() } else { Vec::new() };
-        (window, Recovery { removed, put })
+        let mut recovery = Recovery::default();
+        if moved {
+            recovery.removed = held.iter().map(|slot| slot.place).collect();
+            recovery.put = window.live();
+        }
+        (window, recovery)
     }
 
     /// Lets what is too old leave, and the oldest one if there is no room.
