@@ -15,6 +15,7 @@ pub mod message;
 pub mod names;
 pub mod net;
 pub mod paging;
+pub mod pattern;
 pub mod queue;
 mod recovery;
 pub mod reply_to;
