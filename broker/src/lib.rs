@@ -16,6 +16,7 @@ pub mod names;
 pub mod net;
 pub mod paging;
 pub mod pattern;
+pub mod policy;
 pub mod queue;
 mod recovery;
 pub mod reply_to;

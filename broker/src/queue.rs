@@ -10,7 +10,7 @@
 //! A handed-over message is held by the consumer's channel; the queue counts it. What must happen
 //! outside comes out as [`Effects`].
 
-mod argument_rules;
+pub(crate) mod argument_rules;
 pub mod arguments;
 pub mod consumer_arguments;
 pub mod consumers;

@@ -47,10 +47,12 @@ pub(crate) enum Check {
     Integer(i64, i64),
     /// UTF-8 of at most so many bytes.
     Text(usize),
+    /// A number and a unit of time: `7D`.
+    Age,
     OneOf(&'static [&'static str]),
 }
 
-use Check::{Anything, Flag, Integer, OneOf, Text};
+use Check::{Age, Anything, Flag, Integer, OneOf, Text};
 use Types::{All, Classic, Obsolete, Queues, Quorum, Stream};
 
 const fn rule(name: &'static str, types: Types, check: Check) -> Rule {
@@ -114,7 +116,7 @@ pub(super) static QUEUE: &[Rule] = &[
     rule("x-cache-size", Queues, COUNT),
     rule("x-cache-ttl", Queues, COUNT),
     rule("x-deduplication-header", Queues, Text(NAME_BYTES)),
-    rule("x-max-age", Stream, Text(NAME_BYTES)),
+    rule("x-max-age", Stream, Age),
     rule(
         "x-stream-max-segment-size-bytes",
         Stream,
@@ -206,10 +208,18 @@ impl Check {
                 (text.len() > *max_bytes).then(|| format!("expected at most {max_bytes} bytes"))
             }
             (Text(_), _) => expected("a UTF-8 string"),
+            (Age, Value::Text(text)) if is_age(text) => None,
+            (Age, _) => expected("a number and a unit out of Y, M, D, h, m, s"),
             (OneOf(allowed), Value::Text(text)) if allowed.contains(&text) => None,
             (OneOf(allowed), _) => expected(&format!("one of {}", allowed.join(", "))),
         }
     }
+}
+
+fn is_age(text: &str) -> bool {
+    let number = text.strip_suffix(['Y', 'M', 'D', 'h', 'm', 's']);
+    let is_number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
+    number.is_some_and(|digits| is_number(digits) && digits.parse().is_ok_and(|age: u64| age > 0))
 }
 
 fn bounds(min: i64, max: i64) -> String {
