@@ -7,9 +7,11 @@
 //!
 //! Properties travel through a broker as the bytes that came; [`Properties`] looks into them when asked.
 
+mod compose;
 mod properties;
 mod rewrite;
 
+pub use compose::with_only_headers;
 pub use properties::{Properties, Property};
 pub use rewrite::{
     append_without_expiration, with_header, with_reply_to, without_expiration, without_header,

@@ -1,7 +1,6 @@
 //! The broker: vhosts, users, connections; start and stop.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -15,14 +14,16 @@ use crate::alarms::Alarms;
 use crate::auth::Users;
 use crate::clock::Timestamp;
 use crate::config::Config;
+use crate::events::{self, Event, Events};
 use crate::paging::Paging;
 use crate::recovery;
 use crate::reply_to::ReplyTo;
 use crate::resources;
 use crate::session::ConnectionId;
 use crate::session::connection::Connection;
+use crate::session::endpoints::Endpoints;
 use crate::session::outbox::{Dirty, Item, Outbox};
-use crate::vhost::VHost;
+use crate::vhost::{Shared, VHost};
 
 /// How long connections get to be closed in an orderly way when the broker stops.
 const CLOSING_TIME: Duration = Duration::from_secs(5);
@@ -46,6 +47,7 @@ pub struct Broker {
     config: Config,
     paging: Arc<Paging>,
     users: Arc<Users>,
+    events: Arc<Events>,
     reply_to: Arc<ReplyTo>,
     vhosts: ArcSwap<VHosts>,
     connections: Mutex<HashMap<ConnectionId, Arc<Outbox>>>,
@@ -85,11 +87,23 @@ impl Broker {
         let reply_to = Arc::new(ReplyTo::default());
         let budget_bytes = config.queue_memory.bytes(resources::total_memory_bytes());
         let paging = Arc::new(Paging::new(store, budget_bytes));
-        let vhosts = recovery::recover(&config, &paging, &users, &reply_to, recovered)?;
+        let events = Arc::new(Events::default());
+        let shared = Shared {
+            paging: Arc::clone(&paging),
+            defaults: config.queue_defaults(),
+            users: Arc::clone(&users),
+            events: Arc::clone(&events),
+            reply_to: Arc::clone(&reply_to),
+        };
+        let vhosts = recovery::recover(&config, &shared, recovered)?;
+        if let Some(vhost) = vhosts.get(config.default_vhost.as_str()) {
+            events.attach(vhost);
+        }
         Ok(Arc::new(Self {
             config,
             paging,
             users,
+            events,
             reply_to,
             vhosts: ArcSwap::from_pointee(vhosts),
             connections: Mutex::default(),
@@ -120,6 +134,11 @@ impl Broker {
         &self.users
     }
 
+    /// What happens, for whoever listens.
+    pub fn events(&self) -> &Arc<Events> {
+        &self.events
+    }
+
     /// Who waits for answers by direct reply-to.
     pub fn reply_to(&self) -> &ReplyTo {
         &self.reply_to
@@ -147,6 +166,7 @@ impl Broker {
             return;
         }
         alarms.log_change(before);
+        self.report_alarms(before, alarms);
         self.tell_all(|| Item::Alarms(alarms));
     }
 
@@ -187,15 +207,15 @@ impl Broker {
         self.store().close(&self.returned())
     }
 
-    /// A connection from `peer`, which others can reach from now on; `wake` is its task's.
+    /// A connection that others can reach from now on; `wake` is its task's.
     pub fn connect(
         self: &Arc<Self>,
-        peer: SocketAddr,
+        endpoints: Endpoints,
         wake: Arc<Notify>,
         now: Timestamp,
     ) -> Connection {
         let id = ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed));
-        let connection = Connection::new(Arc::clone(self), id, peer, wake, now);
+        let connection = Connection::new(Arc::clone(self), id, endpoints, wake, now);
         let outbox = Arc::clone(connection.outbox());
         self.connections.lock().insert(id, outbox);
         connection
@@ -217,6 +237,24 @@ impl Broker {
         if self.store().is_congested() {
             let next = CommitPoint(self.store().committed().0 + 1);
             self.store().wake_when_committed(next, waiter);
+        }
+    }
+
+    fn report_alarms(&self, before: Alarms, now: Alarms) {
+        let node = &self.config.node_name;
+        for (source, before, now) in [
+            ("memory", before.memory, now.memory),
+            ("disk", before.disk, now.disk),
+        ] {
+            let alarm = || events::Alarm {
+                source,
+                node: node.clone(),
+            };
+            match (before, now) {
+                (false, true) => self.events.emit(|| Event::AlarmSet(alarm())),
+                (true, false) => self.events.emit(|| Event::AlarmCleared(alarm())),
+                _ => {}
+            }
         }
     }
 

@@ -17,15 +17,12 @@ use crate::queue::ready::Ready;
 use crate::queue::settings::{Defaults, Settings};
 use crate::queue::shared::{Durable, SharedQueue};
 use crate::queue::waiting::Waiting;
-use crate::reply_to::ReplyTo;
-use crate::vhost::{Snapshot, VHost};
+use crate::vhost::{Shared, Snapshot, VHost};
 
 /// Puts together what the store held; an empty one gets the default vhost and user first.
 pub(crate) fn recover(
     config: &Config,
-    paging: &Arc<Paging>,
-    users: &Arc<Users>,
-    reply_to: &Arc<ReplyTo>,
+    shared: &Shared,
     recovered: Recovered,
 ) -> Result<VHosts, StartError> {
     let clean = recovered.clean;
@@ -34,12 +31,13 @@ pub(crate) fn recover(
         .iter()
         .any(|definition| matches!(definition, Definition::VHost { .. }))
     {
-        definitions.extend(create_defaults(config, paging.store()));
+        definitions.extend(create_defaults(config, shared.paging.store()));
     }
     sort(&mut definitions);
     let mut builder = Builder {
-        paging,
-        users,
+        paging: &shared.paging,
+        users: &shared.users,
+        event_vhost: &config.default_vhost,
         snapshots: HashMap::new(),
         bindings: 0,
         queues: recovered
@@ -55,15 +53,7 @@ pub(crate) fn recover(
     }
     let bindings = builder.bindings;
     let vhosts = builder.snapshots.into_iter().map(|(name, snapshot)| {
-        let vhost = VHost::new(
-            Arc::clone(&name),
-            snapshot,
-            bindings,
-            Arc::clone(paging),
-            config.queue_defaults(),
-            Arc::clone(users),
-            Arc::clone(reply_to),
-        );
+        let vhost = VHost::new(Arc::clone(&name), snapshot, bindings, shared.clone());
         (name, Arc::new(vhost))
     });
     Ok(vhosts.collect())
@@ -125,6 +115,8 @@ fn default_password(password: &str) -> PasswordHash {
 struct Builder<'a> {
     paging: &'a Arc<Paging>,
     users: &'a Users,
+    /// The vhost that has the exchange for events.
+    event_vhost: &'a str,
     snapshots: HashMap<Arc<str>, Snapshot>,
     /// The order of the latest binding.
     bindings: u64,
@@ -138,7 +130,11 @@ impl Builder<'_> {
     fn add(&mut self, definition: Definition) -> Result<(), StartError> {
         match definition {
             Definition::VHost { name } => {
-                self.snapshots.insert(name.into(), Snapshot::default());
+                let mut snapshot = Snapshot::default();
+                if name == self.event_vhost {
+                    snapshot.topology.add_event_exchange();
+                }
+                self.snapshots.insert(name.into(), snapshot);
             }
             Definition::User(user) => self.users.put_user(user),
             Definition::Permission { vhost, user, set } => {

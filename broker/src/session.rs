@@ -11,6 +11,7 @@ pub mod consumers;
 pub mod content;
 pub mod context;
 pub mod deliveries;
+pub mod endpoints;
 pub mod handshake;
 pub mod heartbeat;
 pub mod methods;
@@ -24,3 +25,10 @@ pub mod unacked;
 /// A connection's number, never used again while the broker runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(pub u64);
+
+impl std::fmt::Display for ConnectionId {
+    /// As clients see it, where RabbitMQ shows the connection's process.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "<connection.{}>", self.0)
+    }
+}

@@ -19,9 +19,10 @@ use ferrymq_store::CommitPoint;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::actor::Actor;
-use crate::auth::Users;
+use crate::auth::{User, Users};
 use crate::definitions::{self, Definition};
 use crate::error::Error;
+use crate::events::{EVENT_EXCHANGE, Event, Events, INTERNAL_USER};
 use crate::names::Resource;
 use crate::paging::Paging;
 use crate::queue::settings::Defaults;
@@ -44,7 +45,23 @@ pub struct VHost {
     /// Of queues whose arguments don't say.
     defaults: Defaults,
     users: Arc<Users>,
+    events: Arc<Events>,
     reply_to: Arc<ReplyTo>,
+}
+
+/// What all vhosts of a broker share.
+#[derive(Clone)]
+pub struct Shared {
+    /// The log, and what leaves memory.
+    pub paging: Arc<Paging>,
+    /// Of queues whose arguments don't say.
+    pub defaults: Defaults,
+    /// Users and permissions.
+    pub users: Arc<Users>,
+    /// What happens is told there.
+    pub events: Arc<Events>,
+    /// Who waits for answers by direct reply-to.
+    pub reply_to: Arc<ReplyTo>,
 }
 
 /// What a change of durable definitions goes on from.
@@ -65,17 +82,15 @@ pub struct Snapshot {
 }
 
 impl VHost {
-    /// A vhost with these contents; `bindings` is the order of the latest durable binding,
-    /// `defaults` what holds for queues whose arguments don't say.
-    pub fn new(
-        name: Arc<str>,
-        snapshot: Snapshot,
-        bindings: u64,
-        paging: Arc<Paging>,
-        defaults: Defaults,
-        users: Arc<Users>,
-        reply_to: Arc<ReplyTo>,
-    ) -> Self {
+    /// A vhost with these contents; `bindings` is the order of the latest durable binding.
+    pub fn new(name: Arc<str>, snapshot: Snapshot, bindings: u64, shared: Shared) -> Self {
+        let Shared {
+            paging,
+            defaults,
+            users,
+            events,
+            reply_to,
+        } = shared;
         Self {
             name,
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -87,6 +102,7 @@ impl VHost {
             paging,
             defaults,
             users,
+            events,
             reply_to,
         }
     }
@@ -119,6 +135,19 @@ impl VHost {
         self.snapshot.load().queue(&self.name, actor, name)
     }
 
+    /// Is anything bound to the exchange for events, which the default vhost has?
+    pub(crate) fn has_event_listeners(&self) -> bool {
+        !self.snapshot.load().topology.is_unused(EVENT_EXCHANGE)
+    }
+
+    fn note_event_listeners(&self) {
+        let snapshot = self.snapshot.load();
+        if snapshot.topology.exchange(EVENT_EXCHANGE).is_some() {
+            let is_bound = !snapshot.topology.is_unused(EVENT_EXCHANGE);
+            self.events.note_bindings(is_bound);
+        }
+    }
+
     fn queue_resource(&self, name: &str) -> Resource {
         Resource::queue(name, &self.name)
     }
@@ -127,7 +156,7 @@ impl VHost {
         Resource::exchange(name, &self.name)
     }
 
-    /// Begins a change: nobody else changes this vhost until it is dropped.
+    /// Begins a change by the broker itself: nobody else changes this vhost until it is dropped.
     fn change(&self) -> Change<'_> {
         let last = self.writing.lock();
         let next = Snapshot::clone(&self.snapshot.load());
@@ -136,6 +165,16 @@ impl VHost {
             last,
             next,
             log: Vec::new(),
+            by: None,
+            events: Vec::new(),
+        }
+    }
+
+    /// Begins a change by `actor`.
+    fn change_by(&self, actor: &Actor) -> Change<'_> {
+        Change {
+            by: Some(Arc::clone(&actor.user)),
+            ..self.change()
         }
     }
 }
@@ -165,6 +204,10 @@ struct Change<'a> {
     next: Snapshot,
     /// Changes of durable definitions, for the log.
     log: Vec<definitions::Change>,
+    /// Who makes it.
+    by: Option<Arc<User>>,
+    /// What to tell when it has happened.
+    events: Vec<Event>,
 }
 
 impl Change<'_> {
@@ -185,12 +228,27 @@ impl Change<'_> {
         self.last.on_disk
     }
 
-    /// Logs the change and makes it visible; gives the point at which it is on disk.
+    /// Notes what happens by the change, if anybody listens; the event is given who did it.
+    fn note(&mut self, event: impl FnOnce(String) -> Event) {
+        if self.vhost.events.is_listening() {
+            let by = self.by.as_ref().map_or(INTERNAL_USER, |user| user.name());
+            self.events.push(event(by.to_owned()));
+        }
+    }
+
+    /// Logs the change, makes it visible and tells of it; gives the point at which it is on disk.
     fn publish(mut self) -> CommitPoint {
         self.log_now();
-        self.vhost.snapshot.store(Arc::new(self.next));
-        self.vhost.generation.fetch_add(1, Ordering::Release);
-        self.last.on_disk
+        let vhost = self.vhost;
+        vhost.snapshot.store(Arc::new(self.next));
+        vhost.generation.fetch_add(1, Ordering::Release);
+        vhost.note_event_listeners();
+        let on_disk = self.last.on_disk;
+        drop(self.last);
+        for event in self.events {
+            vhost.events.emit(|| event);
+        }
+        on_disk
     }
 
     /// Nothing needs to change; gives the point at which everything so far is on disk.

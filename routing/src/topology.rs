@@ -71,17 +71,24 @@ impl Topology {
             ("amq.match", ExchangeKind::Headers),
             ("amq.rabbitmq.trace", ExchangeKind::Topic),
         ] {
-            let internal = name == "amq.rabbitmq.trace";
-            let exchange = Exchange {
-                durable: true,
-                internal,
-                ..Exchange::new(name, kind)
-            };
-            topology
-                .insert(exchange)
-                .expect("predeclared exchanges have no arguments");
+            topology.predeclare(name, kind, name == "amq.rabbitmq.trace");
         }
         topology
+    }
+
+    /// Adds the internal exchange that the broker publishes its events to.
+    pub fn add_event_exchange(&mut self) {
+        self.predeclare("amq.rabbitmq.event", ExchangeKind::Topic, true);
+    }
+
+    fn predeclare(&mut self, name: &str, kind: ExchangeKind, internal: bool) {
+        let exchange = Exchange {
+            durable: true,
+            internal,
+            ..Exchange::new(name, kind)
+        };
+        self.insert(exchange)
+            .expect("predeclared exchanges have no arguments");
     }
 
     /// The exchange with this name; the empty name is the default exchange's.

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::BytesMut;
 use ferrymq_broker::session::connection::Connection;
+use ferrymq_broker::session::endpoints::Endpoints;
 use tokio::sync::Notify;
 
 use crate::dice::Dice;
@@ -83,8 +84,14 @@ impl Pace {
 impl Link {
     pub(crate) fn new(machine: &Machine) -> Self {
         let wake = Arc::new(Notify::new());
-        let peer = "127.0.0.1:9".parse().expect("an address");
-        let connection = machine.broker.connect(peer, Arc::clone(&wake), machine.now);
+        let address = "127.0.0.1:9".parse().expect("an address");
+        let endpoints = Endpoints {
+            peer: address,
+            local: address,
+        };
+        let connection = machine
+            .broker
+            .connect(endpoints, Arc::clone(&wake), machine.now);
         Self {
             connection,
             wake,

@@ -16,6 +16,7 @@ use tokio::time::{Instant, Sleep};
 use crate::broker::Broker;
 use crate::clock::{self, Timestamp};
 use crate::session::connection::Connection;
+use crate::session::endpoints::Endpoints;
 use crate::session::outbound::MAX_SLICES;
 
 /// Bytes read at a time.
@@ -30,7 +31,10 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Serves one connection to its end.
 pub(super) async fn run(broker: Arc<Broker>, stream: TcpStream, peer: SocketAddr) {
     let wake = Arc::new(Notify::new());
-    let connection = broker.connect(peer, Arc::clone(&wake), clock::now());
+    // A socket that is gone already has no address any more; its end is seen at once.
+    let local = stream.local_addr().unwrap_or(peer);
+    let endpoints = Endpoints { peer, local };
+    let connection = broker.connect(endpoints, Arc::clone(&wake), clock::now());
     let mut task = Task {
         connection,
         stream,

@@ -13,6 +13,7 @@ use ferrymq_store::{CommitPoint, Durability, QueueId};
 use parking_lot::{Condvar, Mutex};
 
 use crate::clock::Timestamp;
+use crate::events::QueueEvent;
 use crate::paging::Paging;
 use crate::queue::arguments::Declared;
 use crate::queue::paged::Paged;
@@ -171,6 +172,21 @@ impl SharedQueue {
     /// What a confirm of a persistent message stands for; `None` when the queue keeps none.
     pub fn durability(&self) -> Option<Durability> {
         self.durable.as_ref().map(|durable| durable.durability)
+    }
+
+    /// What is told of its coming and going.
+    pub(crate) fn event(&self, by: String) -> Box<QueueEvent> {
+        let Declared { flags, arguments } = &self.declared;
+        Box::new(QueueEvent {
+            vhost: Arc::clone(&self.vhost),
+            name: self.name.as_str().to_owned(),
+            queue_type: arguments.queue_type.as_str(),
+            durable: flags.durable,
+            auto_delete: flags.auto_delete,
+            exclusive: flags.exclusive,
+            arguments: arguments.table().clone(),
+            by,
+        })
     }
 
     /// Looks at the queue without changing it.

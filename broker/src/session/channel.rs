@@ -49,6 +49,8 @@ pub struct Channel {
     pub reply_consumer: Option<(ConsumerNumber, Box<str>)>,
     /// `channel.close` is on its way, one way or the other: nothing is handled any more.
     closing: bool,
+    /// What it held was given back.
+    pub released: bool,
 }
 
 impl Channel {
@@ -64,6 +66,7 @@ impl Channel {
             last_queue: None,
             reply_consumer: None,
             closing: false,
+            released: false,
         }
     }
 

@@ -8,6 +8,7 @@ use ferrymq_amqp::{AMQPClass, Frame, FrameKind, ShortString, reply_code};
 use ferrymq_store::CommitPoint;
 
 use crate::error::Error;
+use crate::events::Event;
 use crate::session::channel::{Channel, Mode};
 use crate::session::context::Context;
 use crate::session::deliveries::Asked;
@@ -276,6 +277,9 @@ impl Channels {
             return Err(Failure::new(Error::NotAllowed(text), (20, 10)));
         }
         self.open.insert(id, Box::new(Channel::new(id)));
+        let context = &self.context;
+        let events = context.broker.events();
+        events.emit(|| Event::ChannelCreated(context.channel_event(id)));
         let ok = channel::AMQPMethod::OpenOk(channel::OpenOk {});
         self.context.send(id, AMQPClass::Channel(ok));
         Ok(())

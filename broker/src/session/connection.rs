@@ -10,7 +10,6 @@ mod login;
 mod steps;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +24,7 @@ use crate::error::Error;
 use crate::session::ConnectionId;
 use crate::session::blocking::Blocking;
 use crate::session::channels::{Channels, Failure};
+use crate::session::endpoints::Endpoints;
 use crate::session::handshake::{Client, Tuned};
 use crate::session::heartbeat::{Due, Heartbeat};
 use crate::session::outbound::Outbound;
@@ -41,7 +41,7 @@ pub struct Connection {
     broker: Arc<Broker>,
     /// Its number.
     pub id: ConnectionId,
-    peer: SocketAddr,
+    endpoints: Endpoints,
     outbox: Arc<Outbox>,
     phase: Phase,
     client: Client,
@@ -62,7 +62,7 @@ enum Phase {
     StartOk,
     /// Somebody is asked whether these are good.
     Login {
-        mechanism: String,
+        user: String,
         credentials: Option<Credentials>,
     },
     TuneOk(Arc<User>),
@@ -82,11 +82,11 @@ struct Running {
 }
 
 impl Connection {
-    /// A connection from `peer` that has sent nothing yet; `wake` is its task's.
+    /// A connection that has sent nothing yet; `wake` is its task's.
     pub fn new(
         broker: Arc<Broker>,
         id: ConnectionId,
-        peer: SocketAddr,
+        endpoints: Endpoints,
         wake: Arc<Notify>,
         now: Timestamp,
     ) -> Self {
@@ -94,7 +94,7 @@ impl Connection {
         Self {
             broker,
             id,
-            peer,
+            endpoints,
             outbox: Arc::new(Outbox::new(wake)),
             phase: Phase::Header,
             client: Client::default(),
@@ -158,12 +158,12 @@ impl Connection {
                 let context = &running.channels.context;
                 format!(
                     "{}, vhost: '{}', user: '{}', duration: {lasted:.0?}",
-                    self.peer,
+                    self.endpoints.peer,
                     context.vhost.name(),
                     context.actor.user.name(),
                 )
             }
-            _ => format!("{}, duration: {lasted:.0?}", self.peer),
+            _ => format!("{}, duration: {lasted:.0?}", self.endpoints.peer),
         }
     }
 
@@ -281,7 +281,7 @@ impl Connection {
                 tracing::error!(
                     connection = self.id.0,
                     "Error on AMQP connection {}: handshake_timeout",
-                    self.peer
+                    self.endpoints.peer
                 );
             }
             return self.end(now);

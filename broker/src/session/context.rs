@@ -9,9 +9,12 @@ use ferrymq_store::CommitPoint;
 use crate::actor::Actor;
 use crate::broker::Broker;
 use crate::clock::Timestamp;
+use crate::events::{self, ConsumerEvent, Event};
 use crate::queue::Settled;
 use crate::queue::shared::{SharedQueue, Work};
+use crate::session::ConnectionId;
 use crate::session::consumers::ConsumerTable;
+use crate::session::endpoints::Endpoints;
 use crate::session::outbound::Outbound;
 use crate::session::outbox::{ConsumerNumber, Item, Outbox};
 use crate::session::publishing::Publishing;
@@ -48,6 +51,8 @@ pub struct Context {
     pub vhost: Arc<VHost>,
     /// The logged-in user, and this connection.
     pub actor: Actor,
+    /// Where it runs.
+    pub endpoints: Endpoints,
     /// What was agreed on.
     pub limits: Limits,
     /// What the client can take.
@@ -125,12 +130,14 @@ impl Context {
         capabilities: Capabilities,
         outbound: Outbound,
         outbox: Arc<Outbox>,
+        endpoints: Endpoints,
         now: Timestamp,
     ) -> Self {
         Self {
             broker,
             vhost,
             actor,
+            endpoints,
             limits,
             capabilities,
             outbound,
@@ -155,6 +162,36 @@ impl Context {
     pub fn set_now(&mut self, now: Timestamp) {
         self.now = now;
         self.work.set_now(now);
+    }
+
+    /// What is told of one of its channels.
+    pub fn channel_event(&self, number: u16) -> events::Channel {
+        events::Channel {
+            connection: self.actor.connection.unwrap_or(ConnectionId(0)),
+            endpoints: self.endpoints,
+            number,
+            user: self.actor.user.name().to_owned(),
+            vhost: Arc::clone(self.vhost.name()),
+        }
+    }
+
+    /// Tells that a consumer is gone, for whatever reason.
+    pub fn report_end(&self, number: ConsumerNumber) {
+        let Some(consumer) = self.consumers.get(number) else {
+            return;
+        };
+        // Direct reply-to is nobody else's business.
+        let Some(queue) = &consumer.queue else {
+            return;
+        };
+        self.broker.events().emit(|| {
+            Event::ConsumerDeleted(Box::new(ConsumerEvent {
+                channel: self.channel_event(consumer.channel),
+                tag: consumer.tag().to_owned(),
+                queue: queue.name.as_str().to_owned(),
+                mode: None,
+            }))
+        });
     }
 
     /// Gives scratch space back.

@@ -7,6 +7,7 @@ use ferrymq_amqp::content::with_header;
 use ferrymq_amqp::method::{self, basic};
 use ferrymq_amqp::{AMQPClass, AMQPValue, ShortString};
 
+use crate::events::Event;
 use crate::message::Message;
 use crate::queue::consumers::Slot;
 use crate::queue::entry::Entry;
@@ -105,6 +106,7 @@ impl Channels {
         }
         consumer.slot = None;
         let (channel, tag) = (consumer.channel, ShortString::from(consumer.tag()));
+        context.report_end(number);
         context.consumers.remove_if_done(number);
         let closing = self.open.get(&channel).is_none_or(|open| open.is_closing());
         if context.capabilities.consumer_cancel_notify && !closing {
@@ -142,14 +144,18 @@ impl Channels {
             return;
         };
         let late: Vec<Unacked> = channel.take_unacked().collect();
+        let was_released = std::mem::replace(&mut channel.released, true);
         self.context.requeue(late.into_iter(), Return::Lost);
         for number in consumers {
             self.context.consumers.remove_if_done(number);
         }
-        self.context
-            .confirming
-            .retain(|&confirming| confirming != id);
-        self.context.finish_work();
+        let context = &mut self.context;
+        context.confirming.retain(|&confirming| confirming != id);
+        context.finish_work();
+        if !was_released {
+            let events = context.broker.events();
+            events.emit(|| Event::ChannelClosed(context.channel_event(id)));
+        }
     }
 
     /// Nothing more is handed to a consumer that is about to end.
@@ -273,8 +279,14 @@ impl Context {
         let Some(consumer) = self.consumers.get_mut(number) else {
             return;
         };
-        consumer.live = false;
-        let (Some(queue), Some(slot)) = (&consumer.queue, consumer.slot.take()) else {
+        let was_live = std::mem::replace(&mut consumer.live, false);
+        let slot = consumer.slot.take();
+        if was_live {
+            self.report_end(number);
+        }
+        let consumer = self.consumers.get(number);
+        let queue = consumer.and_then(|consumer| consumer.queue.as_ref());
+        let (Some(queue), Some(slot)) = (queue, slot) else {
             return;
         };
         queue.run(&mut self.work, |queue, effects| {

@@ -36,6 +36,8 @@ pub struct Client {
     pub capabilities: Capabilities,
     /// The name that its user gave the connection.
     pub connection_name: Option<String>,
+    /// How it wants its user to be recognised.
+    pub mechanism: String,
     /// Everything it said.
     pub properties: FieldTable,
 }
@@ -97,6 +99,7 @@ pub fn client(properties: FieldTable) -> Client {
     Client {
         capabilities,
         connection_name: table::string(&properties, "connection_name").map(str::to_owned),
+        mechanism: String::new(),
         properties,
     }
 }

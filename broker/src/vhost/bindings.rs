@@ -1,13 +1,16 @@
 //! Bindings of a vhost: between exchanges and queues, and between exchanges.
 
+use std::sync::Arc;
+
 use ferrymq_routing::{Binding, Destination, ExchangeKind, Removed};
 use ferrymq_store::CommitPoint;
 
 use super::{Change, Snapshot, VHost};
 use crate::actor::Actor;
 use crate::auth::{Permission, ResourceKind};
-use crate::definitions::{self, Definition};
+use crate::definitions::Definition;
 use crate::error::Error;
+use crate::events::{BindingEvent, Event};
 use crate::queue::arguments::QueueType;
 use crate::queue::shared::SharedQueue;
 use crate::reply_to;
@@ -21,7 +24,7 @@ impl VHost {
     /// source's type refuses the arguments.
     pub fn bind(&self, actor: &Actor, binding: Binding) -> Result<CommitPoint, Error> {
         self.check_binding(actor, &binding)?;
-        let mut change = self.change();
+        let mut change = self.change_by(actor);
         self.check_ends(&change.next, actor, &binding)?;
         let added = change
             .next
@@ -36,6 +39,7 @@ impl VHost {
             let order = change.last.bindings;
             change.put(Definition::binding(&self.name, &binding, order));
         }
+        change.note(|by| Event::BindingCreated(self.binding_event(Arc::new(binding), by)));
         Ok(change.publish())
     }
 
@@ -45,7 +49,7 @@ impl VHost {
     /// 403 and 405 as [`VHost::bind`].
     pub fn unbind(&self, actor: &Actor, binding: &Binding) -> Result<CommitPoint, Error> {
         self.check_binding(actor, binding)?;
-        let mut change = self.change();
+        let mut change = self.change_by(actor);
         if let Destination::Queue(name) = binding.destination()
             && change.next.queues.contains_key(name)
         {
@@ -118,6 +122,14 @@ impl VHost {
         }
     }
 
+    fn binding_event(&self, binding: Arc<Binding>, by: String) -> BindingEvent {
+        BindingEvent {
+            vhost: Arc::clone(&self.name),
+            binding,
+            by,
+        }
+    }
+
     pub(super) fn exchange_kind(&self, name: &str) -> Option<ExchangeKind> {
         let snapshot = self.snapshot.load();
         Some(snapshot.topology.exchange(name)?.routes_as())
@@ -156,20 +168,29 @@ impl Change<'_> {
             }
     }
 
-    /// Takes bindings and auto-deleted exchanges that went with something else out of the log.
+    /// Takes bindings and auto-deleted exchanges that went with something else out of the log, and
+    /// tells of them.
     pub(super) fn log_removed(&mut self, removed: &Removed) {
         for binding in &removed.bindings {
             if self.is_durable(binding) {
                 let definition = Definition::binding(&self.vhost.name, binding, 0);
-                self.log.push(definitions::Change::remove(&definition));
+                self.remove(definition);
             }
+            let vhost = self.vhost;
+            let binding = Arc::clone(binding);
+            self.note(|by| Event::BindingDeleted(vhost.binding_event(binding, by)));
         }
+        let before = self.vhost.snapshot.load();
         for exchange in &removed.exchanges {
-            let before = self.vhost.snapshot.load();
-            if let Some(exchange) = before.durable_exchange(exchange.as_str()) {
-                let definition = Definition::exchange(&self.vhost.name, exchange);
-                self.log.push(definitions::Change::remove(&definition));
+            let Some(exchange) = before.topology.exchange(exchange.as_str()) else {
+                continue;
+            };
+            if exchange.durable {
+                self.remove(Definition::exchange(&self.vhost.name, exchange));
             }
+            let vhost = self.vhost;
+            let exchange = Arc::clone(exchange);
+            self.note(|by| Event::ExchangeDeleted(vhost.exchange_event(exchange, by)));
         }
     }
 }

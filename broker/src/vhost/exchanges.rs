@@ -1,5 +1,7 @@
 //! Exchanges of a vhost: declare and delete.
 
+use std::sync::Arc;
+
 use ferrymq_amqp::FieldTable;
 use ferrymq_routing::Exchange;
 use ferrymq_store::CommitPoint;
@@ -9,6 +11,7 @@ use crate::actor::Actor;
 use crate::auth::Permission;
 use crate::definitions::Definition;
 use crate::error::Error;
+use crate::events::{Event, ExchangeEvent};
 
 /// What `exchange.declare` asks for.
 pub struct ExchangeDeclare {
@@ -53,7 +56,7 @@ impl VHost {
         let valid = exchange
             .validate()
             .map_err(|why| self.invalid_exchange(name, &why));
-        let mut change = self.change();
+        let mut change = self.change_by(actor);
         if let Some(existing) = change.next.topology.exchange(name) {
             existing
                 .check_equivalent(&exchange)
@@ -79,6 +82,9 @@ impl VHost {
             .topology
             .declare_exchange(exchange)
             .map_err(|why| self.invalid_exchange(name, &why))?;
+        if let Some(exchange) = change.next.topology.exchange(name).cloned() {
+            change.note(|by| Event::ExchangeCreated(self.exchange_event(exchange, by)));
+        }
         Ok(change.publish())
     }
 
@@ -116,7 +122,7 @@ impl VHost {
             return Err(Error::SystemExchange(self.exchange_resource(name)));
         }
         self.require_exchange(actor, Permission::Configure, name)?;
-        let mut change = self.change();
+        let mut change = self.change_by(actor);
         if change.next.topology.exchange(name).is_none() {
             return Ok(change.unchanged());
         }
@@ -126,6 +132,14 @@ impl VHost {
         let removed = change.next.topology.delete_exchange(name);
         change.log_removed(&removed);
         Ok(change.publish())
+    }
+
+    pub(super) fn exchange_event(&self, exchange: Arc<Exchange>, by: String) -> ExchangeEvent {
+        ExchangeEvent {
+            vhost: Arc::clone(&self.name),
+            exchange,
+            by,
+        }
     }
 
     pub(super) fn refuse_default_exchange(&self, name: &str) -> Result<(), Error> {

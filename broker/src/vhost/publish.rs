@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 use super::{Snapshot, VHost};
 use crate::actor::Actor;
 use crate::auth::Permission;
+use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::message::Message;
 use crate::queue::entry::Entry;
@@ -17,6 +18,7 @@ use crate::queue::shared::{SharedQueue, Work};
 use crate::queue::{Outcome, Sequence};
 use crate::reply_to::{self, Requester};
 use crate::session::outbox::{Handover, Item};
+use crate::session::publishing::addressed;
 
 /// Where messages with the same exchange and routing key go.
 #[derive(Default)]
@@ -110,6 +112,20 @@ impl VHost {
             }
         }
         self.log(route.durability, pending)
+    }
+
+    /// Publishes a message of the broker's own to `exchange`, internal or not.
+    pub(crate) fn publish_own(&self, exchange: &str, message: Message, now: Timestamp) {
+        let (_, routing_key) = addressed(&message);
+        let properties = Properties::parse(message.properties()).ok();
+        let snapshot = self.snapshot.load();
+        let route = snapshot.route(exchange, &[routing_key], properties.as_ref());
+        let mut pending = Pending::default();
+        pending.messages.push(message);
+        let mut work = Work::default();
+        work.set_now(now);
+        self.publish(&route, &mut pending, &mut work);
+        self.finish(&mut work);
     }
 
     /// Answers go to whoever waits for them, if it is still there.

@@ -13,6 +13,7 @@ use crate::actor::Actor;
 use crate::auth::{Permission, ResourceKind};
 use crate::definitions::Definition;
 use crate::error::Error;
+use crate::events::Event;
 use crate::queue::arguments::{self, Declared, Flags, QueueType};
 use crate::queue::equivalence::check_equivalent;
 use crate::queue::settings::Settings;
@@ -71,7 +72,7 @@ impl VHost {
             QueueType::Classic,
         )
         .map_err(|why| why.on(self.queue_resource(&name)));
-        let mut change = self.change();
+        let mut change = self.change_by(actor);
         if change.next.queues.contains_key(name.as_str()) {
             let existing = change.next.queue(&self.name, actor, &name)?;
             if declare.flags.exclusive != existing.owner.is_some() {
@@ -87,6 +88,7 @@ impl VHost {
             self.require_exchange(actor, Permission::Write, exchange)?;
         }
         let queue = create(&mut change, name.into(), declared, actor);
+        change.note(|by| Event::QueueCreated(queue.event(by)));
         change.publish();
         log_relaxed(&queue);
         Ok(status(&queue))
@@ -130,13 +132,21 @@ impl VHost {
         if conditions.if_empty && counts.ready > 0 {
             return Err(Error::NotEmpty(self.queue_resource(name)));
         }
-        Ok(self.remove_queue(&queue, work))
+        Ok(self.remove_by(self.change_by(actor), &queue, work))
     }
 
-    /// Removes `queue`, if it is still the one of its name: after `queue.delete`, when its last
-    /// consumer went (auto-delete), or with its connection (exclusive).
+    /// Removes `queue`, if it is still the one of its name: when its last consumer went
+    /// (auto-delete), or with its connection (exclusive).
     pub fn remove_queue(&self, queue: &Arc<SharedQueue>, work: &mut Work) -> (usize, CommitPoint) {
-        let mut change = self.change();
+        self.remove_by(self.change(), queue, work)
+    }
+
+    fn remove_by(
+        &self,
+        mut change: Change<'_>,
+        queue: &Arc<SharedQueue>,
+        work: &mut Work,
+    ) -> (usize, CommitPoint) {
         let name = queue.name.as_str();
         let current = change.next.queues.get(name);
         if !current.is_some_and(|current| Arc::ptr_eq(current, queue)) {
@@ -153,6 +163,7 @@ impl VHost {
                 &queue.declared,
             ));
         }
+        change.note(|by| Event::QueueDeleted(queue.event(by)));
         let point = change.publish();
         (end_queue(queue, work), point)
     }

@@ -4,6 +4,7 @@ use ferrymq_amqp::{ReplyCode, reply_code};
 
 use super::{CLOSE_TIMEOUT, Connection, FAILURE_DELAY, Phase};
 use crate::clock::Timestamp;
+use crate::events::Event;
 use crate::session::channels::Failure;
 use crate::session::handshake;
 
@@ -12,6 +13,7 @@ impl Connection {
     pub fn end(&mut self, _now: Timestamp) {
         if let Phase::Running(running) = &mut self.phase {
             running.channels.end();
+            self.report(Event::ConnectionClosed);
         }
         self.outbound.discard();
         self.phase = Phase::Closed;
@@ -90,6 +92,7 @@ impl Connection {
         if let Phase::Running(running) = &mut self.phase {
             running.channels.end();
             self.outbound = std::mem::take(&mut running.channels.context.outbound);
+            self.report(Event::ConnectionClosed);
         }
         self.heartbeat = None;
     }

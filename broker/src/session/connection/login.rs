@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ferrymq_amqp::ReplyCode;
 use ferrymq_amqp::method::connection;
@@ -11,25 +12,31 @@ use crate::actor::Actor;
 use crate::auth::{Credentials, LoginRefused, User, sasl};
 use crate::clock::Timestamp;
 use crate::error::Error;
+use crate::events::{self, Event};
 use crate::session::blocking::Blocking;
 use crate::session::channels::Channels;
 use crate::session::context::Context;
 use crate::session::handshake::{self, Tuned};
+use crate::session::heartbeat::Heartbeat;
 
 impl Connection {
     /// Credentials that somebody must check, once: then [`Connection::handle_login`].
     pub fn take_login(&mut self) -> Option<(Credentials, SocketAddr)> {
         match &mut self.phase {
-            Phase::Login { credentials, .. } => Some((credentials.take()?, self.peer)),
+            Phase::Login { credentials, .. } => Some((credentials.take()?, self.endpoints.peer)),
             _ => None,
         }
     }
 
     /// The answer to [`Connection::take_login`].
     pub fn handle_login(&mut self, answer: Result<Arc<User>, LoginRefused>, now: Timestamp) {
-        let Phase::Login { mechanism, .. } = &self.phase else {
+        let Phase::Login { user: name, .. } = &mut self.phase else {
             return;
         };
+        let name = std::mem::take(name);
+        let error = answer.as_ref().err().map(LoginRefused::to_string);
+        self.report_login(name, error);
+        let mechanism = &self.client.mechanism;
         match answer {
             Ok(user) => {
                 let tune = handshake::tune(self.broker.config());
@@ -40,7 +47,7 @@ impl Connection {
                 tracing::error!(
                     connection = self.id.0,
                     "Error on AMQP connection {}: {refused}: {mechanism} login refused",
-                    self.peer
+                    self.endpoints.peer
                 );
                 if self.client.capabilities.authentication_failure_close {
                     let code = ReplyCode::AccessRefused;
@@ -62,8 +69,9 @@ impl Connection {
                 _ => Error::CommandInvalid(why.to_string()),
             }
         })?;
+        self.client.mechanism = mechanism.to_owned();
         self.phase = Phase::Login {
-            mechanism: mechanism.to_owned(),
+            user: credentials.user.clone(),
             credentials: Some(credentials),
         };
         Ok(())
@@ -88,7 +96,7 @@ impl Connection {
         tracing::info!(
             connection = self.id.0,
             "connection {}: user '{}' authenticated and granted access to vhost '{}'",
-            self.peer,
+            self.endpoints.peer,
             user.name(),
             vhost.name()
         );
@@ -96,7 +104,7 @@ impl Connection {
             tracing::info!(
                 connection = self.id.0,
                 "connection {} has a client-provided name: {name}",
-                self.peer
+                self.endpoints.peer
             );
         }
         let mut outbound = std::mem::take(&mut self.outbound);
@@ -112,6 +120,7 @@ impl Connection {
             self.client.capabilities,
             outbound,
             Arc::clone(&self.outbox),
+            self.endpoints,
             now,
         );
         self.phase = Phase::Running(Box::new(Running {
@@ -121,6 +130,54 @@ impl Connection {
             next_consumer_check: None,
         }));
         self.deadline = None;
+        self.report(Event::ConnectionCreated);
         Ok(())
+    }
+
+    /// Tells of an open connection.
+    pub(super) fn report(&self, event: impl FnOnce(Box<events::Connection>) -> Event) {
+        let Phase::Running(running) = &self.phase else {
+            return;
+        };
+        let Context {
+            actor,
+            vhost,
+            limits,
+            ..
+        } = &running.channels.context;
+        self.broker.events().emit(|| {
+            event(Box::new(events::Connection {
+                id: self.id,
+                endpoints: self.endpoints,
+                user: actor.user.name().to_owned(),
+                vhost: Arc::clone(vhost.name()),
+                auth_mechanism: self.client.mechanism.clone(),
+                heartbeat: self
+                    .heartbeat
+                    .as_ref()
+                    .map_or(Duration::ZERO, Heartbeat::interval),
+                frame_max: limits.frame_max,
+                channel_max: limits.channel_max,
+                client_properties: self.client.properties.clone(),
+                connected_at: self.opened_at.as_millis(),
+                node: self.broker.config().node_name.clone(),
+            }))
+        });
+    }
+
+    fn report_login(&self, name: String, error: Option<String>) {
+        self.broker.events().emit(|| {
+            let refused = error.is_some();
+            let login = Box::new(events::Login {
+                name,
+                endpoints: self.endpoints,
+                auth_mechanism: self.client.mechanism.clone(),
+                error,
+            });
+            match refused {
+                true => Event::AuthenticationFailed(login),
+                false => Event::AuthenticationSucceeded(login),
+            }
+        });
     }
 }

@@ -104,7 +104,7 @@ impl Connection {
         tracing::error!(
             connection = self.id.0,
             "Error on AMQP connection {}: {why}",
-            self.peer
+            self.endpoints.peer
         );
         self.outbound
             .append(|out| out.extend_from_slice(&PROTOCOL_HEADER));

@@ -12,6 +12,7 @@ use crate::broker::Broker;
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::session::ConnectionId;
+use crate::session::endpoints::Endpoints;
 use crate::session::outbox::{Dirty, Item};
 
 const NOW: Timestamp = Timestamp::from_millis(1_000);
@@ -43,9 +44,13 @@ fn written(connection: &mut Connection) -> Vec<AMQPClass> {
 
 /// A connection with channel 1 open.
 fn opened(broker: &Arc<Broker>) -> Connection {
-    let peer = "127.0.0.1:9".parse().unwrap();
+    let address = "127.0.0.1:9".parse().unwrap();
+    let endpoints = Endpoints {
+        peer: address,
+        local: address,
+    };
     let wake = Arc::new(Notify::new());
-    let mut opened = Connection::new(Arc::clone(broker), ConnectionId(1), peer, wake, NOW);
+    let mut opened = Connection::new(Arc::clone(broker), ConnectionId(1), endpoints, wake, NOW);
     opened.handle_input(&mut BytesMut::from(&PROTOCOL_HEADER[..]), NOW);
     written(&mut opened);
     let connection = |method| (0, AMQPClass::Connection(method));

@@ -9,6 +9,7 @@ use ferrymq_amqp::method::basic;
 use ferrymq_amqp::{AMQPClass, ShortString};
 
 use crate::error::Error;
+use crate::events::{ConsumerEvent, ConsumerMode, Event};
 use crate::names::Resource;
 use crate::queue::consumer_arguments::ConsumerArguments;
 use crate::queue::consumers::{Port, Subscription};
@@ -97,7 +98,30 @@ impl Channel {
         };
         self.subscribe(context, number, &queue, subscription)?;
         self.consume_ok(context, &tag, consume.nowait);
+        self.report_consumer(context, &queue, tag, consume);
         Ok(())
+    }
+
+    fn report_consumer(
+        &self,
+        context: &Context,
+        queue: &SharedQueue,
+        tag: String,
+        consume: basic::Consume,
+    ) {
+        context.broker.events().emit(|| {
+            Event::ConsumerCreated(Box::new(ConsumerEvent {
+                channel: context.channel_event(self.id),
+                tag,
+                queue: queue.name.as_str().to_owned(),
+                mode: Some(ConsumerMode {
+                    exclusive: consume.exclusive,
+                    ack_required: !consume.no_ack,
+                    prefetch_count: self.prefetch,
+                    arguments: consume.arguments,
+                }),
+            }))
+        });
     }
 
     fn subscribe(
