@@ -39,22 +39,26 @@ impl Queue {
 
     /// Drops messages at the head until the queue is within its limits.
     ///
-    /// Beyond a limit of bytes it needs the sizes of what it drops: it has messages read that are on disk
+    /// With a limit of bytes it needs the sizes of what it drops: it has messages read that are on disk
     /// only, and goes on when they have come.
     pub(super) fn enforce_limits(&mut self, effects: &mut Effects) {
         let Some(features) = self.settings.features.clone() else {
             return;
         };
-        if features.overflow != Overflow::DropHead {
+        if features.overflow != Overflow::DropHead || !features.is_limited() {
             return;
         }
-        while self.is_beyond(features.max_length, self.waiting.len() as u64) {
-            if !self.drop_head(effects) {
-                return;
-            }
-        }
-        while self.is_beyond(features.max_length_bytes, self.waiting.body_bytes()) {
-            if self.waiting.front().is_none() {
+        self.drop_heads(&features, effects);
+        // What stood in front may have been on disk only, and consumers waited for it.
+        self.serve(effects);
+    }
+
+    fn drop_heads(&mut self, features: &Features, effects: &mut Effects) {
+        let needs_sizes = features.max_length_bytes.is_some();
+        while self.is_beyond(features.max_length, self.waiting.len() as u64)
+            || self.is_beyond(features.max_length_bytes, self.waiting.body_bytes())
+        {
+            if needs_sizes && self.waiting.front().is_none() {
                 effects.load |= self.waiting.request_load();
                 return;
             }
@@ -66,13 +70,11 @@ impl Queue {
         max.is_some_and(|max| is > max) && !self.waiting.is_empty()
     }
 
-    fn drop_head(&mut self, effects: &mut Effects) -> bool {
+    fn drop_head(&mut self, effects: &mut Effects) {
         let level = self.waiting.highest_level();
-        let Some(taken) = self.waiting.take_front() else {
-            return false;
-        };
-        self.give_up(taken, level, DeadLetterReason::MaxLength, effects);
-        true
+        if let Some(taken) = self.waiting.take_front() {
+            self.give_up(taken, level, DeadLetterReason::MaxLength, effects);
+        }
     }
 
     /// A message that no longer waits is dead-lettered, or dropped where there is no exchange for that.

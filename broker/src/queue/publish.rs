@@ -64,9 +64,11 @@ impl Queue {
             ..self.entry(message, false)
         };
         let accepted = self.enter(entry, effects);
-        if features.is_limited() {
-            self.enforce_limits(effects);
+        if level > 0 {
+            // It may go before those that are still to be read.
+            self.serve(effects);
         }
+        self.enforce_limits(effects);
         Outcome::Accepted(accepted)
     }
 

@@ -144,10 +144,10 @@ impl SharedQueue {
             true => None,
             false => queue.settings().dead_letter().cloned(),
         };
-        drop(queue);
         if !effects.unread.is_empty() {
-            self.forget_unread(&mut effects.unread);
+            self.forget_unread(&mut queue, &mut effects.unread);
         }
+        drop(queue);
         self.remove(effects);
         self.report(resident_bytes);
         if page_out {

@@ -7,10 +7,10 @@ use ferrymq_store::{Append, CommitPoint, Durability, Error, QueueId, Sequence};
 use super::{SharedQueue, Work};
 use crate::clock::Timestamp;
 use crate::message::Message;
-use crate::queue::Got;
 use crate::queue::entry::{Entry, Logged, OnDisk};
 use crate::queue::ready::Found;
 use crate::queue::waiting::Load;
+use crate::queue::{Got, Queue};
 
 /// Messages of one queue, and where in the log they are.
 type Places = [(Sequence, Logged)];
@@ -147,7 +147,7 @@ impl SharedQueue {
     }
 
     /// Tells the queue the size of what left it unread.
-    pub(super) fn forget_unread(&self, unread: &mut Vec<(u8, OnDisk)>) {
+    pub(super) fn forget_unread(&self, queue: &mut Queue, unread: &mut Vec<(u8, OnDisk)>) {
         let store = self.paging.store();
         let alike = |a: &(u8, OnDisk), b: &(u8, OnDisk)| (a.0, a.1.logged) == (b.0, b.1.logged);
         for run in unread.chunk_by(alike) {
@@ -157,7 +157,7 @@ impl SharedQueue {
             };
             let sequences: Vec<Sequence> = run.iter().map(|(_, place)| place.sequence).collect();
             let bytes = store.content_bytes(id, &sequences);
-            self.queue.lock().forget_bytes(level, bytes);
+            queue.forget_bytes(level, bytes);
         }
         unread.clear();
     }

@@ -1,0 +1,562 @@
+//! The queue, with any of its features, against a list.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::queue::options::{DeadLetterStrategy, Overflow};
+use crate::queue::settings::{DeadLetter, DeliveryCounting};
+
+/// What somebody may do to a queue.
+#[derive(Debug, Clone)]
+enum Step {
+    Publish {
+        persistent: bool,
+        priority: u8,
+        size: usize,
+    },
+    Get,
+    Settle(usize),
+    Reject(usize),
+    Requeue(usize, Return),
+    Subscribe {
+        prefetch: u16,
+    },
+    Unsubscribe,
+    Purge,
+    /// Some of one priority leave memory: beyond so many at the head, also those that the log does not
+    /// have; the log has so many of the candidates.
+    PageOut {
+        level: usize,
+        keep: u64,
+        all: bool,
+        stored: usize,
+    },
+    /// Somebody begins to read, so many messages.
+    BeginLoad(u64),
+    /// The reading ends.
+    FinishLoad,
+    /// A policy changes the limits.
+    Configure(Option<u64>),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let how = prop_oneof![
+        Just(Return::Rejected),
+        Just(Return::Nacked),
+        Just(Return::Lost),
+        Just(Return::TimedOut)
+    ];
+    prop_oneof![
+        6 => (any::<bool>(), 0..4u8, 0..9usize).prop_map(|(persistent, priority, size)| {
+            Step::Publish { persistent, priority, size }
+        }),
+        2 => Just(Step::Get),
+        3 => (0..8usize).prop_map(Step::Settle),
+        1 => (0..8usize).prop_map(Step::Reject),
+        3 => (0..8usize, how).prop_map(|(index, how)| Step::Requeue(index, how)),
+        1 => (0..4u16).prop_map(|prefetch| Step::Subscribe { prefetch }),
+        1 => Just(Step::Unsubscribe),
+        1 => Just(Step::Purge),
+        3 => (0..4usize, 0..4u64, any::<bool>(), 0..30usize).prop_map(|(level, keep, all, stored)| {
+            Step::PageOut { level, keep, all, stored }
+        }),
+        2 => (1..6u64).prop_map(Step::BeginLoad),
+        3 => Just(Step::FinishLoad),
+        1 => prop::option::of(0..6u64).prop_map(Step::Configure),
+    ]
+}
+
+fn features() -> impl Strategy<Value = Features> {
+    let overflow = prop_oneof![
+        Just(Overflow::DropHead),
+        Just(Overflow::RejectPublish),
+        Just(Overflow::RejectPublishDeadLetter)
+    ];
+    let counting = prop_oneof![
+        Just(DeliveryCounting::Returns),
+        Just(DeliveryCounting::Failures)
+    ];
+    (
+        any::<(bool, bool, bool)>(),
+        (
+            prop::option::of(0..8u64),
+            prop::option::of(0..30u64),
+            overflow,
+        ),
+        prop::option::of(1..4u8),
+        (prop::option::of(0..4u16), counting),
+    )
+        .prop_map(
+            |((persist_all, returned_first, dead_letter), limits, max_priority, delivery)| {
+                Features {
+                    persist_all,
+                    returned_first,
+                    max_length: limits.0,
+                    max_length_bytes: limits.1,
+                    overflow: limits.2,
+                    max_priority,
+                    delivery_limit: delivery.0,
+                    counting: delivery.1,
+                    dead_letter: dead_letter.then(to_default_exchange),
+                    ..Features::default()
+                }
+            },
+        )
+}
+
+fn to_default_exchange() -> Arc<DeadLetter> {
+    Arc::new(DeadLetter {
+        exchange: "".into(),
+        routing_key: None,
+        strategy: DeadLetterStrategy::AtMostOnce,
+    })
+}
+
+/// Where a message stands among those that wait: returned ones, then priorities from the highest, then
+/// the order of publishing.
+type Place = (u64, std::cmp::Reverse<u8>, u64);
+
+#[derive(Debug, Clone, Copy)]
+struct Item {
+    sequence: u64,
+    level: u8,
+    size: usize,
+}
+
+/// The same queue as lists of sequences.
+#[derive(Default)]
+struct Model {
+    features: Features,
+    waiting: BTreeMap<Place, Item>,
+    /// In the order in which they were handed out.
+    unacked: Vec<(Option<Slot>, Entry)>,
+    consumer: Option<(Slot, u16)>,
+    published: u64,
+    returned: u64,
+    stored: Vec<u64>,
+    /// What the log has beside `stored`, because it was paged out.
+    volatile: Vec<u64>,
+    /// What memory does not have.
+    on_disk: BTreeSet<u64>,
+    reading: Option<Load>,
+    /// What the last step must have given up, in order.
+    dead: Vec<(u64, DeadLetterReason)>,
+}
+
+impl Model {
+    fn next(&self) -> Option<Item> {
+        self.waiting.values().next().copied()
+    }
+
+    fn take_next(&mut self) -> Item {
+        let (_, item) = self.waiting.pop_first().expect("something waits");
+        self.on_disk.remove(&item.sequence);
+        item
+    }
+
+    fn bytes(&self) -> usize {
+        self.waiting.values().map(|item| item.size).sum()
+    }
+
+    fn is_full(&self, more: usize, more_bytes: usize) -> bool {
+        let features = &self.features;
+        let length = (self.waiting.len() + more) as u64;
+        let bytes = (self.bytes() + more_bytes) as u64;
+        features.max_length.is_some_and(|max| length > max)
+            || features.max_length_bytes.is_some_and(|max| bytes > max)
+    }
+
+    /// What a queue with limits drops.
+    fn drop_heads(&mut self) {
+        if self.features.overflow != Overflow::DropHead {
+            return;
+        }
+        let needs_sizes = self.features.max_length_bytes.is_some();
+        while self.is_full(0, 0)
+            && let Some(next) = self.next()
+        {
+            if needs_sizes && self.on_disk.contains(&next.sequence) {
+                break;
+            }
+            self.take_next();
+            self.dead.push((next.sequence, DeadLetterReason::MaxLength));
+        }
+    }
+
+    /// Moves what the queue handed out before it dropped what was too much.
+    fn handed_before_drops(&mut self, bench: &mut Bench) {
+        let next = |model: &Self| model.next().map(|item| item.sequence);
+        while let Some(first) = bench.effects.deliveries.first()
+            && next(self) == Some(first.entry.sequence.0)
+        {
+            self.take_next();
+            let first = bench.effects.deliveries.remove(0);
+            self.unacked.push((Some(first.slot), first.entry));
+        }
+        self.drop_heads();
+    }
+
+    /// Moves what the queue handed out, and checks that it was the right thing.
+    fn handed(&mut self, bench: &mut Bench) {
+        for delivery in std::mem::take(&mut bench.effects.deliveries) {
+            assert_eq!(self.take_next().sequence, delivery.entry.sequence.0);
+            self.unacked.push((Some(delivery.slot), delivery.entry));
+        }
+    }
+
+    /// What has left the queue has left the log, or is on its way elsewhere.
+    fn left(&mut self, bench: &mut Bench) {
+        self.dead_lettered(bench);
+        let purged = bench.effects.purged.drain(..).map(paged::Paged::ranges);
+        let (durable, volatile): (Vec<_>, Vec<_>) = purged.unzip();
+        let durable = durable.concat().into_iter();
+        for removed in each(durable.chain(bench.effects.removed.drain(..))) {
+            take(&mut self.stored, removed);
+        }
+        let volatile = volatile.concat().into_iter();
+        for removed in each(volatile.chain(bench.effects.removed_volatile.drain(..))) {
+            take(&mut self.volatile, removed);
+        }
+        bench.effects.load = false;
+    }
+
+    fn dead_lettered(&mut self, bench: &mut Bench) {
+        let expected = std::mem::take(&mut self.dead);
+        let dead = std::mem::take(&mut bench.effects.dead);
+        if self.features.dead_letter.is_none() {
+            assert!(dead.is_empty());
+            return;
+        }
+        let places = dead
+            .iter()
+            .filter_map(|dead| Some((dead.place?.0.0, dead.reason)));
+        assert_eq!(places.collect::<Vec<_>>(), expected);
+        let placed = dead.into_iter().filter_map(|dead| dead.place);
+        let placed: Vec<_> = placed.collect();
+        assert_eq!(bench.queue.counts().dead_lettering, placed.len());
+        bench.queue.forwarded(placed.len());
+        for (sequence, logged) in placed {
+            bench.effects.remove(sequence, logged);
+        }
+    }
+
+    fn forget_unread(bench: &mut Bench, sizes: &BTreeMap<u64, usize>) {
+        for (level, place) in std::mem::take(&mut bench.effects.unread) {
+            let size = sizes[&place.sequence.0];
+            bench.queue.forget_bytes(level, size as u64);
+        }
+    }
+
+    fn page_out(&mut self, bench: &mut Bench, level: u8, keep: u64, all: bool, stored: usize) {
+        let keep_bytes = keep * message("m", true).memory_bytes();
+        let candidates = bench.queue.page_out_candidates(level, keep_bytes, all);
+        for (sequence, _) in candidates.unlogged {
+            self.volatile.push(sequence.0);
+        }
+        for &(sequence, logged) in &candidates.logged {
+            let place = match logged {
+                Logged::Volatile => &self.volatile,
+                _ => &self.stored,
+            };
+            assert!(place.contains(&sequence.0), "only what the log has may go");
+        }
+        let logged = candidates.logged.iter().map(|(sequence, _)| *sequence);
+        let stored: Vec<Sequence> = logged.take(stored).collect();
+        let gone = bench.queue.page_out(level, &stored, keep_bytes);
+        assert!(gone.iter().all(|entry| stored.contains(&entry.sequence)));
+        let bytes = gone.iter().map(|entry| entry.message.memory_bytes());
+        bench.queue.end_page_out(level, bytes.sum());
+        self.on_disk
+            .extend(gone.iter().map(|entry| entry.sequence.0));
+    }
+
+    fn begin_load(&mut self, bench: &mut Bench, messages: u64) {
+        if self.reading.is_none() {
+            self.reading = bench.queue.begin_load(messages * 130);
+        }
+    }
+
+    fn finish_load(&mut self, bench: &mut Bench, sizes: &BTreeMap<u64, usize>) {
+        let Some(asked) = self.reading.take() else {
+            return;
+        };
+        let logged = |(sequence, logged): &(Sequence, Logged)| match logged {
+            Logged::Volatile => self.volatile.contains(&sequence.0),
+            _ => self.stored.contains(&sequence.0),
+        };
+        let found = asked.places.iter().filter(|place| logged(place));
+        let found = found.map(|(sequence, _)| Found {
+            sequence: *sequence,
+            expires_at: Timestamp::NEVER,
+            message: sized(sizes[&sequence.0], true, 0),
+        });
+        let found = found.collect();
+        for (sequence, _) in &asked.places {
+            self.on_disk.remove(&sequence.0);
+        }
+        let lost = bench.queue.finish_load(&asked, found, &mut bench.effects);
+        assert_eq!(lost, 0);
+        self.handed_before_drops(bench);
+    }
+
+    fn wait(&mut self, item: Item) {
+        let last = (u64::MAX, std::cmp::Reverse(item.level), item.sequence);
+        self.waiting.insert(last, item);
+    }
+
+    fn come_back(&mut self, entry: &Entry, how: Return) {
+        let failed = match self.features.counting {
+            DeliveryCounting::Returns => true,
+            DeliveryCounting::Failures => matches!(how, Return::Rejected | Return::Lost),
+        };
+        let failures = entry.failures + u16::from(failed);
+        if self
+            .features
+            .delivery_limit
+            .is_some_and(|limit| failures > limit)
+        {
+            self.dead
+                .push((entry.sequence.0, DeadLetterReason::DeliveryLimit));
+            return;
+        }
+        let item = Item {
+            sequence: entry.sequence.0,
+            level: entry.level,
+            size: entry.message.body_len() as usize,
+        };
+        if !self.features.returned_first {
+            return self.wait(item);
+        }
+        self.returned += 1;
+        let first = (self.returned, std::cmp::Reverse(item.level), item.sequence);
+        self.waiting.insert(first, item);
+    }
+
+    fn slot_of(&self, slot: Option<Slot>) -> Option<Slot> {
+        slot.filter(|slot| self.consumer.is_some_and(|(live, _)| live == *slot))
+    }
+
+    fn check(&self, bench: &mut Bench) {
+        let counts = bench.queue.counts();
+        assert_eq!(counts.ready, self.waiting.len());
+        assert_eq!(counts.ready_bytes, self.bytes() as u64);
+        assert_eq!(counts.unacked, self.unacked.len());
+        assert_eq!(bench.queue.paged(), self.on_disk.len());
+        let Some((slot, prefetch)) = self.consumer else {
+            return;
+        };
+        let theirs = self.unacked.iter().filter(|(of, _)| *of == Some(slot));
+        let (theirs, limit) = (theirs.count(), usize::from(prefetch));
+        let has_credit = limit == 0 || theirs < limit;
+        assert!(limit == 0 || theirs <= limit);
+        let served = !has_credit || bench.queue.waiting.front().is_none();
+        assert!(served, "somebody could be served");
+        let ask = has_credit && bench.queue.waiting.request_load();
+        assert!(!ask, "what somebody waits for is being read, or asked for");
+    }
+
+    fn publish(&mut self, bench: &mut Bench, persistent: bool, priority: u8, size: usize) {
+        let message = sized(size, persistent, priority);
+        let outcome = bench.queue.publish(message, &mut bench.effects);
+        if self.features.overflow != Overflow::DropHead && self.is_full(1, size) {
+            assert_eq!(outcome, Outcome::Refused);
+            return;
+        }
+        self.published += 1;
+        let stored = persistent || self.features.persist_all;
+        let accepted = Accepted {
+            sequence: Sequence(self.published),
+            stored,
+        };
+        assert_eq!(outcome, Outcome::Accepted(accepted));
+        if stored {
+            self.stored.push(self.published);
+        }
+        let highest = self.features.max_priority.unwrap_or(0);
+        self.wait(Item {
+            sequence: self.published,
+            level: priority.min(highest),
+            size,
+        });
+        self.handed_before_drops(bench);
+    }
+
+    fn get(&mut self, bench: &mut Bench) {
+        let next = self.next();
+        match bench.queue.get(false, &mut bench.effects) {
+            Got::Message(entry, left) => {
+                assert_eq!(self.take_next().sequence, entry.sequence.0);
+                assert_eq!(left, self.waiting.len());
+                self.unacked.push((None, entry));
+            }
+            Got::Empty => assert!(next.is_none()),
+            Got::OnDisk => assert!(self.on_disk.contains(&next.unwrap().sequence)),
+        }
+    }
+
+    fn apply(&mut self, step: Step, bench: &mut Bench, sizes: &mut BTreeMap<u64, usize>) {
+        match step {
+            Step::Publish {
+                persistent,
+                priority,
+                size,
+            } => {
+                sizes.insert(self.published + 1, size);
+                self.publish(bench, persistent, priority, size);
+            }
+            Step::Get => self.get(bench),
+            Step::Settle(index) if index < self.unacked.len() => {
+                let (slot, entry) = self.unacked.remove(index);
+                let settled = Settled {
+                    sequence: entry.sequence,
+                    logged: entry.logged,
+                };
+                let slot = self.slot_of(slot);
+                bench.queue.settle(slot, &[settled], &mut bench.effects);
+            }
+            Step::Reject(index) if index < self.unacked.len() => {
+                let (slot, entry) = self.unacked.remove(index);
+                self.dead
+                    .push((entry.sequence.0, DeadLetterReason::Rejected));
+                let slot = self.slot_of(slot);
+                let entries = vec![entry].into_iter();
+                bench.queue.reject(slot, entries, &mut bench.effects);
+            }
+            Step::Requeue(index, how) if index < self.unacked.len() => {
+                let (slot, entry) = self.unacked.remove(index);
+                self.come_back(&entry, how);
+                let slot = self.slot_of(slot);
+                let entries = vec![entry].into_iter();
+                bench.queue.requeue(slot, entries, how, &mut bench.effects);
+                self.handed_before_drops(bench);
+            }
+            Step::Subscribe { prefetch } if self.consumer.is_none() => {
+                let slot = bench.subscribe(subscription(prefetch));
+                self.consumer = Some((slot, prefetch));
+            }
+            Step::Unsubscribe => {
+                if let Some((slot, _)) = self.consumer.take() {
+                    bench.queue.unsubscribe(slot, &mut bench.effects);
+                    self.unacked.iter_mut().for_each(|(of, _)| *of = None);
+                }
+            }
+            Step::Purge => {
+                let purged = bench.queue.purge(&mut bench.effects);
+                assert_eq!(purged, self.waiting.len());
+                self.waiting.clear();
+                self.on_disk.clear();
+            }
+            Step::PageOut {
+                level,
+                keep,
+                all,
+                stored,
+            } => {
+                let levels = bench.queue.levels();
+                let level = levels[level % levels.len()];
+                self.page_out(bench, level, keep, all, stored);
+            }
+            Step::BeginLoad(messages) => self.begin_load(bench, messages),
+            Step::FinishLoad => self.finish_load(bench, sizes),
+            Step::Configure(max_length) => {
+                self.features.max_length = max_length;
+                let settings = with_features(&self.features);
+                bench.queue.configure(settings, &mut bench.effects);
+                self.drop_heads();
+            }
+            _ => {}
+        }
+        self.handed(bench);
+        self.left(bench);
+        Self::forget_unread(bench, sizes);
+        self.check(bench);
+    }
+}
+
+fn with_features(features: &Features) -> Settings {
+    Settings {
+        features: Some(Arc::new(features.clone())),
+        ..durable()
+    }
+}
+
+/// A message with a body of so many bytes.
+fn sized(size: usize, persistent: bool, priority: u8) -> Message {
+    let bytes = [&[0, 0, 0x08, 0x00, priority][..], &vec![b'm'; size]].concat();
+    Message::small(&bytes, 2, 3, persistent)
+}
+
+fn take(sequences: &mut Vec<u64>, sequence: u64) {
+    let place = sequences.iter().position(|&stored| stored == sequence);
+    sequences.remove(place.expect("removed once, and only what is stored"));
+}
+
+fn check_is_a_list(settings: Settings, steps: Vec<Step>) {
+    let features = settings.features.as_deref().cloned().unwrap_or_default();
+    let is_plain = settings.features.is_none();
+    let mut bench = Bench::new(settings);
+    let mut model = Model {
+        features,
+        ..Model::default()
+    };
+    let mut sizes = BTreeMap::new();
+    for step in steps {
+        if !(is_plain && matches!(step, Step::Configure(_))) {
+            model.apply(step, &mut bench, &mut sizes);
+        }
+    }
+    // Everything persistent that is neither ready nor unacked has left the log.
+    let mut kept: Vec<u64> = model.waiting.values().map(|item| item.sequence).collect();
+    kept.extend(model.unacked.iter().map(|(_, entry)| entry.sequence.0));
+    assert!(model.stored.iter().all(|stored| kept.contains(stored)));
+    assert!(model.volatile.iter().all(|stored| kept.contains(stored)));
+    // Everything ready comes out, in order.
+    model.apply(Step::Unsubscribe, &mut bench, &mut sizes);
+    model.apply(Step::FinishLoad, &mut bench, &mut sizes);
+    while !model.waiting.is_empty() {
+        for step in [
+            Step::Get,
+            Step::FinishLoad,
+            Step::BeginLoad(2),
+            Step::FinishLoad,
+        ] {
+            model.apply(step, &mut bench, &mut sizes);
+        }
+    }
+    assert_eq!(bench.queue.resident_bytes(), 0);
+    assert_eq!(bench.queue.counts().ready_bytes, 0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #[test]
+    fn the_queue_is_a_list(steps in prop::collection::vec(step(), 1..200)) {
+        check_is_a_list(durable(), steps);
+    }
+
+    #[test]
+    fn with_features_it_is_a_list_too(
+        features in features(),
+        steps in prop::collection::vec(step(), 1..200),
+    ) {
+        check_is_a_list(with_features(&features), steps);
+    }
+
+    #[test]
+    fn everything_but_the_head_can_leave_memory(count in 1..60usize) {
+        let mut bench = Bench::new(durable());
+        let mut model = Model::default();
+        let mut sizes = BTreeMap::new();
+        for number in 0..count {
+            let persistent = number % 3 != 0;
+            let publish = Step::Publish { persistent, priority: 0, size: 1 };
+            model.apply(publish, &mut bench, &mut sizes);
+        }
+        for _ in 0..20 {
+            model.page_out(&mut bench, 0, 2, true, usize::MAX);
+        }
+        prop_assert!(bench.queue.resident_bytes() <= 2 * message("m", true).memory_bytes());
+    }
+}
