@@ -12,6 +12,7 @@ pub mod dedup;
 pub mod definitions;
 pub mod error;
 pub mod events;
+mod firehose;
 pub mod message;
 pub mod names;
 pub mod net;

@@ -19,6 +19,7 @@ pub mod outbound;
 pub mod outbox;
 pub mod overdue;
 pub mod publishing;
+mod tracing;
 pub mod transaction;
 pub mod unacked;
 

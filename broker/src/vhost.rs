@@ -11,7 +11,7 @@ mod publish;
 mod queues;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
 use ferrymq_routing::{Exchange, QueueName, Topology};
@@ -41,6 +41,8 @@ pub struct VHost {
     generation: AtomicU64,
     /// Held while the snapshot changes: the log's order of definitions is the snapshots'.
     writing: Mutex<LastChange>,
+    /// Copies of what passes go to the firehose. Read once per run of messages.
+    traced: AtomicBool,
     paging: Arc<Paging>,
     /// Of queues whose arguments don't say.
     defaults: Defaults,
@@ -99,6 +101,7 @@ impl VHost {
                 on_disk: CommitPoint::ALWAYS,
                 bindings,
             }),
+            traced: AtomicBool::new(false),
             paging,
             defaults,
             users,
@@ -110,6 +113,17 @@ impl VHost {
     /// Its name.
     pub fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// Switches the firehose.
+    pub fn set_tracing(&self, on: bool) {
+        self.traced.store(on, Ordering::Relaxed);
+    }
+
+    /// Is the firehose on?
+    #[inline]
+    pub fn is_traced(&self) -> bool {
+        self.traced.load(Ordering::Relaxed)
     }
 
     /// What exists now.

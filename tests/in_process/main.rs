@@ -2,4 +2,5 @@
 //! effect over the wire. One module per feature.
 
 mod events;
+mod firehose;
 mod restart;

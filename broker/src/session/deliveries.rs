@@ -42,9 +42,15 @@ impl Channels {
             let mut items = std::mem::take(&mut self.context.taken);
             let stalled = self.context.outbox.take(&mut items);
             let done = items.is_empty() && stalled.is_empty();
+            let traced = self.context.vhost.is_traced();
             for item in items.drain(..) {
                 match item {
-                    Item::Deliver(handover) => self.deliver(handover),
+                    Item::Deliver(handover) => {
+                        if traced {
+                            self.context.trace_handover(&handover);
+                        }
+                        self.deliver(handover);
+                    }
                     Item::Cancelled(number) => self.consumer_cancelled(number),
                     Item::Close(reason) => self.asked.close = Some(reason),
                     Item::Alarms(alarms) => self.asked.alarms = Some(alarms),

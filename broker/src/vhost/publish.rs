@@ -52,6 +52,11 @@ impl Route {
     pub fn is_empty(&self) -> bool {
         self.queues.is_empty() && self.requesters.is_empty()
     }
+
+    /// The queues that it leads to.
+    pub fn queues(&self) -> impl Iterator<Item = &str> {
+        self.queues.iter().map(|queue| queue.name.as_str())
+    }
 }
 
 impl VHost {

@@ -60,6 +60,9 @@ impl Channel {
         };
         let returned = Returned::of(&entry);
         let message = entry.message.clone();
+        if context.vhost.is_traced() {
+            context.trace_delivered(self.id, &message, &name, returned.returns > 0);
+        }
         let delivery_tag = if get.no_ack {
             self.unacked.skip()
         } else {

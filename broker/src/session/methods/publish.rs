@@ -69,11 +69,14 @@ impl Channel {
 
     /// The pending run reaches its queues.
     pub(in crate::session) fn flush(&mut self, context: &mut Context) {
-        let publishing = &mut context.publishing;
-        let count = publishing.pending.messages.len() as u64;
+        let count = context.publishing.pending.messages.len() as u64;
         if count == 0 {
             return;
         }
+        if context.vhost.is_traced() {
+            context.trace_run();
+        }
+        let publishing = &mut context.publishing;
         let Some(route) = &publishing.route else {
             return;
         };
@@ -111,6 +114,9 @@ impl Channel {
             return Ok(());
         }
         if route.is_empty() {
+            if context.vhost.is_traced() {
+                context.trace_published(self.id, &message, &route);
+            }
             self.unroutable(context, &message, mandatory);
             self.published(context, 1, CommitPoint(0));
             return Ok(());

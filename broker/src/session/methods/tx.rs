@@ -73,6 +73,9 @@ impl Channel {
         let mut pending = Pending::default();
         let mut held = held.into_iter().peekable();
         while let Some(first) = held.next() {
+            if context.vhost.is_traced() {
+                context.trace_published(self.id, &first.message, &first.route);
+            }
             if first.route.is_empty() {
                 self.unroutable(context, &first.message, first.mandatory);
                 continue;
@@ -80,6 +83,9 @@ impl Channel {
             let route = first.route;
             pending.messages.push(first.message);
             while let Some(next) = held.next_if(|next| Arc::ptr_eq(&next.route, &route)) {
+                if context.vhost.is_traced() {
+                    context.trace_published(self.id, &next.message, &route);
+                }
                 pending.messages.push(next.message);
             }
             let point = context
