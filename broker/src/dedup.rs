@@ -5,20 +5,24 @@
 //! for so long at most; that the message was consumed meanwhile changes nothing. What the broker itself passes on
 //! (dead letters, moved messages) is not looked at: it would find its own value and vanish.
 
-pub mod slots;
+mod gate;
+mod slots;
 pub mod value;
 pub mod window;
 
+use std::ops::Range;
 use std::time::Duration;
 
 use ferrymq_amqp::Properties;
 
 use crate::clock::Timestamp;
-use crate::dedup::slots::Slot;
 use crate::dedup::value::{Source, Value};
-use crate::dedup::window::{Recovery, Window};
+use crate::dedup::window::Window;
 use crate::message::Message;
 use crate::queue::options::Deduplication;
+
+pub use gate::Gate;
+pub use slots::{Owner, Slot, SlotChanges, log, stored};
 
 /// Values that are remembered when the arguments don't say.
 pub const DEFAULT_CACHE_SIZE: u64 = 10_000;
@@ -55,9 +59,9 @@ impl Deduplicator {
     }
 
     /// One that goes on where the log has it.
-    pub fn recovered(asked: &Deduplication, slots: Vec<Slot>) -> (Self, Recovery) {
-        let (window, recovery) = Window::recovered(cache_size(asked), slots);
-        (Self::with_window(asked, window), recovery)
+    pub fn recovered(asked: &Deduplication, slots: Vec<Slot>) -> (Self, SlotChanges) {
+        let (window, changes) = Window::recovered(cache_size(asked), slots);
+        (Self::with_window(asked, window), changes)
     }
 
     fn with_window(asked: &Deduplication, window: Window) -> Self {
@@ -72,7 +76,7 @@ impl Deduplicator {
     /// Goes on with other settings; gives what becomes of the slots if their number changes.
     ///
     /// Values of another source stay where they are: they mean nothing to it, and leave in time.
-    pub fn configure(&mut self, asked: &Deduplication) -> Recovery {
+    pub fn configure(&mut self, asked: &Deduplication) -> SlotChanges {
         self.source = Source::named(asked.header.as_deref());
         self.ttl = asked.cache_ttl;
         self.window.resize(cache_size(asked))
@@ -124,9 +128,9 @@ impl Deduplicator {
         self.window.len()
     }
 
-    /// How many slots the log may have.
-    pub fn slots(&self) -> u32 {
-        self.window.slots()
+    /// Where in the log there may be something.
+    pub fn places(&self) -> Range<u32> {
+        0..self.window.used()
     }
 }
 

@@ -14,6 +14,7 @@ pub(crate) mod argument_rules;
 pub mod arguments;
 pub mod consumer_arguments;
 pub mod consumers;
+mod deduplicate;
 mod effects;
 pub mod entry;
 pub mod equivalence;
@@ -28,6 +29,7 @@ pub mod settings;
 pub mod shared;
 pub mod waiting;
 
+use crate::dedup::Deduplicator;
 use crate::queue::consumers::{Consumers, Port, Slot, Subscription};
 use crate::queue::entry::{Entry, Logged};
 use crate::queue::paged::Ranges;
@@ -76,6 +78,8 @@ pub struct Counts {
     pub unacked: usize,
     /// Messages on their way to the dead-letter exchange.
     pub dead_lettering: usize,
+    /// Messages dropped since the start because they repeated a value.
+    pub duplicates: u64,
     /// Consumers.
     pub consumers: usize,
     /// Bytes of the bodies that wait.
@@ -91,6 +95,7 @@ pub struct Queue {
     dead_lettering: usize,
     consumers: Consumers,
     next_sequence: Sequence,
+    deduplicator: Option<Box<Deduplicator>>,
     /// Invariant: a deleted queue holds nothing and takes nothing.
     deleted: bool,
 }
@@ -105,6 +110,7 @@ impl Queue {
             unacked: 0,
             dead_lettering: 0,
             next_sequence,
+            deduplicator: None,
             deleted: false,
         }
     }
@@ -123,6 +129,7 @@ impl Queue {
             ready: self.waiting.len(),
             unacked: self.unacked,
             dead_lettering: self.dead_lettering,
+            duplicates: self.duplicates(),
             consumers: self.consumers.len(),
             ready_bytes: self.waiting.body_bytes(),
         }
@@ -141,6 +148,7 @@ impl Queue {
     /// From now on it obeys `settings`, which may differ in their features.
     pub fn configure(&mut self, settings: Settings, effects: &mut Effects) {
         self.settings = settings;
+        self.configure_deduplication(effects);
         self.enforce_limits(effects);
     }
 

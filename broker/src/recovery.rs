@@ -1,5 +1,7 @@
 //! From what the store holds to vhosts, users and queues.
 
+mod values;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -18,6 +20,7 @@ use crate::queue::settings::{Defaults, Settings};
 use crate::queue::shared::{Durable, SharedQueue};
 use crate::queue::waiting::Waiting;
 use crate::vhost::{Shared, Snapshot, VHost};
+use values::Values;
 
 /// Puts together what the store held; an empty one gets the default vhost and user first.
 pub(crate) fn recover(
@@ -26,7 +29,10 @@ pub(crate) fn recover(
     recovered: Recovered,
 ) -> Result<VHosts, StartError> {
     let clean = recovered.clean;
-    let mut definitions = decode(&recovered.definitions)?;
+    let mut values = Values::default();
+    let mut stored = recovered.definitions;
+    stored.retain(|(key, value)| !values.take(key, value));
+    let mut definitions = decode(&stored)?;
     if !definitions
         .iter()
         .any(|definition| matches!(definition, Definition::VHost { .. }))
@@ -51,6 +57,7 @@ pub(crate) fn recover(
     for definition in definitions {
         builder.add(definition)?;
     }
+    values.restore(builder.snapshots.values(), shared.paging.store());
     let bindings = builder.bindings;
     let vhosts = builder.snapshots.into_iter().map(|(name, snapshot)| {
         let vhost = VHost::new(Arc::clone(&name), snapshot, bindings, shared.clone());

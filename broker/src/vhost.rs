@@ -5,6 +5,7 @@
 //! generation tells routes that were cached under an older snapshot.
 
 mod bindings;
+mod deduplicate;
 mod exchanges;
 mod forward;
 mod publish;
@@ -20,6 +21,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::actor::Actor;
 use crate::auth::{User, Users};
+use crate::dedup::Gate;
 use crate::definitions::{self, Definition};
 use crate::error::Error;
 use crate::events::{EVENT_EXCHANGE, Event, Events, INTERNAL_USER};
@@ -44,6 +46,7 @@ pub struct VHost {
     /// Copies of what passes go to the firehose. Read once per run of messages.
     traced: AtomicBool,
     paging: Arc<Paging>,
+    gate: Gate,
     /// Of queues whose arguments don't say.
     defaults: Defaults,
     users: Arc<Users>,
@@ -103,6 +106,7 @@ impl VHost {
             }),
             traced: AtomicBool::new(false),
             paging,
+            gate: Gate::default(),
             defaults,
             users,
             events,
@@ -274,7 +278,8 @@ impl Change<'_> {
 /// Empties a queue that has left its vhost, and tells its consumers.
 fn end_queue(queue: &Arc<SharedQueue>, work: &mut Work) -> usize {
     let mut consumers = Vec::new();
-    let ready = queue.run(work, |queue, _| {
+    let ready = queue.run(work, |queue, effects| {
+        queue.forget_values(effects);
         let ready = queue.counts().ready;
         consumers = queue.delete();
         ready

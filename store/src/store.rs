@@ -218,6 +218,18 @@ impl Store {
         point
     }
 
+    /// A point that is reached once everything that was appended so far is on stable storage.
+    pub fn barrier(&self) -> CommitPoint {
+        let mut pending = self.inner.shared.pending.lock();
+        if pending.closed {
+            return CommitPoint::NEVER;
+        }
+        pending.batch.strict = true;
+        let point = pending.point(Durability::Strict);
+        self.inner.shared.release(pending);
+        point
+    }
+
     /// An id that no queue ever had.
     pub fn allocate_queue_id(&self) -> QueueId {
         QueueId(

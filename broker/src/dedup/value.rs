@@ -41,7 +41,7 @@ impl Source {
 /// Nobody can find two values with the same one, with or without a key, because it is the half of a SHA-256.
 /// So what is remembered is small, and of the same length for every value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Value(pub [u64; 2]);
+pub struct Value(pub(super) [u64; 2]);
 
 impl Value {
     /// The digest of a scalar. Integers are equal whatever their width, texts whatever their type.
@@ -61,6 +61,13 @@ impl Value {
             }
             _ => return None,
         })
+    }
+
+    /// The digest of a vhost's name and of one in it.
+    pub(super) fn of_names(vhost: &str, name: &str) -> Self {
+        let length = vhost.len().to_le_bytes();
+        let bytes = [&length[..], vhost.as_bytes(), name.as_bytes()].concat();
+        Self::digest(b'X', &bytes)
     }
 
     fn text(bytes: &[u8]) -> Self {

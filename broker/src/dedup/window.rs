@@ -14,7 +14,7 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-use super::slots::Slot;
+use super::slots::{Slot, SlotChanges};
 use super::value::Value;
 use crate::clock::Timestamp;
 
@@ -47,15 +47,6 @@ impl Entry {
     };
 }
 
-/// What the log is to be told of slots that moved.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Recovery {
-    /// These places hold nothing any more.
-    pub removed: Vec<u32>,
-    /// Then these are to be written.
-    pub put: Vec<Slot>,
-}
-
 impl Window {
     /// An empty one that remembers up to `slots` values, at least one.
     pub fn new(slots: u32) -> Self {
@@ -81,6 +72,12 @@ impl Window {
     /// How many it remembers at most.
     pub fn slots(&self) -> u32 {
         self.slots
+    }
+
+    /// How many of the slots have ever been used.
+    pub fn used(&self) -> u32 {
+        let numbers = self.first + self.entries.len() as u64;
+        u64::from(self.slots).min(numbers) as u32
     }
 
     /// Is this value remembered?
@@ -111,24 +108,24 @@ impl Window {
     }
 
     /// Remembers up to `slots` values from now on.
-    pub fn resize(&mut self, slots: u32) -> Recovery {
+    pub fn resize(&mut self, slots: u32) -> SlotChanges {
         let slots = slots.max(1);
         if slots == self.slots {
-            return Recovery::default();
+            return SlotChanges::default();
         }
-        let used = u64::from(self.slots).min(self.first + self.entries.len() as u64);
+        let used = self.used();
         while self.entries.len() > slots as usize {
             self.pop();
         }
         self.slots = slots;
-        Recovery {
-            removed: (0..used as u32).collect(),
+        SlotChanges {
+            removed: (0..used).collect(),
             put: self.live(),
         }
     }
 
     /// What the log held, in any order, whatever the number of slots was then.
-    pub fn recovered(slots: u32, mut held: Vec<Slot>) -> (Self, Recovery) {
+    pub fn recovered(slots: u32, mut held: Vec<Slot>) -> (Self, SlotChanges) {
         let mut window = Self::new(slots);
         held.sort_unstable_by_key(|slot| slot.number);
         let moved = held
@@ -150,12 +147,12 @@ impl Window {
                 expires_at: slot.expires_at,
             });
         }
-        let mut recovery = Recovery::default();
+        let mut changes = SlotChanges::default();
         if moved {
-            recovery.removed = held.iter().map(|slot| slot.place).collect();
-            recovery.put = window.live();
+            changes.removed = held.iter().map(|slot| slot.place).collect();
+            changes.put = window.live();
         }
-        (window, recovery)
+        (window, changes)
     }
 
     /// Lets what is too old leave, and the oldest one if there is no room.

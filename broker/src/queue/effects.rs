@@ -1,6 +1,7 @@
 //! What must happen outside of a queue after a command on it.
 
 use crate::clock::Timestamp;
+use crate::dedup::SlotChanges;
 use crate::message::Message;
 use crate::queue::Sequence;
 use crate::queue::consumers::Slot;
@@ -58,6 +59,13 @@ pub struct Dead {
 pub struct Effects {
     /// When the command is carried out: set by whoever gives it.
     pub now: Timestamp,
+    /// What is published comes from a publisher, who holds the [gate](crate::dedup::Gate): what repeats a
+    /// value is dropped.
+    pub deduplicate: bool,
+    /// How many messages were dropped as duplicates.
+    pub duplicates: usize,
+    /// What the log is to remember of published values.
+    pub slots: SlotChanges,
     /// Hand these to their consumers.
     pub deliveries: Vec<Delivery>,
     /// Messages to be dead-lettered, in order.

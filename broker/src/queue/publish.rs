@@ -2,6 +2,7 @@
 
 use super::{Entry, Features, Logged, Queue, Sequence, Slot};
 use crate::clock::Timestamp;
+use crate::dedup::Novelty;
 use crate::message::Message;
 use crate::queue::Effects;
 
@@ -10,6 +11,8 @@ use crate::queue::Effects;
 pub enum Outcome {
     /// It is in the queue, or was handed to a consumer.
     Accepted(Accepted),
+    /// It repeats a value: there is nothing left to do.
+    Duplicate,
     /// The queue is full: its publisher is told.
     Refused,
     /// The queue was deleted meanwhile: the message counts as settled.
@@ -52,11 +55,16 @@ impl Queue {
         let Some(features) = self.settings.features.clone() else {
             return Outcome::Gone;
         };
+        let novelty = self.novelty(&features, &message, effects);
+        if let Novelty::Known(_) = novelty {
+            return Outcome::Duplicate;
+        }
         if self.refuses(&features, &message) {
             self.dead_letter_refused(&features, message, effects);
             return Outcome::Refused;
         }
         let persistent = features.persist_all || message.is_persistent();
+        self.remember(novelty, persistent && self.settings.durable, effects);
         let level = level(&features, &message);
         let entry = Entry {
             level,

@@ -9,15 +9,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use ferrymq_routing::QueueName;
-use ferrymq_store::{CommitPoint, Durability, QueueId};
+use ferrymq_store::{CommitPoint, Durability, QueueId, Store};
 use parking_lot::{Condvar, Mutex};
 
 use crate::clock::Timestamp;
+use crate::dedup::{self, Owner, SlotChanges};
 use crate::events::QueueEvent;
 use crate::paging::Paging;
 use crate::queue::arguments::Declared;
 use crate::queue::paged::Paged;
-use crate::queue::settings::DeadLetter;
+use crate::queue::settings::{DeadLetter, Settings};
 use crate::queue::{Dead, Effects, Queue};
 use crate::session::ConnectionId;
 use crate::session::outbox::{Dirty, Handover, Item};
@@ -35,6 +36,8 @@ pub struct Work {
     pub deletions: Vec<Arc<SharedQueue>>,
     /// Messages on their way to dead-letter exchanges.
     pub dead_letters: VecDeque<DeadLetters>,
+    /// What the log is to remember of published values, behind the messages.
+    pub slots: Vec<(Owner, SlotChanges)>,
 }
 
 /// Messages that one queue gave up on, in order.
@@ -53,9 +56,27 @@ impl Work {
         self.effects = Effects::default();
     }
 
+    /// From here on what repeats a value is dropped. Whoever says so holds the gate.
+    pub(crate) fn begin_deduplication(&mut self) {
+        self.effects.deduplicate = true;
+    }
+
+    /// Not any more. Tells whether there were duplicates.
+    pub(crate) fn end_deduplication(&mut self) -> bool {
+        self.effects.deduplicate = false;
+        std::mem::take(&mut self.effects.duplicates) > 0
+    }
+
+    /// Appends what the log is to remember of published values; gives the point at which it does.
+    pub(crate) fn log_slots(&mut self, store: &Store, durability: Durability) -> CommitPoint {
+        let slots = self.slots.drain(..);
+        let points = slots.map(|(owner, changes)| dedup::log(store, owner, &changes, durability));
+        points.max().unwrap_or(CommitPoint::ALWAYS)
+    }
+
     /// Did it leave nothing to do?
     pub fn is_done(&self) -> bool {
-        self.deletions.is_empty() && self.dead_letters.is_empty()
+        self.deletions.is_empty() && self.dead_letters.is_empty() && self.slots.is_empty()
     }
 
     /// What is done from here on is done at `now`.
@@ -100,6 +121,8 @@ pub struct SharedQueue {
     is_reporting: AtomicBool,
     /// Told when messages were read back.
     loaded: Condvar,
+    /// Whether it drops what repeats a value.
+    deduplicates: AtomicBool,
 }
 
 impl SharedQueue {
@@ -113,6 +136,7 @@ impl SharedQueue {
         queue: Queue,
         paging: Arc<Paging>,
     ) -> Self {
+        let deduplicates = queue.deduplicates();
         Self {
             name,
             vhost,
@@ -125,6 +149,7 @@ impl SharedQueue {
             reported_bytes: AtomicU64::new(0),
             is_reporting: AtomicBool::new(false),
             loaded: Condvar::new(),
+            deduplicates: AtomicBool::new(deduplicates),
         }
     }
 
@@ -159,6 +184,9 @@ impl SharedQueue {
         if std::mem::take(&mut effects.delete) {
             work.deletions.push(Arc::clone(self));
         }
+        if !effects.slots.is_empty() {
+            note_slots(self.durable.as_ref(), effects, &mut work.slots);
+        }
         if let Some(target) = dead_letter {
             work.dead_letters.push_back(DeadLetters {
                 queue: Arc::clone(self),
@@ -167,6 +195,19 @@ impl SharedQueue {
             });
         }
         result
+    }
+
+    /// From now on the queue obeys `settings`.
+    pub fn configure(self: &Arc<Self>, settings: Settings, work: &mut Work) {
+        self.run(work, |queue, effects| queue.configure(settings, effects));
+        let deduplicates = self.inspect(Queue::deduplicates);
+        self.deduplicates.store(deduplicates, Ordering::Relaxed);
+    }
+
+    /// Does it drop what repeats a value? If so, publishers pass the [gate](crate::dedup::Gate).
+    #[inline]
+    pub fn deduplicates(&self) -> bool {
+        self.deduplicates.load(Ordering::Relaxed)
     }
 
     /// What a confirm of a persistent message stands for; `None` when the queue keeps none.
@@ -240,6 +281,16 @@ impl Drop for SharedQueue {
             self.paging.store().forget_volatile_queue(*volatile);
         }
     }
+}
+
+/// A restart brings back the values of durable queues.
+fn note_slots(
+    durable: Option<&Durable>,
+    effects: &mut Effects,
+    slots: &mut Vec<(Owner, SlotChanges)>,
+) {
+    let changes = std::mem::take(&mut effects.slots);
+    slots.extend(durable.map(|durable| (Owner::Queue(durable.id), changes)));
 }
 
 /// Pushes deliveries to their outboxes, each run for the same consumer at once.

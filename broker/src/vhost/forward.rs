@@ -1,5 +1,7 @@
 //! What work on queues leaves to do: dead letters, and queues that nobody needs any more.
 
+use ferrymq_store::Durability;
+
 use super::VHost;
 use crate::queue::shared::{DeadLetters, Work};
 
@@ -7,6 +9,7 @@ impl VHost {
     /// Carries out what `work` was left with, and what that leaves in turn, until nothing is left.
     pub fn finish(&self, work: &mut Work) {
         while !work.is_done() {
+            work.log_slots(self.paging.store(), Durability::Relaxed);
             while let Some(letters) = work.dead_letters.pop_front() {
                 Self::dead_letter(letters, work);
             }

@@ -48,6 +48,23 @@ struct Stored {
 }
 
 impl Route {
+    /// Does any of its queues drop what repeats a value?
+    #[inline]
+    pub(super) fn deduplicates(&self) -> bool {
+        self.queues.iter().any(|queue| queue.deduplicates())
+    }
+
+    /// Does a restart remember what any of them has seen?
+    pub(super) fn keeps_values(&self) -> bool {
+        let keeps = |queue: &Arc<SharedQueue>| queue.deduplicates() && queue.durable.is_some();
+        self.queues.iter().any(keeps)
+    }
+
+    /// What a confirm stands for.
+    pub(super) fn durability(&self) -> Durability {
+        self.durability
+    }
+
     /// Does it lead nowhere?
     pub fn is_empty(&self) -> bool {
         self.queues.is_empty() && self.requesters.is_empty()

@@ -70,19 +70,19 @@ fn values_weigh_less_than_40_bytes_each() {
 struct Log(HashMap<u32, Slot>);
 
 impl Log {
-    fn apply(&mut self, recovery: Recovery) {
-        for place in recovery.removed {
+    fn apply(&mut self, changes: SlotChanges) {
+        for place in changes.removed {
             self.0.remove(&place);
         }
-        for slot in recovery.put {
+        for slot in changes.put {
             self.0.insert(slot.place, slot);
         }
     }
 
     fn restart(&mut self, slots: u32) -> Window {
         let held = self.0.values().copied().collect();
-        let (window, recovery) = Window::recovered(slots, held);
-        self.apply(recovery);
+        let (window, changes) = Window::recovered(slots, held);
+        self.apply(changes);
         window
     }
 }

@@ -82,7 +82,7 @@ impl Channel {
         };
         let point = context
             .vhost
-            .publish(route, &mut publishing.pending, &mut context.work);
+            .accept(route, &mut publishing.pending, &mut context.work);
         self.published(context, count, point);
     }
 

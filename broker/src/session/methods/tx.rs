@@ -90,7 +90,7 @@ impl Channel {
             }
             let point = context
                 .vhost
-                .publish(&route, &mut pending, &mut context.work);
+                .accept(&route, &mut pending, &mut context.work);
             last = last.max(point);
         }
         (last, pending.refused.is_empty())

@@ -1,0 +1,51 @@
+//! What queues had seen published before the start; see `dedup.rs`.
+
+use std::collections::HashMap;
+
+use ferrymq_store::{Durability, Store};
+
+use crate::dedup::{self, Owner, Slot, SlotChanges};
+use crate::queue::shared::Work;
+use crate::vhost::Snapshot;
+
+/// The values that the store held, by whose they are.
+#[derive(Default)]
+pub(super) struct Values(HashMap<Owner, Vec<Slot>>);
+
+impl Values {
+    /// Takes a definition if it is a value; tells whether it is.
+    pub(super) fn take(&mut self, key: &[u8], value: &[u8]) -> bool {
+        let stored = dedup::stored(key, value);
+        stored
+            .map(|(owner, slot)| self.0.entry(owner).or_default().push(slot))
+            .is_some()
+    }
+
+    /// Gives everybody their own, and forgets those of nobody.
+    pub(super) fn restore<'a>(
+        mut self,
+        snapshots: impl Iterator<Item = &'a Snapshot>,
+        store: &Store,
+    ) {
+        if self.0.is_empty() {
+            return;
+        }
+        let mut work = Work::default();
+        let queues = snapshots.flat_map(|snapshot| snapshot.queues.values());
+        for queue in queues {
+            let id = queue.durable.as_ref().map(|durable| durable.id);
+            let slots = id.and_then(|id| self.0.remove(&Owner::Queue(id)));
+            if let Some(slots) = slots {
+                queue.run(&mut work, |queue, effects| {
+                    queue.restore_values(slots, effects)
+                });
+            }
+        }
+        for (owner, slots) in self.0 {
+            let removed = slots.iter().map(|slot| slot.place).collect();
+            let put = Vec::new();
+            work.slots.push((owner, SlotChanges { removed, put }));
+        }
+        work.log_slots(store, Durability::Relaxed);
+    }
+}
