@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use crate::broker::Broker;
-use crate::{paging, resources};
+use crate::{paging, resources, timers};
 
 /// Starts everything that belongs to a running broker but its listeners.
 pub fn start(broker: &Arc<Broker>) {
     tokio::spawn(resources::watch(Arc::clone(broker)));
     tokio::spawn(paging::run(Arc::clone(broker)));
+    tokio::spawn(timers::run(Arc::clone(broker)));
 }

@@ -12,10 +12,11 @@ use tokio::sync::{Notify, watch};
 
 use crate::alarms::Alarms;
 use crate::auth::Users;
-use crate::clock::Timestamp;
+use crate::clock::{self, Timestamp};
 use crate::config::Config;
 use crate::events::{self, Event, Events};
 use crate::paging::Paging;
+use crate::queue::shared::{SharedQueue, Work};
 use crate::recovery;
 use crate::reply_to::ReplyTo;
 use crate::resources;
@@ -23,6 +24,7 @@ use crate::session::ConnectionId;
 use crate::session::connection::Connection;
 use crate::session::endpoints::Endpoints;
 use crate::session::outbox::{Dirty, Item, Outbox};
+use crate::timers::Timers;
 use crate::vhost::{Shared, VHost};
 
 /// How long connections get to be closed in an orderly way when the broker stops.
@@ -71,10 +73,10 @@ impl Broker {
             );
         }
         let (store, recovered) = Store::open(&config.data_dir, config.store_options())?;
-        Self::with_store(config, store, recovered)
+        Self::with_store(config, store, recovered, clock::now())
     }
 
-    /// Recovers from a store that has just been opened.
+    /// Recovers from a store that has just been opened, at `now`.
     ///
     /// # Errors
     /// When it holds what this version does not know, or can't be read.
@@ -82,6 +84,7 @@ impl Broker {
         config: Config,
         store: Store,
         recovered: Recovered,
+        now: Timestamp,
     ) -> Result<Arc<Self>, StartError> {
         let users = Arc::new(Users::new(config.loopback_users.clone()));
         let reply_to = Arc::new(ReplyTo::default());
@@ -99,6 +102,7 @@ impl Broker {
         if let Some(vhost) = vhosts.get(config.default_vhost.as_str()) {
             events.attach(vhost);
         }
+        set_timers(&vhosts, now);
         Ok(Arc::new(Self {
             config,
             paging,
@@ -129,6 +133,11 @@ impl Broker {
         &self.paging
     }
 
+    /// What wakes queues when something in them is due.
+    pub fn timers(&self) -> &Timers {
+        self.paging.timers()
+    }
+
     /// Users and permissions.
     pub fn users(&self) -> &Arc<Users> {
         &self.users
@@ -147,6 +156,13 @@ impl Broker {
     /// The vhost `name`.
     pub fn vhost(&self, name: &str) -> Option<Arc<VHost>> {
         self.vhosts.load().get(name).cloned()
+    }
+
+    /// Carries out what work on `queue` has left to do.
+    pub(crate) fn finish(&self, queue: &SharedQueue, work: &mut Work) {
+        if let Some(vhost) = self.vhost(&queue.vhost) {
+            vhost.finish(work);
+        }
     }
 
     /// How many AMQP connections there are.
@@ -280,5 +296,16 @@ impl Broker {
             }
         }
         returned
+    }
+}
+
+/// Recovered queues have something to wait for, too; that of being unused begins anew.
+fn set_timers(vhosts: &VHosts, now: Timestamp) {
+    let mut work = Work::default();
+    work.set_now(now);
+    for vhost in vhosts.values() {
+        for queue in vhost.snapshot().queues.values() {
+            queue.run(&mut work, |queue, effects| queue.renew(effects.now));
+        }
     }
 }

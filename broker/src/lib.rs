@@ -25,6 +25,7 @@ mod recovery;
 pub mod reply_to;
 pub mod resources;
 pub mod session;
+pub mod timers;
 pub mod vhost;
 
 pub use broker::{Broker, StartError};

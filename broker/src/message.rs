@@ -9,8 +9,11 @@
 //!
 //! A larger body stays a chain of slices of the buffers that it arrived in.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use ferrymq_amqp::Properties;
+use ferrymq_amqp::content::Property;
 use ferrymq_store::Part;
 use smallvec::SmallVec;
 use triomphe::ThinArc;
@@ -166,6 +169,25 @@ impl Message {
         properties
             .and_then(|properties| properties.priority())
             .unwrap_or(0)
+    }
+
+    /// Was it published with a time to live of its own?
+    #[inline]
+    pub fn has_expiration(&self) -> bool {
+        let [high, _] = Property::Expiration.flag().to_be_bytes();
+        self.properties()
+            .first()
+            .is_some_and(|flags| flags & high != 0)
+    }
+
+    /// The time to live that it was published with, which was checked when it came.
+    pub fn expiration(&self) -> Option<Duration> {
+        if !self.has_expiration() {
+            return None;
+        }
+        let properties = Properties::parse(self.properties()).ok()?;
+        let milliseconds = properties.expiration()?.parse().ok()?;
+        Some(Duration::from_millis(milliseconds))
     }
 
     /// Bytes of the body.

@@ -10,13 +10,15 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use ferrymq_store::{CommitPoint, Store};
+use ferrymq_store::{CommitPoint, Error, Store};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::broker::Broker;
+use crate::clock::{self, Timestamp};
 use crate::queue::ready::WINDOW_BYTES;
 use crate::queue::shared::{SharedQueue, Work};
+use crate::timers::Timers;
 
 /// How many queues are read at the same time.
 const READERS: usize = 2;
@@ -40,6 +42,7 @@ pub struct Paging {
     requests: Mutex<Requests>,
     loads_due: Notify,
     page_outs_due: Arc<Notify>,
+    timers: Timers,
 }
 
 #[derive(Default)]
@@ -64,7 +67,13 @@ impl Paging {
             requests: Mutex::default(),
             loads_due: Notify::new(),
             page_outs_due: Arc::default(),
+            timers: Timers::default(),
         }
+    }
+
+    /// What wakes queues when something in them is due.
+    pub fn timers(&self) -> &Timers {
+        &self.timers
     }
 
     /// Where messages are written and read back.
@@ -118,11 +127,11 @@ impl Paging {
     }
 
     /// Does everything that is due now, one after another. Tells whether there was anything.
-    pub fn run_due(&self) -> bool {
+    pub fn run_due(&self, broker: &Broker, now: Timestamp) -> bool {
         let mut any = self.page_out_due();
         while let Some(queue) = self.next_load() {
             any = true;
-            if queue.load(&mut Work::default()).is_err() {
+            if load_queue(broker, &queue, now).is_err() {
                 self.request_load(queue);
                 break;
             }
@@ -231,7 +240,7 @@ async fn page_out(broker: &Broker) {
     }
 }
 
-async fn load(broker: &Broker) {
+async fn load(broker: &Arc<Broker>) {
     let paging = broker.paging();
     let readers = Arc::new(Semaphore::new(READERS));
     loop {
@@ -241,16 +250,24 @@ async fn load(broker: &Broker) {
             paging.loads_due.notified().await;
             continue;
         };
-        let paging = Arc::clone(paging);
+        let broker = Arc::clone(broker);
         tokio::spawn(async move {
-            let reading = Arc::clone(&queue);
-            let read = move || reading.load(&mut Work::default());
+            let (reader, reading) = (Arc::clone(&broker), Arc::clone(&queue));
+            let read = move || load_queue(&reader, &reading, clock::now());
             let read = tokio::task::spawn_blocking(read).await;
             drop(permit);
             if !matches!(read, Ok(Ok(()))) {
                 tokio::time::sleep(READ_AGAIN_AFTER).await;
-                paging.request_load(queue);
+                broker.paging().request_load(queue);
             }
         });
     }
+}
+
+fn load_queue(broker: &Broker, queue: &Arc<SharedQueue>, now: Timestamp) -> Result<(), Error> {
+    let mut work = Work::default();
+    work.set_now(now);
+    let loaded = queue.load(&mut work);
+    broker.finish(queue, &mut work);
+    loaded
 }

@@ -18,23 +18,28 @@ mod deduplicate;
 mod effects;
 pub mod entry;
 pub mod equivalence;
+mod expiry;
 mod limits;
 pub mod options;
 pub mod paged;
 mod publish;
 pub mod ready;
+pub mod retry;
 mod returns;
 pub mod schedule;
 pub mod settings;
 pub mod shared;
+mod timeouts;
 pub mod waiting;
 
+use crate::clock::Timestamp;
 use crate::dedup::Deduplicator;
 use crate::queue::consumers::{Consumers, Port, Slot, Subscription};
 use crate::queue::entry::{Entry, Logged};
 use crate::queue::paged::Ranges;
 use crate::queue::ready::{Candidates, Found};
 use crate::queue::settings::{Features, Settings};
+use crate::queue::timeouts::{MESSAGES_AT_ONCE, Timed};
 use crate::queue::waiting::{Drained, Load, Waiting};
 
 pub use effects::{Dead, DeadLetterReason, Delivery, Effects};
@@ -96,6 +101,9 @@ pub struct Queue {
     consumers: Consumers,
     next_sequence: Sequence,
     deduplicator: Option<Box<Deduplicator>>,
+    timed: Option<Box<Timed>>,
+    /// Without consumers it goes then, if it is to go at all.
+    unused_until: Timestamp,
     /// Invariant: a deleted queue holds nothing and takes nothing.
     deleted: bool,
 }
@@ -111,6 +119,8 @@ impl Queue {
             dead_lettering: 0,
             next_sequence,
             deduplicator: None,
+            timed: None,
+            unused_until: Timestamp::NEVER,
             deleted: false,
         }
     }
@@ -147,8 +157,11 @@ impl Queue {
 
     /// From now on it obeys `settings`, which may differ in their features.
     pub fn configure(&mut self, settings: Settings, effects: &mut Effects) {
-        self.settings = settings;
+        let before = std::mem::replace(&mut self.settings, settings);
         self.configure_deduplication(effects);
+        if before.expires() != self.settings.expires() {
+            self.renew(effects.now);
+        }
         self.enforce_limits(effects);
     }
 
@@ -156,6 +169,12 @@ impl Queue {
     ///
     /// With `no_ack` it counts as settled.
     pub fn get(&mut self, no_ack: bool, effects: &mut Effects) -> Got {
+        self.renew(effects.now);
+        let now = effects.now;
+        let expired = |front: &Entry| front.expires_at <= now;
+        while self.waiting.front().is_some_and(expired) {
+            self.expire_front(effects);
+        }
         let Some(entry) = self.waiting.pop() else {
             return match self.waiting.is_empty() {
                 true => Got::Empty,
@@ -196,6 +215,7 @@ impl Queue {
             return;
         }
         self.consumers.remove(slot);
+        self.renew(effects.now);
         effects.delete = self.settings.auto_delete && self.consumers.is_empty();
         self.serve(effects);
     }
@@ -233,6 +253,7 @@ impl Queue {
             effects.remove(entry.sequence, entry.logged);
         }
         effects.purged = paged;
+        self.timed = None;
         count
     }
 
@@ -242,6 +263,7 @@ impl Queue {
         self.unacked = 0;
         self.dead_lettering = 0;
         self.waiting.drain();
+        self.timed = None;
         self.consumers.drain()
     }
 
@@ -340,7 +362,20 @@ impl Queue {
 
     /// Hands out ready messages while somebody can take them, and has more read ahead of them.
     fn serve(&mut self, effects: &mut Effects) {
+        if self.consumers.is_empty() {
+            return;
+        }
+        let mut expired = 0;
         while let Some(front) = self.waiting.front() {
+            if front.expires_at <= effects.now {
+                // More than that is left to the timer.
+                if expired == MESSAGES_AT_ONCE {
+                    break;
+                }
+                expired += 1;
+                self.expire_front(effects);
+                continue;
+            }
             let Some(slot) = self.consumers.next(&front.message) else {
                 break;
             };
@@ -350,7 +385,7 @@ impl Queue {
                 effects.remove(sequence, logged);
             }
         }
-        effects.load |= !self.consumers.is_empty() && self.waiting.request_load();
+        effects.load |= self.waiting.request_load();
     }
 
     /// Tells whether the message is settled by being sent.

@@ -58,8 +58,8 @@ impl Machine {
             ferrymq_store::Store::open_simulated(&disk, options.clone())
                 .map_err(|why| why.to_string())?;
         let clean = recovered.clean;
-        let broker =
-            Broker::with_store(config.clone(), store, recovered).map_err(|why| why.to_string())?;
+        let broker = Broker::with_store(config.clone(), store, recovered, now)
+            .map_err(|why| why.to_string())?;
         Ok(Self {
             disk,
             broker,
@@ -104,6 +104,13 @@ impl Machine {
     pub(crate) fn write_everything(&mut self) {
         self.commit_all();
         self.store.checkpoint();
+    }
+
+    /// What the broker's own tasks would do now: paging, reading on, waking queues. Tells whether there was
+    /// anything.
+    pub(crate) fn run_due(&self) -> bool {
+        let paged = self.broker.paging().run_due(&self.broker, self.now);
+        self.broker.timers().run_due(&self.broker, self.now) || paged
     }
 
     /// Commits what is pending, also what there was no room for until now.

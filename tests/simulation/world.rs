@@ -83,7 +83,7 @@ impl World {
                 let operations = self.dice.below(4) as u64;
                 self.machine.store.checkpoint_around_commit(operations);
             }
-            Step::Page => drop(self.machine.broker.paging().run_due()),
+            Step::Page => drop(self.machine.run_due()),
             Step::PassTime => self.pass_time(),
             Step::Cut => self.cut(),
             Step::Quiet => self.check_quiet(),
@@ -245,7 +245,7 @@ impl World {
                     self.round(*id, Pace::FULL);
                 }
             }
-            let paged = self.machine.broker.paging().run_due();
+            let paged = self.machine.run_due();
             let committed = self.machine.broker.store().committed();
             self.machine.commit_all();
             let moved = self.machine.broker.store().committed() != committed;

@@ -1,5 +1,8 @@
 //! A message enters its queue.
 
+use std::sync::LazyLock;
+
+use super::expiry::expires_at;
 use super::{Entry, Features, Logged, Queue, Sequence, Slot};
 use crate::clock::Timestamp;
 use crate::dedup::Novelty;
@@ -28,6 +31,16 @@ pub struct Accepted {
     pub stored: bool,
 }
 
+impl Accepted {
+    #[inline]
+    fn new(entry: &Entry) -> Self {
+        Self {
+            sequence: entry.sequence,
+            stored: entry.logged == Logged::Durable,
+        }
+    }
+}
+
 impl Queue {
     /// Accepts `message`: hands it to a consumer that can take it now, or appends it; or refuses it, by
     /// the queue's limits.
@@ -36,7 +49,7 @@ impl Queue {
         if self.deleted {
             return Outcome::Gone;
         }
-        if self.settings.features.is_some() {
+        if self.settings.features.is_some() || message.has_expiration() {
             return self.publish_by_features(message, effects);
         }
         let entry = self.entry(message, self.settings.durable);
@@ -52,26 +65,31 @@ impl Queue {
     }
 
     fn publish_by_features(&mut self, message: Message, effects: &mut Effects) -> Outcome {
-        let Some(features) = self.settings.features.clone() else {
-            return Outcome::Gone;
-        };
-        let novelty = self.novelty(&features, &message, effects);
+        static PLAIN: LazyLock<Features> = LazyLock::new(Features::default);
+        let features = self.settings.features.clone();
+        let features = features.as_deref().unwrap_or(&PLAIN);
+        let novelty = self.novelty(features, &message, effects);
         if let Novelty::Known(_) = novelty {
             return Outcome::Duplicate;
         }
-        if self.refuses(&features, &message) {
-            self.dead_letter_refused(&features, message, effects);
+        if self.refuses(features, &message) {
+            self.dead_letter_refused(features, message, effects);
             return Outcome::Refused;
         }
         let persistent = features.persist_all || message.is_persistent();
         self.remember(novelty, persistent && self.settings.durable, effects);
-        let level = level(&features, &message);
+        let level = level(features, &message);
+        let expires_at = expires_at(features, &message, effects.now);
         let entry = Entry {
             level,
+            expires_at,
             logged: logged(persistent && self.settings.durable),
             ..self.entry(message, false)
         };
-        let accepted = self.enter(entry, effects);
+        let accepted = match expires_at {
+            Timestamp::NEVER => self.enter(entry, effects),
+            _ => self.enter_for_a_time(entry, effects),
+        };
         if level > 0 {
             // It may go before those that are still to be read.
             self.serve(effects);
@@ -99,17 +117,45 @@ impl Queue {
     /// Hands a new message over, or appends it.
     #[inline]
     fn enter(&mut self, entry: Entry, effects: &mut Effects) -> Accepted {
-        let (sequence, stored) = (entry.sequence, entry.logged == Logged::Durable);
-        let settled = match self.next_consumer(&entry.message) {
-            Some(slot) => self.hand_over(slot, entry, effects),
-            None => {
-                self.waiting.push(entry);
-                false
-            }
-        };
+        match self.next_consumer(&entry.message) {
+            Some(slot) => self.hand_over_new(slot, entry, effects),
+            None => self.wait(entry),
+        }
+    }
+
+    #[inline]
+    fn hand_over_new(&mut self, slot: Slot, entry: Entry, effects: &mut Effects) -> Accepted {
+        let accepted = Accepted::new(&entry);
+        let settled = self.hand_over(slot, entry, effects);
         Accepted {
-            sequence,
-            stored: stored && !settled,
+            stored: accepted.stored && !settled,
+            ..accepted
+        }
+    }
+
+    #[inline]
+    fn wait(&mut self, entry: Entry) -> Accepted {
+        let accepted = Accepted::new(&entry);
+        self.waiting.push(entry);
+        accepted
+    }
+
+    /// As [`Queue::enter`], with a deadline.
+    fn enter_for_a_time(&mut self, entry: Entry, effects: &mut Effects) -> Accepted {
+        match self.next_consumer(&entry.message) {
+            Some(slot) => self.hand_over_new(slot, entry, effects),
+            None if entry.expires_at > effects.now => {
+                self.schedule_expiry(&entry);
+                self.wait(entry)
+            }
+            None => {
+                let leaves = self.settings.dead_letter().is_some();
+                let logged = logged(leaves && entry.logged == Logged::Durable);
+                let entry = Entry { logged, ..entry };
+                let accepted = Accepted::new(&entry);
+                self.expire(entry, effects);
+                accepted
+            }
         }
     }
 

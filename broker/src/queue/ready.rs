@@ -142,6 +142,16 @@ impl Ready {
         }
     }
 
+    /// Does this message wait?
+    pub fn contains(&self, sequence: Sequence) -> bool {
+        let in_rest = |rest: &Rest| {
+            rest.paged.contains(sequence)
+                || rest.strays.contains_key(&sequence)
+                || rest.tail.contains(sequence)
+        };
+        self.head.contains(sequence) || self.rest.as_deref().is_some_and(in_rest)
+    }
+
     /// The message that is next. `None` also when it has to be read first.
     pub fn front(&self) -> Option<&Entry> {
         self.head.front()

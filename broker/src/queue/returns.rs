@@ -73,7 +73,7 @@ impl Queue {
         entry.returns = entry.returns.saturating_add(1);
         let Some(features) = &self.settings.features else {
             entry.failures = entry.failures.saturating_add(1);
-            return self.waiting.put_back(entry);
+            return self.wait_again(entry, false, effects);
         };
         if how.is_failure(features.counting) {
             entry.failures = entry.failures.saturating_add(1);
@@ -85,7 +85,15 @@ impl Queue {
             let taken = Taken::Entry(entry);
             return self.give_up(taken, level, DeadLetterReason::DeliveryLimit, effects);
         }
-        match returned_first {
+        self.wait_again(entry, returned_first, effects);
+    }
+
+    fn wait_again(&mut self, entry: Entry, first: bool, effects: &mut Effects) {
+        if entry.expires_at <= effects.now {
+            return self.expire(entry, effects);
+        }
+        self.schedule_expiry(&entry);
+        match first {
             true => self.waiting.put_first(entry),
             false => self.waiting.put_back(entry),
         }

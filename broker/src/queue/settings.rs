@@ -101,6 +101,11 @@ impl Settings {
         }
     }
 
+    /// How long the queue may be unused.
+    pub fn expires(&self) -> Option<Duration> {
+        self.features.as_ref()?.expires
+    }
+
     /// Where messages go that the queue gives up on.
     pub fn dead_letter(&self) -> Option<&Arc<DeadLetter>> {
         self.features.as_ref()?.dead_letter.as_ref()

@@ -22,6 +22,7 @@ use crate::queue::settings::{DeadLetter, Settings};
 use crate::queue::{Dead, Effects, Queue};
 use crate::session::ConnectionId;
 use crate::session::outbox::{Dirty, Handover, Item};
+use crate::timers::Alarm;
 
 /// A change of memory that is not worth reporting.
 const UNREPORTED_BYTES: u64 = 4 * 1024;
@@ -123,6 +124,8 @@ pub struct SharedQueue {
     loaded: Condvar,
     /// Whether it drops what repeats a value.
     deduplicates: AtomicBool,
+    /// When it is to be woken.
+    alarm: Alarm,
 }
 
 impl SharedQueue {
@@ -150,6 +153,7 @@ impl SharedQueue {
             is_reporting: AtomicBool::new(false),
             loaded: Condvar::new(),
             deduplicates: AtomicBool::new(deduplicates),
+            alarm: Alarm::default(),
         }
     }
 
@@ -169,6 +173,7 @@ impl SharedQueue {
             true => None,
             false => queue.settings().dead_letter().cloned(),
         };
+        let timeout = queue.next_timeout();
         if !effects.unread.is_empty() {
             self.forget_unread(&mut queue, &mut effects.unread);
         }
@@ -177,6 +182,9 @@ impl SharedQueue {
         self.report(resident_bytes);
         if page_out {
             self.paging.request_page_out(Arc::clone(self));
+        }
+        if let Some(at) = timeout {
+            self.paging.timers().set(self, at);
         }
         if std::mem::take(&mut effects.load) {
             self.paging.request_load(Arc::clone(self));
@@ -235,6 +243,11 @@ impl SharedQueue {
         look(&self.queue.lock())
     }
 
+    /// When it is to be woken.
+    pub(crate) fn alarm(&self) -> &Alarm {
+        &self.alarm
+    }
+
     /// What it said last that its messages hold in memory, in bytes.
     pub(crate) fn reported_bytes(&self) -> u64 {
         self.reported_bytes.load(Ordering::Relaxed)
@@ -277,6 +290,8 @@ impl SharedQueue {
 impl Drop for SharedQueue {
     fn drop(&mut self) {
         self.paging.forget(*self.reported_bytes.get_mut());
+        let address = std::ptr::from_ref(self).addr();
+        self.paging.timers().forget(&self.alarm, address);
         if let Some(volatile) = self.volatile.get() {
             self.paging.store().forget_volatile_queue(*volatile);
         }

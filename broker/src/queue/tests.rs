@@ -1,5 +1,6 @@
 //! The queue's rules one by one; against a list: `tests/model.rs`.
 
+mod expiry;
 mod model;
 
 use std::sync::Arc;

@@ -162,17 +162,26 @@ impl Waiting {
         taken
     }
 
-    /// Takes a message out of its place, wherever that is. See [`Ready::take`].
-    pub fn take(&mut self, sequence: Sequence) -> Option<Taken> {
+    /// Takes a message out of its place, wherever that is; gives its priority too. See [`Ready::take`].
+    pub fn take(&mut self, sequence: Sequence) -> Option<(u8, Taken)> {
         if let Some(taken) = self.base.take(sequence) {
-            return Some(taken);
+            return Some((0, taken));
         }
         let extra = self.extra.as_mut()?;
-        let mut levels = extra.levels.values_mut();
-        let taken = levels.find_map(|level| level.take(sequence));
-        let taken = taken.or_else(|| extra.returned.take(sequence).map(Taken::Entry));
+        let mut levels = extra.levels.iter_mut();
+        let taken = levels.find_map(|(level, ready)| Some((*level, ready.take(sequence)?)));
+        let taken = taken.or_else(|| {
+            let entry = extra.returned.take(sequence)?;
+            Some((entry.level, Taken::Entry(entry)))
+        });
         self.close_up();
         taken
+    }
+
+    /// Does this message wait?
+    pub fn contains(&self, sequence: Sequence) -> bool {
+        self.all_levels().any(|level| level.contains(sequence))
+            || self.returned().any(|entry| entry.sequence == sequence)
     }
 
     /// See [`Ready::forget_bytes`].

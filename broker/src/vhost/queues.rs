@@ -61,6 +61,7 @@ impl VHost {
         &self,
         actor: &Actor,
         declare: QueueDeclare,
+        work: &mut Work,
     ) -> Result<QueueStatus, Error> {
         let server_named = declare.name.is_empty();
         let name = self.queue_name(&declare)?;
@@ -80,6 +81,7 @@ impl VHost {
             }
             check_equivalent(&existing.declared, &declared?)
                 .map_err(|difference| difference.on(self.queue_resource(&name)))?;
+            renew(&existing, work);
             return Ok(status(&existing));
         }
         let declared = declared?;
@@ -90,6 +92,7 @@ impl VHost {
         let queue = create(&mut change, name.into(), declared, actor);
         change.note(|by| Event::QueueCreated(queue.event(by)));
         change.publish();
+        queue.run(work, |queue, effects| queue.renew(effects.now));
         log_relaxed(&queue);
         Ok(status(&queue))
     }
@@ -99,10 +102,17 @@ impl VHost {
     /// # Errors
     /// 403 without any permission on the name, 404 when missing, 405 when exclusive to another
     /// connection.
-    pub fn find_queue(&self, actor: &Actor, name: &str) -> Result<QueueStatus, Error> {
+    pub fn find_queue(
+        &self,
+        actor: &Actor,
+        name: &str,
+        work: &mut Work,
+    ) -> Result<QueueStatus, Error> {
         self.users
             .require_any(&actor.user, &self.name, ResourceKind::Queue, name)?;
-        Ok(status(&*self.queue(actor, name)?))
+        let queue = self.queue(actor, name)?;
+        renew(&queue, work);
+        Ok(status(&queue))
     }
 
     /// Deletes a queue; gives the number of ready messages that went with it, and the point at
@@ -259,6 +269,15 @@ fn create(
     change.next.topology.add_queue(name.clone());
     change.next.queues.insert(name, Arc::clone(&queue));
     queue
+}
+
+/// A declaration, passive or not, is a use of the queue.
+///
+/// Source: RabbitMQ's quorum queues don't count it.
+fn renew(queue: &Arc<SharedQueue>, work: &mut Work) {
+    if queue.declared.arguments.queue_type != QueueType::Quorum {
+        queue.run(work, |queue, effects| queue.renew(effects.now));
+    }
 }
 
 /// Nothing changes the meaning of a confirm silently.

@@ -80,10 +80,14 @@ impl Run {
         self.entries.insert(position, entry);
     }
 
+    pub(super) fn contains(&self, sequence: Sequence) -> bool {
+        let index = self.index(sequence);
+        index.is_some_and(|index| !is_gap(&self.entries[index]))
+    }
+
     /// Takes an entry out of its place.
     pub(super) fn remove(&mut self, sequence: Sequence) -> Option<Entry> {
-        let place = |entry: &Entry| entry.sequence;
-        let index = self.entries.binary_search_by_key(&sequence, place).ok()?;
+        let index = self.index(sequence)?;
         let entry = &mut self.entries[index];
         if is_gap(entry) {
             return None;
@@ -120,6 +124,11 @@ impl Run {
         if self.entries.capacity() > KEPT_ENTRIES {
             self.entries = VecDeque::new();
         }
+    }
+
+    fn index(&self, sequence: Sequence) -> Option<usize> {
+        let place = |entry: &Entry| entry.sequence;
+        self.entries.binary_search_by_key(&sequence, place).ok()
     }
 
     fn trim(&mut self) {

@@ -25,7 +25,7 @@ impl Channel {
         }
         let (vhost, actor) = (&context.vhost, &context.actor);
         let status = if declare.passive {
-            let mut status = vhost.find_queue(actor, &name)?;
+            let mut status = vhost.find_queue(actor, &name, &mut context.work)?;
             status.declared_at = CommitPoint(0);
             status
         } else {
@@ -38,7 +38,7 @@ impl Channel {
                 },
                 arguments: declare.arguments,
             };
-            vhost.declare_queue(actor, wanted)?
+            vhost.declare_queue(actor, wanted, &mut context.work)?
         };
         if declare.exclusive && !declare.passive {
             let queue = vhost.queue(actor, status.name.as_str())?;

@@ -5,6 +5,7 @@ use ferrymq_store::{Options, SimulatedDisk, Store};
 
 use super::*;
 use crate::Broker;
+use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::queue::arguments::Flags;
 use crate::vhost::QueueDeclare;
@@ -21,7 +22,7 @@ fn check(default: Durability, queues: &[(bool, Option<&str>)], expected: Option<
         durability: default,
         ..Config::default()
     };
-    let broker = Broker::with_store(config, store, recovered).unwrap();
+    let broker = Broker::with_store(config, store, recovered, Timestamp::default()).unwrap();
     let actor = Actor {
         user: broker.users().user("guest").unwrap(),
         connection: None,
@@ -43,7 +44,8 @@ fn check(default: Durability, queues: &[(bool, Option<&str>)], expected: Option<
             flags,
             arguments,
         };
-        vhost.declare_queue(&actor, declare).unwrap();
+        let mut work = Work::default();
+        vhost.declare_queue(&actor, declare, &mut work).unwrap();
     }
     steps.commit();
     let keys: Vec<&str> = names.iter().map(String::as_str).collect();

@@ -1,0 +1,52 @@
+//! What happens in a queue because time passes: messages expire, and a queue that nobody uses goes.
+
+use super::schedule::Schedule;
+use super::{Effects, Queue};
+use crate::clock::Timestamp;
+
+/// How many messages are dealt with at a time, so that nobody waits long for the queue.
+pub(super) const MESSAGES_AT_ONCE: usize = 2_000;
+
+/// What only queues have in which something has a deadline.
+#[derive(Debug, Default)]
+pub(super) struct Timed {
+    /// When messages that wait expire.
+    pub(super) expiry: Schedule,
+}
+
+impl Queue {
+    /// When [`Queue::handle_timeout`] next has something to do.
+    #[inline]
+    pub fn next_timeout(&self) -> Option<Timestamp> {
+        let timed = self.timed.as_ref().and_then(|timed| timed.expiry.next());
+        let unused = self.unused_until();
+        match (timed, unused) {
+            (Some(timed), Some(unused)) => Some(timed.min(unused)),
+            (timed, unused) => timed.or(unused),
+        }
+    }
+
+    /// Does what is due; what is too much for once is due again.
+    pub fn handle_timeout(&mut self, effects: &mut Effects) {
+        if self.deleted {
+            return;
+        }
+        self.expire_due(MESSAGES_AT_ONCE, effects);
+        self.serve(effects);
+        let unused = self.unused_until();
+        effects.delete |= unused.is_some_and(|until| until <= effects.now);
+    }
+
+    /// It is used: declared again, asked for a message, or left by its last consumer.
+    pub fn renew(&mut self, now: Timestamp) {
+        let expires = self.settings.expires();
+        self.unused_until = expires.map_or(Timestamp::NEVER, |expires| now.after(expires));
+    }
+
+    /// When it goes if nobody uses it until then.
+    #[inline]
+    fn unused_until(&self) -> Option<Timestamp> {
+        let expires = self.unused_until < Timestamp::NEVER;
+        (expires && self.consumers.is_empty() && !self.deleted).then_some(self.unused_until)
+    }
+}
