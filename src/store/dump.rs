@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use ferrymq_broker::definitions::Definition;
 use ferrymq_store::tools::{Content, Offline, Record, Target};
-use ferrymq_store::{Change, QueueId};
+use ferrymq_store::{Attributes, Change, QueueId};
 use serde_json::{Value, json};
 
 use super::{DataDir, Error, json, line};
@@ -121,6 +121,19 @@ fn describe(record: &Record<'_>, names: &Names, bodies: bool) -> Value {
                 let mut described = queue(target.queue, names);
                 described["sequence"] = target.sequence.0.into();
                 described["live"] = target.live.into();
+                let Attributes {
+                    level,
+                    due,
+                    expires,
+                } = target.attributes;
+                let attributes = [
+                    ("level", u64::from(level)),
+                    ("due", due),
+                    ("expires", expires),
+                ];
+                for (name, value) in attributes.into_iter().filter(|(_, value)| *value != 0) {
+                    described[name] = value.into();
+                }
                 described
             };
             line["kind"] = "publish".into();

@@ -37,6 +37,7 @@ fn append_all(store: &Store, queues: &[QueueId], next: &mut u64, body: &[u8]) {
                 let queue = queues[number as usize % queues.len()];
                 appender.push(&Append {
                     targets: &[(queue, Sequence(number))],
+                    attributes: &[],
                     parts: &[Part::Copied(body)],
                     content_bytes: BODY_BYTES as u32,
                     durability: Durability::Strict,
@@ -139,6 +140,7 @@ fn publisher(criterion: &mut Criterion) {
                     for number in first..next {
                         appender.push(&Append {
                             targets: &[(queues[0], Sequence(number))],
+                            attributes: &[],
                             parts: &[Part::Copied(&body)],
                             content_bytes: BODY_BYTES as u32,
                             durability: Durability::Strict,

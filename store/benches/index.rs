@@ -107,6 +107,7 @@ fn fill(directory: &Path, pattern: Pattern, messages: u64) {
                 let body = &body[..length.unwrap_or(16) as usize];
                 appender.push(&Append {
                     targets: &[(queues[queue as usize], Sequence(sequence + 1))],
+                    attributes: &[],
                     parts: &[Part::Copied(body)],
                     content_bytes: body.len() as u32,
                     durability: Durability::Relaxed,

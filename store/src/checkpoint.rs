@@ -18,14 +18,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::compaction::Compaction;
-use crate::index::{Changed, Stored};
+use crate::index::{Changed, Index, Stored};
 use crate::log::Position;
 use crate::segment::{self, DIRECTORY};
 use crate::shared::Shared;
 use crate::state::{ChangedDefinitions, State};
 use crate::table::{
-    self, BLOCKS, Batch, CHECKPOINT_KEY, EARLY, QUEUES, Table, Tables, field, numbered_key,
-    queue_key,
+    self, ATTRIBUTES, BLOCKS, Batch, CHECKPOINT_KEY, EARLY, QUEUES, Table, Tables, field,
+    numbered_key, queue_key,
 };
 use crate::threads::PanicGuard;
 use crate::{Error, QueueId, Sequence, definitions};
@@ -255,10 +255,13 @@ impl Checkpointer {
         for blocks in blocks.chunks(BLOCKS_PER_LOCK) {
             let mut state = self.shared.state.lock();
             for &(queue, number) in blocks {
-                match state.index.checkpoint_block(queue, number) {
-                    Stored::Put(value) => batch.put(numbered_key(BLOCKS, queue, number), value),
-                    Stored::Remove => batch.remove(numbered_key(BLOCKS, queue, number)),
-                    Stored::Unchanged => {}
+                let block = state.index.checkpoint_block(queue, number);
+                for (letter, value) in [(BLOCKS, block.messages), (ATTRIBUTES, block.attributes)] {
+                    match value {
+                        Stored::Put(value) => batch.put(numbered_key(letter, queue, number), value),
+                        Stored::Remove => batch.remove(numbered_key(letter, queue, number)),
+                        Stored::Unchanged => {}
+                    }
                 }
             }
             drop(state);
@@ -325,7 +328,7 @@ fn write_rest(table: &mut dyn Table, captured: &Captured, value: Vec<u8>) -> Res
     let mut batch = Batch::default();
     for queue in sorted(&captured.changed.deleted) {
         batch.remove(queue_key(QUEUES, queue));
-        for letter in [BLOCKS, EARLY] {
+        for letter in [BLOCKS, ATTRIBUTES, EARLY] {
             remove_all(table, &mut batch, &queue_key(letter, queue))?;
         }
     }
@@ -425,6 +428,9 @@ pub(crate) fn load(table: &mut dyn Table, state: &mut State) -> Result<Option<Lo
     }))
 }
 
+/// Puts a value of a queue's block into the index; false if there is no such queue.
+type Restore = fn(&mut Index, QueueId, u64, &[u8]) -> Option<bool>;
+
 fn load_queues(table: &mut dyn Table, state: &mut State) -> Result<(), Error> {
     let index = &mut state.index;
     table.scan(QUEUES, &mut |key, value| {
@@ -432,14 +438,20 @@ fn load_queues(table: &mut dyn Table, state: &mut State) -> Result<(), Error> {
         Ok(())
     })?;
     let mut orphans = BTreeSet::new();
-    table.scan(BLOCKS, &mut |key, value| {
-        let (queue, number) = (table::key_queue(key)?, table::key_number(key)?);
-        let restored = index.restore_block(queue, number, value);
-        if !restored.ok_or_else(|| Error::Index("a block makes no sense".to_owned()))? {
-            orphans.insert(key.to_vec());
-        }
-        Ok(())
-    })?;
+    let restores: [(_, Restore); 2] = [
+        (BLOCKS, Index::restore_block),
+        (ATTRIBUTES, Index::restore_attributes),
+    ];
+    for (letter, restore) in restores {
+        table.scan(letter, &mut |key, value| {
+            let (queue, number) = (table::key_queue(key)?, table::key_number(key)?);
+            let restored = restore(index, queue, number, value);
+            if !restored.ok_or_else(|| Error::Index("a block makes no sense".to_owned()))? {
+                orphans.insert(key.to_vec());
+            }
+            Ok(())
+        })?;
+    }
     table.scan(EARLY, &mut |key, value| {
         let first = Sequence(table::key_number(key)?);
         index.restore_early(table::key_queue(key)?, first, table::value_sequence(value)?);

@@ -63,9 +63,11 @@ enum Span {
 /// What the written group means, in its order.
 #[derive(Debug)]
 enum Step {
-    /// With how many bytes of content.
+    /// With how many bytes of content, and without attributes.
     Publish((QueueId, Sequence), Location, u32),
-    Copy((QueueId, Sequence), Location, u32),
+    /// A publish record's payload.
+    Attributed(Range<usize>, Location),
+    Copy(Range<usize>, Location),
     Change(Range<usize>),
     Snapshot(Range<usize>),
 }
@@ -350,8 +352,19 @@ impl Committer {
                 Step::Publish(target, location, content_bytes) => {
                     state.publish(target, location, content_bytes)
                 }
-                Step::Copy(target, location, content_bytes) => {
-                    state.copy(target, location, content_bytes)
+                Step::Attributed(payload, location) => {
+                    let publish = parse(&self.batch, payload);
+                    for (target, attributes) in publish.attributed() {
+                        state.publish(target, location, publish.content_bytes);
+                        state.note(target, attributes);
+                    }
+                }
+                Step::Copy(payload, location) => {
+                    let copy = parse(&self.batch, payload);
+                    for (target, attributes) in copy.attributed() {
+                        state.copy(target, location, copy.content_bytes);
+                        state.note(target, attributes);
+                    }
                 }
                 Step::Change(payload) => state.change(&self.batch.bytes[payload], end.segment),
                 Step::Snapshot(payload) => state.snapshot(&self.batch.bytes[payload], end.segment),
@@ -426,15 +439,14 @@ impl Committer {
         let payload = inline.start + HEAD_BYTES..inline.end;
         match kind {
             Some(Kind::Publish) => {
-                let publish = Publish::parse(&self.batch.bytes[payload]).expect("encoded by us");
+                let publish = parse(&self.batch, payload.clone());
+                if publish.is_attributed {
+                    return self.steps.push(Step::Attributed(payload, location));
+                }
                 let step = |target| Step::Publish(target, location, publish.content_bytes);
                 self.steps.extend(publish.targets().map(step));
             }
-            Some(Kind::Copy) => {
-                let copy = Publish::parse(&self.batch.bytes[payload]).expect("encoded by us");
-                let step = |target| Step::Copy(target, location, copy.content_bytes);
-                self.steps.extend(copy.targets().map(step));
-            }
+            Some(Kind::Copy) => self.steps.push(Step::Copy(payload, location)),
             Some(Kind::Change | Kind::Following) => self.steps.push(Step::Change(payload)),
             Some(Kind::Snapshot) => self.steps.push(Step::Snapshot(payload)),
             _ => {}
@@ -460,6 +472,11 @@ impl Committer {
             _ => self.spans.push(Span::Inline(inline)),
         }
     }
+}
+
+/// The payload of a message's record.
+fn parse(batch: &Batch, payload: Range<usize>) -> Publish<'_> {
+    Publish::parse(&batch.bytes[payload]).expect("encoded by us")
 }
 
 fn slices<'a>(spans: &[Span], batch: &'a Batch) -> Vec<IoSlice<'a>> {
@@ -493,6 +510,7 @@ mod tests {
             shared.state.lock().checkpointing = checkpointing;
             shared.pending.lock().batch.publish(&Append {
                 targets: &[(QueueId(1), Sequence(1))],
+                attributes: &[],
                 parts: &[],
                 content_bytes: 0,
                 durability: Durability::Relaxed,

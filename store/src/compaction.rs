@@ -150,9 +150,16 @@ fn copy(shared: &Shared, location: Location, payload: &[u8]) {
     let lies_here = |(queue, sequence): &(QueueId, Sequence)| {
         state.index.get(*queue, *sequence) == Some(location)
     };
-    let targets: Vec<(QueueId, Sequence)> = publish.targets().filter(lies_here).collect();
+    let live = publish.attributed();
+    let live = live.filter(|(target, _)| lies_here(target));
+    let (targets, attributes): (Vec<_>, Vec<_>) = live.unzip();
     drop(state);
     if !targets.is_empty() {
-        shared.append_copy(publish.content_bytes, &targets, publish.message);
+        let Publish {
+            content_bytes,
+            message,
+            ..
+        } = publish;
+        shared.append_copy(content_bytes, &targets, &attributes, message);
     }
 }

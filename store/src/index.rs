@@ -3,7 +3,9 @@
 //! Changed by the committer only, after a group is durable; shared with the checkpoint and readers
 //! behind one mutex (see `state.rs`). Publishers never touch it. Blocks of messages that nobody works on are
 //! packed: a backlog costs about a byte per message, whatever its size, and 20 bytes at worst.
+//! What is noted with messages (see `index/attributes.rs`) is packed likewise.
 
+mod attributes;
 mod block;
 mod condemned;
 mod cursor;
@@ -19,14 +21,14 @@ use std::collections::HashMap;
 
 use crate::log::Location;
 use crate::record::Removal;
-use crate::{QueueId, Sequence};
+use crate::{Attributes, QueueId, Sequence};
 
 use ledger::Ledger;
 use packed::Entry;
-use queue::QueueIndex;
+use queue::{AttributeRun, QueueIndex};
 
 pub(crate) use ledger::Changed;
-pub(crate) use queue::Stored;
+pub(crate) use queue::{Stored, StoredBlock};
 
 type Queues = HashMap<QueueId, QueueIndex, foldhash::fast::RandomState>;
 
@@ -145,6 +147,13 @@ impl Index {
         }
     }
 
+    /// Notes what a message has, if it is live.
+    pub(crate) fn note(&mut self, queue: QueueId, sequence: Sequence, attributes: Attributes) {
+        if let Some(index) = self.queues.get_mut(&queue) {
+            index.note(sequence.0, attributes);
+        }
+    }
+
     /// Takes settled messages out.
     pub(crate) fn remove(&mut self, removal: Removal) {
         let Removal { queue, first, last } = removal;
@@ -169,6 +178,23 @@ impl Index {
     /// Where a message lies.
     pub(crate) fn get(&self, queue: QueueId, sequence: Sequence) -> Option<Location> {
         self.queues.get(&queue)?.cursor().locate(sequence.0)
+    }
+
+    /// What is noted with a message.
+    pub(crate) fn attributes(&self, queue: QueueId, sequence: Sequence) -> Attributes {
+        let index = self.queues.get(&queue);
+        index.map_or(Attributes::NONE, |index| index.attributes(sequence.0))
+    }
+
+    /// Appends what is noted with messages to `runs`, ascending, for some blocks from `block` on. Gives the
+    /// block to go on with, if there are more.
+    pub(crate) fn attributes_from(
+        &self,
+        queue: QueueId,
+        block: u64,
+        runs: &mut Vec<AttributeRun>,
+    ) -> Option<u64> {
+        self.queues.get(&queue)?.attributes_from(block, runs)
     }
 
     /// Where messages lie, each in turn; in one walk for ascending sequences.
@@ -264,9 +290,9 @@ impl Index {
     }
 
     /// The value of a changed block.
-    pub(crate) fn checkpoint_block(&mut self, queue: QueueId, block: u64) -> Stored {
+    pub(crate) fn checkpoint_block(&mut self, queue: QueueId, block: u64) -> StoredBlock {
         let index = self.queues.get_mut(&queue);
-        index.map_or(Stored::Unchanged, |index| index.checkpoint(block))
+        index.map_or_else(StoredBlock::default, |index| index.checkpoint(block))
     }
 
     /// The bound of the sequences that a queue may have used.
@@ -305,6 +331,20 @@ impl Index {
             return Some(false);
         };
         index.restore(number, value, &mut self.ledger)?;
+        Some(true)
+    }
+
+    /// As `restore_block`, for the attributes of the block's messages.
+    pub(crate) fn restore_attributes(
+        &mut self,
+        queue: QueueId,
+        number: u64,
+        value: &[u8],
+    ) -> Option<bool> {
+        let Some(index) = self.queues.get_mut(&queue) else {
+            return Some(false);
+        };
+        index.restore_attributes(number, value)?;
         Some(true)
     }
 

@@ -35,6 +35,7 @@ mod walk;
 pub use disk::{Fault, SimulatedDisk};
 pub use error::Error;
 pub use pending::Part;
+pub use read::StoredMessage;
 pub use recovery::{Recovered, RecoveredQueue};
 pub use simulation::Steps;
 pub use store::{Append, Appender, Options, Statistics, Store};
@@ -46,6 +47,28 @@ pub struct QueueId(pub u64);
 /// A message's place in its queue. Assigned by the broker, ascending from 1, never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sequence(pub u64);
+
+/// What is noted with a message for one of its queues, and given back without reading it.
+///
+/// The store does not know what the numbers mean; most messages have [`Attributes::NONE`], which costs nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Attributes {
+    /// How urgent it is.
+    pub level: u8,
+    /// When it may be delivered.
+    pub due: u64,
+    /// When it is to be gone.
+    pub expires: u64,
+}
+
+impl Attributes {
+    /// All zero.
+    pub const NONE: Self = Self {
+        level: 0,
+        due: 0,
+        expires: 0,
+    };
+}
 
 /// What a message that is committed has survived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

@@ -8,7 +8,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::record::{self, GROUP_BYTES, Kind, PREFIX_BYTES, Removal};
-use crate::{Append, Change, CommitPoint, Durability, QueueId, Sequence};
+use crate::{Append, Attributes, Change, CommitPoint, Durability, QueueId, Sequence};
 
 /// Shared parts from this size on are written from where they are, without a copy.
 const KEEP_BYTES: usize = 16 * 1024;
@@ -223,7 +223,13 @@ impl Batch {
     /// Appends a publish record.
     pub(crate) fn publish(&mut self, message: &Append<'_>) {
         let start = record::begin(&mut self.bytes, Kind::Publish);
-        record::put_publish(&mut self.bytes, message.content_bytes, message.targets);
+        let Append {
+            content_bytes,
+            targets,
+            attributes,
+            ..
+        } = *message;
+        record::put_publish(&mut self.bytes, content_bytes, targets, attributes);
         let mut elsewhere = 0;
         for part in message.parts {
             match part {
@@ -258,10 +264,11 @@ impl Batch {
         &mut self,
         content_bytes: u32,
         targets: &[(QueueId, Sequence)],
+        attributes: &[Attributes],
         message: &[u8],
     ) {
         let start = record::begin(&mut self.bytes, Kind::Copy);
-        record::put_publish(&mut self.bytes, content_bytes, targets);
+        record::put_publish(&mut self.bytes, content_bytes, targets, attributes);
         self.bytes.extend_from_slice(message);
         record::end(&mut self.bytes, start, 0);
     }
@@ -393,6 +400,7 @@ mod tests {
         let publish = |batch: &mut Batch, parts: &[Part<'_>]| {
             batch.publish(&Append {
                 targets: &[(QueueId(1), Sequence(1))],
+                attributes: &[],
                 parts,
                 content_bytes: 0,
                 durability: Durability::Strict,

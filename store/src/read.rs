@@ -7,7 +7,18 @@ use bytes::Bytes;
 use crate::log::{self, Location};
 use crate::record::Publish;
 use crate::shared::Shared;
-use crate::{Error, QueueId, Sequence};
+use crate::{Attributes, Error, QueueId, Sequence};
+
+/// A message that was read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredMessage {
+    /// Its place in the queue.
+    pub sequence: Sequence,
+    /// What was noted for that queue.
+    pub attributes: Attributes,
+    /// Its parts, one after another.
+    pub bytes: Bytes,
+}
 
 /// How much is read at once.
 const READ_BYTES: u64 = 1024 * 1024;
@@ -34,7 +45,10 @@ impl Wanted {
 }
 
 /// Messages that were read, and how many of those asked for were looked for.
-pub(crate) type Read = (Vec<(Sequence, Bytes)>, usize);
+pub(crate) type Read = (Vec<StoredMessage>, usize);
+
+/// Messages, each with its place in the answer.
+type Ranked = Vec<(usize, StoredMessage)>;
 
 /// Reads messages of one queue; see `Store::read_some`.
 pub(crate) fn read(
@@ -56,9 +70,8 @@ pub(crate) fn read(
         read_together(shared, queue, together, &mut found)?;
         rest = later;
     }
-    found.sort_unstable_by_key(|(rank, ..)| *rank);
-    let found = found.into_iter();
-    let messages = found.map(|(_, sequence, message)| (sequence, message));
+    found.sort_unstable_by_key(|(rank, _)| *rank);
+    let messages = found.into_iter().map(|(_, message)| message);
     Ok((messages.collect(), looked_for))
 }
 
@@ -104,7 +117,7 @@ fn read_together(
     shared: &Shared,
     queue: QueueId,
     wanted: &[Wanted],
-    found: &mut Vec<(usize, Sequence, Bytes)>,
+    found: &mut Ranked,
 ) -> Result<(), Error> {
     let first = wanted[0].location;
     let start = wanted[0].start();
@@ -121,7 +134,7 @@ fn read_together(
     for wanted in wanted {
         let range = relative(wanted, start, bytes.len());
         match message(wanted, queue, &bytes.slice(range)) {
-            Some(message) => found.push((wanted.rank, wanted.sequence, message)),
+            Some(message) => found.push((wanted.rank, message)),
             None => {
                 if let Some(moved) = moved_or_damaged(shared, queue, *wanted) {
                     read_together(shared, queue, &[moved], found)?;
@@ -142,13 +155,16 @@ fn relative(wanted: &Wanted, start: u64, available: usize) -> Range<usize> {
 }
 
 /// The message in a record, if that is whole and the message's.
-fn message(wanted: &Wanted, queue: QueueId, record: &Bytes) -> Option<Bytes> {
+fn message(wanted: &Wanted, queue: QueueId, record: &Bytes) -> Option<StoredMessage> {
     let payload = log::verified_publish(wanted.location.segment, record)?;
     let publish = Publish::parse(&payload)?;
-    let own = publish
-        .targets()
-        .any(|target| target == (queue, wanted.sequence));
-    own.then(|| payload.slice_ref(publish.message))
+    let own = (queue, wanted.sequence);
+    let (_, attributes) = publish.attributed().find(|(target, _)| *target == own)?;
+    Some(StoredMessage {
+        sequence: wanted.sequence,
+        attributes,
+        bytes: payload.slice_ref(publish.message),
+    })
 }
 
 /// Where a message that cannot be read lies by now, if it was moved meanwhile. Reports it as damaged unless
@@ -190,6 +206,7 @@ mod tests {
         }]);
         pending.batch.publish(&Append {
             targets: &[(queue, sequence)],
+            attributes: &[],
             parts: &[Part::Copied(b"message")],
             content_bytes: 7,
             durability: Durability::Strict,
@@ -199,14 +216,23 @@ mod tests {
         let wanted = locate(&parts.shared, queue, &[sequence]);
         // Between the look and the read it is moved, and its old place is gone.
         let targets = [(queue, sequence)];
-        parts.shared.append_copy(7, &targets, b"message");
+        let attributes = Attributes {
+            level: 3,
+            ..Attributes::NONE
+        };
+        let shared = &parts.shared;
+        shared.append_copy(7, &targets, &[attributes], b"message");
         parts.committer.commit_pending();
         let old = wanted[0].location;
         let path = segment::path(old.segment);
         disk.damage(&path, |bytes| bytes[old.offset as usize + 12] ^= 1);
         let mut found = Vec::new();
         read_together(&parts.shared, queue, &wanted, &mut found).unwrap();
-        let expected = (0, sequence, Bytes::from("message"));
-        assert_eq!(found, [expected]);
+        let expected = StoredMessage {
+            sequence,
+            attributes,
+            bytes: Bytes::from("message"),
+        };
+        assert_eq!(found, [(0, expected)]);
     }
 }

@@ -8,6 +8,8 @@
 //!          payload
 //!
 //! Publish  targets u32, content bytes u32, then per target: queue u64, sequence u64; then the message
+//!          where the highest bit of targets is set, each target is followed by its attributes: level u8,
+//!          due u64, expires u64
 //! Copy     as Publish: a message that was published before lies here now, if it is still live
 //! Remove   per range: queue u64, first sequence u64, last sequence u64
 //! Change   per change: operation u8, then
@@ -25,7 +27,7 @@
 //!
 //! All integers are little-endian. A record never spans two segments.
 
-use crate::{Change, QueueId, Sequence};
+use crate::{Attributes, Change, QueueId, Sequence};
 
 /// Length, checksum, kind and group.
 pub(crate) const HEAD_BYTES: usize = 10;
@@ -34,7 +36,11 @@ pub(crate) const PREFIX_BYTES: usize = 8;
 /// A whole group record.
 pub(crate) const GROUP_BYTES: usize = HEAD_BYTES + 12;
 /// One queue and sequence that a message was routed to.
-pub(crate) const TARGET_BYTES: usize = 16;
+const TARGET_BYTES: usize = 16;
+/// The same with attributes.
+const ATTRIBUTED_BYTES: usize = TARGET_BYTES + 17;
+/// In the count of targets: they have attributes.
+const ATTRIBUTED: u32 = 1 << 31;
 
 /// What a record means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,17 +156,43 @@ pub(crate) fn seal(out: &mut [u8], seed: u32) {
     out[4..PREFIX_BYTES].copy_from_slice(&crc.to_le_bytes());
 }
 
-/// Appends what stands before a message: how much of it is content, and its targets.
-pub(crate) fn put_publish(out: &mut Vec<u8>, content_bytes: u32, targets: &[(QueueId, Sequence)]) {
-    let count = u32::try_from(targets.len()).expect("fewer than 4 G queues");
-    out.extend_from_slice(&count.to_le_bytes());
+/// Appends what stands before a message: how much of it is content, its targets, and their attributes, which
+/// are left out if there are none.
+pub(crate) fn put_publish(
+    out: &mut Vec<u8>,
+    content_bytes: u32,
+    targets: &[(QueueId, Sequence)],
+    attributes: &[Attributes],
+) {
+    let is_attributed = attributes.iter().any(|given| *given != Attributes::NONE);
+    let count = u32::try_from(targets.len()).expect("fewer than 2 G queues");
+    let flag = if is_attributed { ATTRIBUTED } else { 0 };
+    out.extend_from_slice(&(count | flag).to_le_bytes());
     out.extend_from_slice(&content_bytes.to_le_bytes());
-    for (queue, sequence) in targets {
-        let mut target = [0; TARGET_BYTES];
-        target[..8].copy_from_slice(&queue.0.to_le_bytes());
-        target[8..].copy_from_slice(&sequence.0.to_le_bytes());
-        out.extend_from_slice(&target);
+    if is_attributed {
+        return put_attributed(out, targets, attributes);
     }
+    for target in targets {
+        put_target(out, target);
+    }
+}
+
+fn put_attributed(out: &mut Vec<u8>, targets: &[(QueueId, Sequence)], attributes: &[Attributes]) {
+    assert_eq!(targets.len(), attributes.len(), "all targets or none");
+    for (target, attributes) in targets.iter().zip(attributes) {
+        put_target(out, target);
+        out.push(attributes.level);
+        out.extend_from_slice(&attributes.due.to_le_bytes());
+        out.extend_from_slice(&attributes.expires.to_le_bytes());
+    }
+}
+
+#[inline]
+fn put_target(out: &mut Vec<u8>, (queue, sequence): &(QueueId, Sequence)) {
+    let mut target = [0; TARGET_BYTES];
+    target[..8].copy_from_slice(&queue.0.to_le_bytes());
+    target[8..].copy_from_slice(&sequence.0.to_le_bytes());
+    out.extend_from_slice(&target);
 }
 
 /// The payload of a publish record.
@@ -169,6 +201,9 @@ pub(crate) struct Publish<'a> {
     /// How many of the message's bytes count as its content.
     pub(crate) content_bytes: u32,
     targets: &'a [u8],
+    count: usize,
+    /// Whether targets have attributes.
+    pub(crate) is_attributed: bool,
     /// The message, all of it.
     pub(crate) message: &'a [u8],
 }
@@ -178,19 +213,61 @@ impl<'a> Publish<'a> {
     pub(crate) fn parse(payload: &'a [u8]) -> Option<Self> {
         let (count, rest) = payload.split_first_chunk()?;
         let (content_bytes, rest) = rest.split_first_chunk()?;
-        let length = (u32::from_le_bytes(*count) as usize).checked_mul(TARGET_BYTES)?;
+        let count = u32::from_le_bytes(*count);
+        let is_attributed = count & ATTRIBUTED != 0;
+        let count = (count & !ATTRIBUTED) as usize;
+        let length = count.checked_mul(target_bytes(is_attributed))?;
         let (targets, message) = rest.split_at_checked(length)?;
         Some(Self {
             content_bytes: u32::from_le_bytes(*content_bytes),
             targets,
+            count,
+            is_attributed,
             message,
         })
     }
 
     /// The queues that the message was routed to, and its sequence in each.
     pub(crate) fn targets(&self) -> impl Iterator<Item = (QueueId, Sequence)> + use<'a> {
-        let targets = self.targets.chunks_exact(TARGET_BYTES);
-        targets.map(|bytes| (QueueId(u64_at(bytes, 0)), Sequence(u64_at(bytes, 8))))
+        let (targets, bytes) = (self.targets, target_bytes(self.is_attributed));
+        (0..self.count).map(move |number| target_at(targets, number * bytes))
+    }
+
+    /// As `targets`, with their attributes.
+    pub(crate) fn attributed(
+        &self,
+    ) -> impl Iterator<Item = ((QueueId, Sequence), Attributes)> + use<'a> {
+        let (targets, is_attributed) = (self.targets, self.is_attributed);
+        (0..self.count).map(move |number| {
+            let at = number * target_bytes(is_attributed);
+            let attributes = match is_attributed {
+                true => attributes_at(targets, at + TARGET_BYTES),
+                false => Attributes::NONE,
+            };
+            (target_at(targets, at), attributes)
+        })
+    }
+}
+
+fn target_bytes(is_attributed: bool) -> usize {
+    match is_attributed {
+        true => ATTRIBUTED_BYTES,
+        false => TARGET_BYTES,
+    }
+}
+
+fn target_at(targets: &[u8], at: usize) -> (QueueId, Sequence) {
+    (
+        QueueId(u64_at(targets, at)),
+        Sequence(u64_at(targets, at + 8)),
+    )
+}
+
+fn attributes_at(targets: &[u8], at: usize) -> Attributes {
+    Attributes {
+        level: targets[at],
+        due: u64_at(targets, at + 1),
+        expires: u64_at(targets, at + 9),
     }
 }
 
@@ -450,12 +527,41 @@ mod tests {
     fn targets_stand_before_the_message() {
         let routed = [(QueueId(1), Sequence(2)), (QueueId(3), Sequence(4))];
         let mut out = Vec::new();
-        put_publish(&mut out, 5, &routed);
+        put_publish(&mut out, 5, &routed, &[]);
         out.extend_from_slice(b"message");
+        assert_eq!(out.len(), 8 + 2 * 16 + 7);
         let publish = Publish::parse(&out).unwrap();
         assert_eq!(publish.targets().collect::<Vec<_>>(), routed);
         assert_eq!(publish.message, b"message");
         assert_eq!(publish.content_bytes, 5);
         assert!(Publish::parse(&out[..20]).is_none());
+    }
+
+    #[test]
+    fn attributes_stand_behind_each_target() {
+        let routed = [(QueueId(1), Sequence(2)), (QueueId(3), Sequence(4))];
+        let (none, some) = (
+            Attributes::NONE,
+            Attributes {
+                level: 7,
+                due: 1,
+                expires: u64::MAX,
+            },
+        );
+        let check = |given: &[Attributes], expected: [Attributes; 2], bytes: usize| {
+            let mut out = Vec::new();
+            put_publish(&mut out, 5, &routed, given);
+            assert_eq!(out.len(), 8 + 2 * bytes);
+            out.extend_from_slice(b"message");
+            let publish = Publish::parse(&out).unwrap();
+            assert_eq!(publish.targets().collect::<Vec<_>>(), routed);
+            let attributed: Vec<_> = publish.attributed().collect();
+            assert_eq!(attributed, [0, 1].map(|n| (routed[n], expected[n])));
+            assert_eq!(publish.message, b"message");
+        };
+        check(&[], [none, none], 16);
+        check(&[none, none], [none, none], 16);
+        check(&[none, some], [none, some], 33);
+        check(&[some, none], [some, none], 33);
     }
 }

@@ -87,8 +87,9 @@ impl Replay<'_> {
             Kind::Publish => {
                 if let Some(publish) = Publish::parse(payload) {
                     let content_bytes = publish.content_bytes;
-                    for target in publish.targets() {
+                    for (target, attributes) in publish.attributed() {
                         self.state.publish(target, location, content_bytes);
+                        self.state.note(target, attributes);
                     }
                 }
             }
@@ -96,11 +97,14 @@ impl Replay<'_> {
                 // Without a checkpoint, what was published may be gone with its segment.
                 let rebuilds = self.rebuild.is_some();
                 if let Some(copy) = Publish::parse(payload) {
-                    for target in copy.targets() {
-                        match rebuilds {
-                            true => self.state.publish(target, location, copy.content_bytes),
-                            false => self.state.copy(target, location, copy.content_bytes),
-                        }
+                    let content_bytes = copy.content_bytes;
+                    let apply = match rebuilds {
+                        true => State::publish,
+                        false => State::copy,
+                    };
+                    for (target, attributes) in copy.attributed() {
+                        apply(self.state, target, location, content_bytes);
+                        self.state.note(target, attributes);
                     }
                 }
             }

@@ -13,7 +13,7 @@ use crate::reserve::Reserve;
 use crate::segment;
 use crate::state::State;
 use crate::tail::Tail;
-use crate::{CommitPoint, Error, Options, QueueId, Sequence};
+use crate::{Attributes, CommitPoint, Error, Options, QueueId, Sequence};
 
 /// The parts of a store that its threads have in common.
 #[derive(Debug)]
@@ -221,11 +221,13 @@ impl Shared {
         &self,
         content_bytes: u32,
         targets: &[(QueueId, Sequence)],
+        attributes: &[Attributes],
         message: &[u8],
     ) {
         let mut pending = self.pending.lock();
         if !pending.closed {
-            pending.batch.copy(content_bytes, targets, message);
+            let batch = &mut pending.batch;
+            batch.copy(content_bytes, targets, attributes, message);
             self.release(pending);
         }
     }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::index::Index;
 use crate::log::{Location, Position};
 use crate::record::{self, ChangeView, Removal, SnapshotHead};
-use crate::{Change, QueueId, Sequence};
+use crate::{Attributes, Change, QueueId, Sequence};
 
 /// Behind one mutex, shared by the committer, the checkpoint and readers.
 #[derive(Debug, Default)]
@@ -53,6 +53,13 @@ impl State {
         self.note_queue(target.0);
         if self.is_live(target) {
             self.publish(target, location, content_bytes);
+        }
+    }
+
+    /// Applies what stands behind one of the targets of a publish or a copy, after that.
+    pub(crate) fn note(&mut self, (queue, sequence): (QueueId, Sequence), attributes: Attributes) {
+        if attributes != Attributes::NONE {
+            self.index.note(queue, sequence, attributes);
         }
     }
 

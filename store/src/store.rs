@@ -5,19 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use crate::clean;
 use crate::disk::{Disk, DiskFile, RealDisk};
 use crate::pending::{Part, Pending};
-use crate::read;
+use crate::read::{self, StoredMessage};
 use crate::recovery::{self, Recovered};
 use crate::shared::Shared;
 use crate::table::SledTables;
 use crate::threads::Threads;
-use crate::{Change, CommitPoint, Durability, Error, QueueId, Sequence};
+use crate::{Attributes, Change, CommitPoint, Durability, Error, QueueId, Sequence};
 
 /// Settings of a store.
 #[derive(Debug, Clone)]
@@ -64,6 +63,8 @@ impl Default for Options {
 pub struct Append<'a> {
     /// The queues it was routed to, and its sequence in each.
     pub targets: &'a [(QueueId, Sequence)],
+    /// What is noted for each of them, or nothing: [`Attributes::NONE`] for all.
+    pub attributes: &'a [Attributes],
     /// Its bytes, one part after another.
     pub parts: &'a [Part<'a>],
     /// How many of them count as its content, in [`RecoveredQueue::content_bytes`].
@@ -307,7 +308,7 @@ impl Store {
         &self,
         queue: QueueId,
         sequences: &[Sequence],
-    ) -> Result<Vec<(Sequence, Bytes)>, Error> {
+    ) -> Result<Vec<StoredMessage>, Error> {
         let (messages, _) = self.read_some(queue, sequences, u64::MAX)?;
         Ok(messages)
     }
@@ -319,8 +320,27 @@ impl Store {
         queue: QueueId,
         sequences: &[Sequence],
         max_bytes: u64,
-    ) -> Result<(Vec<(Sequence, Bytes)>, usize), Error> {
+    ) -> Result<(Vec<StoredMessage>, usize), Error> {
         read::read(&self.inner.shared, queue, sequences, max_bytes)
+    }
+
+    /// Shows the attributes of a queue's live messages to `visit`, without reading them: runs of those that
+    /// have the same, ascending, both ends included. Those with [`Attributes::NONE`] are left out.
+    pub fn attributes(
+        &self,
+        queue: QueueId,
+        mut visit: impl FnMut(Sequence, Sequence, Attributes),
+    ) {
+        let mut runs = Vec::new();
+        let mut next = Some(0);
+        while let Some(block) = next {
+            let state = self.inner.shared.state.lock();
+            next = state.index.attributes_from(queue, block, &mut runs);
+            drop(state);
+            for (first, last, attributes) in runs.drain(..) {
+                visit(first, last, attributes);
+            }
+        }
     }
 
     /// Why nothing is written any more. A failure is final: appends return [`CommitPoint::NEVER`].

@@ -7,6 +7,7 @@
 //! d  hash 16 bytes, chunk u16             a definition, see `definitions.rs`
 //! q  queue u64                            next sequence u64: above all that the queue has used
 //! b  queue u64, block u64                 live messages, see `index/block.rs`
+//! a  queue u64, block u64                 their attributes, see `index/attributes.rs`
 //! e  queue u64, first sequence u64        last sequence u64: settled before their publish was seen
 //! ```
 //!
@@ -101,6 +102,8 @@ pub(crate) const CHECKPOINT_KEY: &[u8] = b"m";
 pub(crate) const QUEUES: &[u8] = b"q";
 /// What the keys of blocks begin with.
 pub(crate) const BLOCKS: &[u8] = b"b";
+/// What the keys of blocks' attributes begin with.
+pub(crate) const ATTRIBUTES: &[u8] = b"a";
 /// What the keys of early settled sequences begin with.
 pub(crate) const EARLY: &[u8] = b"e";
 

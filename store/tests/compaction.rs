@@ -1,11 +1,13 @@
 //! Segments that a few live messages pin are freed, and a copy never revives what was settled.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ferrymq_store::{
-    Append, Change, Durability, Options, Part, QueueId, Sequence, SimulatedDisk, Steps, Store,
+    Append, Attributes, Change, Durability, Options, Part, QueueId, Sequence, SimulatedDisk, Steps,
+    Store,
 };
 
 const SEGMENT_BYTES: u64 = 20_000;
@@ -29,8 +31,12 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::with(options())
+    }
+
+    fn with(options: Options) -> Self {
         let disk = SimulatedDisk::new();
-        let (store, steps, _) = Store::open_simulated(&disk, options()).expect("opens");
+        let (store, steps, _) = Store::open_simulated(&disk, options).expect("opens");
         let id = store.allocate_queue_id();
         store.change(&[Change::CreateQueue {
             id,
@@ -53,6 +59,15 @@ impl World {
         body
     }
 
+    /// Some have none.
+    fn attributes(sequence: u64) -> Attributes {
+        let expires = sequence / 100 % 3 * 1000;
+        Attributes {
+            expires,
+            ..Attributes::NONE
+        }
+    }
+
     /// Publishes and settles messages, and keeps one of so many.
     fn churn(&mut self, messages: u64, keep_every: u64) {
         for _ in 0..messages {
@@ -60,6 +75,7 @@ impl World {
             let sequence = Sequence(self.published);
             self.store.append([Append {
                 targets: &[(self.queue, sequence)],
+                attributes: &[Self::attributes(sequence.0)],
                 parts: &[Part::Copied(&Self::body(sequence.0))],
                 content_bytes: 300,
                 durability: Durability::Strict,
@@ -91,9 +107,19 @@ impl World {
     fn check(&self) {
         let read = self.store.read(self.queue, &self.kept).expect("readable");
         assert_eq!(read.len(), self.kept.len());
-        for (sequence, body) in read {
-            assert_eq!(body[..], Self::body(sequence.0));
+        let mut attributes = BTreeMap::new();
+        for message in read {
+            let number = message.sequence.0;
+            assert_eq!(message.bytes[..], Self::body(number));
+            assert_eq!(message.attributes, Self::attributes(number));
+            attributes.insert(message.sequence, message.attributes);
         }
+        attributes.retain(|_, attributes| *attributes != Attributes::NONE);
+        let mut noted = BTreeMap::new();
+        self.store.attributes(self.queue, |first, last, same| {
+            noted.extend((first.0..=last.0).map(|number| (Sequence(number), same)));
+        });
+        assert_eq!(noted, attributes);
         let statistics = self.store.statistics();
         assert_eq!(statistics.live_messages, self.kept.len() as u64);
         assert_eq!(statistics.damaged_records, 0);
@@ -187,9 +213,12 @@ fn a_settlement_wins_against_a_copy() {
 
 #[test]
 fn a_damaged_record_is_reported_and_left() {
-    let mut world = World::new();
+    // Every segment that is mostly dead is read.
+    let mut world = World::with(Options {
+        compaction_dead_segments: 0,
+        ..options()
+    });
     world.churn(300, 30);
-    world.round();
     let first = world
         .disk
         .paths("log/")
@@ -219,6 +248,8 @@ fn a_message_is_found_while_it_is_moved() {
         segment_bytes: SEGMENT_BYTES,
         checkpoint_bytes: 10_000,
         checkpoint_interval: Duration::from_millis(1),
+        // Whatever is mostly dead goes.
+        compaction_dead_segments: 0,
         ..Options::default()
     };
     let (store, _) = Store::open(directory.path(), options).expect("opens");
@@ -231,6 +262,7 @@ fn a_message_is_found_while_it_is_moved() {
     let append = |sequence: u64| {
         store.append([Append {
             targets: &[(queue, Sequence(sequence))],
+            attributes: &[World::attributes(sequence)],
             parts: &[Part::Copied(&World::body(sequence))],
             content_bytes: 300,
             durability: Durability::Strict,

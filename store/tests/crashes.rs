@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use ferrymq_store::{
-    Append, Change, CommitPoint, Durability, Fault, Options, Part, QueueId, Recovered, Sequence,
-    SimulatedDisk, Steps, Store,
+    Append, Attributes, Change, CommitPoint, Durability, Fault, Options, Part, QueueId, Recovered,
+    Sequence, SimulatedDisk, Steps, Store, StoredMessage,
 };
 use proptest::prelude::*;
 
@@ -127,6 +127,7 @@ fn dice(keep: u8, seed: u64) -> impl FnMut() -> bool {
 #[derive(Debug)]
 struct Message {
     body: Vec<u8>,
+    attributes: Attributes,
     published: CommitPoint,
     /// Settled, and since when.
     settled: Option<CommitPoint>,
@@ -329,21 +330,38 @@ impl World {
         body.resize(bytes + 4, self.counter as u8);
         let shared = Bytes::from(body.clone()).slice(4..);
         let parts = [Part::Copied(&body[..4]), Part::Shared(&shared)];
+        let attributes = self.attributes(targets);
         let point = self.store.append([Append {
             targets,
+            attributes: &attributes,
             parts: &parts,
             content_bytes: bytes as u32,
             durability,
         }]);
         assert_eq!(point, self.point(durability));
-        for target in targets {
+        for (at, target) in targets.iter().enumerate() {
             let message = Message {
                 body: body.clone(),
+                attributes: attributes.get(at).copied().unwrap_or_default(),
                 published: point,
                 settled: None,
             };
             self.messages.insert(*target, message);
         }
+    }
+
+    /// For each target, or nothing at all.
+    fn attributes(&self, targets: &[Id]) -> Vec<Attributes> {
+        let level = self.counter as u8 % 3;
+        if level == 0 {
+            return Vec::new();
+        }
+        let attributes = |(queue, _): &Id| Attributes {
+            level,
+            due: queue.0 % 2 * u64::from(self.counter),
+            expires: u64::MAX,
+        };
+        targets.iter().map(attributes).collect()
     }
 
     fn settle_then_publish(&mut self, which: usize) {
@@ -506,7 +524,8 @@ impl World {
             let sequences: Vec<Sequence> = ranges.map(Sequence).collect();
             let read = self.store.read(queue.id, &sequences).expect("readable");
             assert_eq!(read.len(), sequences.len());
-            let content = read.iter().map(|(_, body)| body.len() as u64 - 4);
+            self.check_attributes(queue.id, &read);
+            let content = read.iter().map(|message| message.bytes.len() as u64 - 4);
             assert_eq!(queue.content_bytes, content.sum::<u64>());
             assert!(
                 sequences
@@ -515,7 +534,7 @@ impl World {
             );
             found.extend(
                 read.into_iter()
-                    .map(|(sequence, body)| ((queue.id, sequence), body)),
+                    .map(|message| ((queue.id, message.sequence), message)),
             );
         }
         let queues: BTreeSet<QueueId> = self.queues.iter().copied().collect();
@@ -533,12 +552,10 @@ impl World {
                 assert!(!is_there, "{id:?} was settled and came back");
             }
         }
-        for (id, body) in &found {
-            assert_eq!(
-                body[..],
-                self.messages[id].body[..],
-                "{id:?} has another body"
-            );
+        for (id, message) in &found {
+            let expected = &self.messages[id];
+            assert_eq!(message.bytes[..], expected.body, "{id:?} has another body");
+            assert_eq!(message.attributes, expected.attributes, "{id:?}");
         }
         self.messages.retain(|id, message| {
             message.published = CommitPoint::ALWAYS;
@@ -546,6 +563,19 @@ impl World {
             message.settled = gone.then_some(CommitPoint::ALWAYS);
             found.contains_key(id) || message.settled.is_some()
         });
+    }
+
+    /// The index notes what the records say.
+    fn check_attributes(&self, queue: QueueId, read: &[StoredMessage]) {
+        let mut noted = Vec::new();
+        self.store.attributes(queue, |first, last, attributes| {
+            noted.extend((first.0..=last.0).map(|number| (Sequence(number), attributes)));
+        });
+        let attributed = read
+            .iter()
+            .map(|message| (message.sequence, message.attributes));
+        let attributed = attributed.filter(|(_, attributes)| *attributes != Attributes::NONE);
+        assert_eq!(noted, attributed.collect::<Vec<_>>());
     }
 }
 

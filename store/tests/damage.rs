@@ -62,7 +62,7 @@ fn reopen(disk: &SimulatedDisk) -> (BTreeMap<Sequence, Vec<u8>>, u64, Recovered)
         let read = store.read(queue.id, &sequences).expect("readable");
         found.extend(
             read.into_iter()
-                .map(|(sequence, body)| (sequence, body.to_vec())),
+                .map(|message| (message.sequence, message.bytes.to_vec())),
         );
     }
     // It goes on working.
@@ -226,6 +226,7 @@ fn what_was_settled_before_it_was_written_is_not_written() {
 fn message<'a>(targets: &'a [(QueueId, Sequence)], parts: &'a [Part<'a>]) -> Append<'a> {
     Append {
         targets,
+        attributes: &[],
         parts,
         content_bytes: 0,
         durability: Durability::Strict,

@@ -19,6 +19,7 @@ fn publish_as(store: &Store, queue: QueueId, sequence: u64, durability: Durabili
     let target = [(queue, Sequence(sequence))];
     store.append([Append {
         targets: &target,
+        attributes: &[],
         parts: &[Part::Copied(&[7; 100])],
         content_bytes: 100,
         durability,

@@ -41,6 +41,7 @@ impl World {
         self.published += 1;
         self.store.append([Append {
             targets: &[(self.queue, Sequence(self.published))],
+            attributes: &[],
             parts: &[Part::Copied(&[7; BODY_BYTES])],
             content_bytes: BODY_BYTES as u32,
             durability: Durability::Strict,

@@ -67,6 +67,7 @@ fn child() {
             for sequence in next..end {
                 appender.push(&Append {
                     targets: &[(queue, Sequence(sequence))],
+                    attributes: &[],
                     parts: &[Part::Copied(&body(sequence))],
                     content_bytes: 0,
                     durability: Durability::Strict,
@@ -168,7 +169,7 @@ fn a_killed_process_loses_nothing_confirmed() {
         assert_eq!(read.len(), live.len());
         assert!(
             read.iter()
-                .all(|(sequence, found)| found[..] == body(sequence.0))
+                .all(|found| found.bytes[..] == body(found.sequence.0))
         );
         assert!(next >= ledger.confirmed);
     }

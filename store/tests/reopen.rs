@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ferrymq_store::{
-    Append, Change, CommitPoint, Durability, Error, Options, Part, QueueId, Recovered,
-    RecoveredQueue, Sequence, SimulatedDisk, Store,
+    Append, Attributes, Change, CommitPoint, Durability, Error, Options, Part, QueueId, Recovered,
+    RecoveredQueue, Sequence, SimulatedDisk, Store, StoredMessage,
 };
 use tokio::sync::Notify;
 
@@ -44,6 +44,7 @@ fn publish(store: &Store, queue: QueueId, sequences: std::ops::RangeInclusive<u6
             let body = format!("message {sequence}");
             appender.push(&Append {
                 targets: &[(queue, Sequence(sequence))],
+                attributes: &[],
                 parts: &[Part::Copied(body.as_bytes())],
                 content_bytes: body.len() as u32,
                 durability: Durability::Strict,
@@ -79,11 +80,13 @@ fn confirmed_messages_are_found_again() {
     assert_eq!(store.stored(queue, &sequences([11, 12, 999, 1001])), 3);
     assert_eq!(store.stored(queue, &sequences([10, 11, 12])), 0);
     let read = store.read(queue, &sequences([999, 5, 11])).unwrap();
-    let expected = [
-        (Sequence(999), "message 999".into()),
-        (Sequence(11), Bytes::from("message 11")),
-    ];
+    let expected = [999, 11].map(|number| StoredMessage {
+        sequence: Sequence(number),
+        attributes: Attributes::NONE,
+        bytes: format!("message {number}").into(),
+    });
     assert_eq!(read, expected);
+    store.attributes(queue, |_, _, _| unreachable!("nobody gave any"));
 }
 
 #[test]
@@ -94,6 +97,7 @@ fn large_bodies_and_fan_out() {
     let large = Bytes::from(vec![7; 3_000_000]);
     let point = store.append([Append {
         targets: &[(a, Sequence(1)), (b, Sequence(1))],
+        attributes: &[],
         parts: &[b"head"[..].into(), (&large).into(), b"tail"[..].into()],
         content_bytes: 3_000_000,
         durability: Durability::Strict,
@@ -105,7 +109,7 @@ fn large_bodies_and_fan_out() {
     let (store, _) = open(directory.path());
     assert!(store.read(a, &[Sequence(1)]).unwrap().is_empty());
     let read = store.read(b, &[Sequence(1)]).unwrap();
-    assert_eq!(read[0].1, [b"head", &large[..], b"tail"].concat());
+    assert_eq!(read[0].bytes, [b"head", &large[..], b"tail"].concat());
 }
 
 #[test]

@@ -171,6 +171,7 @@ impl VHost {
                 message.with_stored_parts(|parts| {
                     log.push(&Append {
                         targets,
+                        attributes: &[],
                         parts,
                         content_bytes: message.content_bytes(),
                         durability,

@@ -9,6 +9,9 @@
 //! A block is closed once nobody works on it: by the checkpoint, which packs it anyway, or when too
 //! many of its queue are open.
 
+use crate::Attributes;
+
+use super::attributes::BlockAttributes;
 use super::packed::{self, Entry, Run, Runs};
 
 /// Sequences per block.
@@ -18,10 +21,14 @@ pub(crate) const BLOCK_SEQUENCES: u64 = 128;
 #[derive(Debug)]
 pub(crate) struct Block {
     form: Form,
+    // Invariant: open and closed with the block, and only of messages that are in it.
+    pub(crate) attributes: BlockAttributes,
     content_bytes: u64,
     messages: u8,
     /// Whether the checkpoint has a value for this block.
     pub(crate) stored: bool,
+    /// Whether it has one for their attributes.
+    pub(crate) attributes_stored: bool,
     /// Whether it changed since the last checkpoint.
     pub(crate) dirty: bool,
 }
@@ -37,9 +44,11 @@ impl Default for Block {
     fn default() -> Self {
         Self {
             form: Form::Packed(Box::default()),
+            attributes: BlockAttributes::default(),
             content_bytes: 0,
             messages: 0,
             stored: false,
+            attributes_stored: false,
             dirty: false,
         }
     }
@@ -101,6 +110,7 @@ impl Block {
         let mut entries = Vec::with_capacity(self.messages.into());
         entries.extend(self.runs().flat_map(Run::entries));
         self.form = Form::Open(entries);
+        self.attributes.open();
         true
     }
 
@@ -108,6 +118,7 @@ impl Block {
     pub(crate) fn close(&mut self) {
         if let Form::Open(entries) = &self.form {
             self.form = Form::Packed(packed::pack(entries).into());
+            self.attributes.close();
         }
     }
 
@@ -142,6 +153,17 @@ impl Block {
         }
     }
 
+    /// Notes what a message has that was just inserted, if it was.
+    pub(crate) fn note(&mut self, slot: u8, attributes: Attributes) {
+        if let Form::Open(entries) = &self.form
+            && entries
+                .binary_search_by_key(&slot, |entry| entry.slot)
+                .is_ok()
+        {
+            self.attributes.set(slot, attributes);
+        }
+    }
+
     /// Takes the messages from slot `first` to slot `last` out of the open block, and shows them
     /// to `removed`.
     pub(crate) fn remove(&mut self, first: u8, last: u8, removed: impl FnOnce(&[Entry])) {
@@ -153,6 +175,7 @@ impl Block {
         for entry in entries.drain(from..to) {
             self.content_bytes -= u64::from(entry.content_bytes);
         }
+        self.attributes.remove(first, last);
     }
 
     /// Keeps the messages of the open block which `keep` wants.
@@ -167,14 +190,16 @@ impl Block {
             }
             kept
         });
+        let is_there = |slot: u8| entries.binary_search_by_key(&slot, |entry| entry.slot);
+        self.attributes.retain(|slot| is_there(slot).is_ok());
     }
 
     /// Takes all messages out; what stays is closed.
     pub(crate) fn take(&mut self) -> Self {
-        let (stored, dirty) = (self.stored, self.dirty);
         let empty = Self {
-            stored,
-            dirty,
+            stored: self.stored,
+            attributes_stored: self.attributes_stored,
+            dirty: self.dirty,
             ..Self::default()
         };
         std::mem::replace(self, empty)

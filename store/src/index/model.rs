@@ -64,9 +64,11 @@ fn step() -> impl Strategy<Value = Step> {
 struct Queue {
     volatile: bool,
     next: u64,
-    live: BTreeMap<u64, (Location, u32)>,
+    live: BTreeMap<u64, (Location, u32, Attributes)>,
     early: BTreeSet<u64>,
 }
+
+type Values = BTreeMap<(QueueId, u64), Vec<u8>>;
 
 /// The index, the table that it is checkpointed into, and what should be in both.
 #[derive(Debug, Default)]
@@ -76,7 +78,8 @@ struct World {
     ids: u64,
     end: (u32, u32),
     reserved: BTreeMap<QueueId, Sequence>,
-    blocks: BTreeMap<(QueueId, u64), Vec<u8>>,
+    blocks: Values,
+    attributes: Values,
     early: BTreeMap<QueueId, Vec<(Sequence, Sequence)>>,
 }
 
@@ -115,7 +118,7 @@ impl World {
             Step::Move(queue, which) => {
                 let chosen = self.queue(queue).and_then(|(id, queue)| {
                     let which = which % queue.live.len().max(1);
-                    let (sequence, (location, _)) = queue.live.iter().nth(which)?;
+                    let (sequence, (location, ..)) = queue.live.iter().nth(which)?;
                     Some((id, *sequence, location.length))
                 });
                 if let Some((id, sequence, length)) = chosen {
@@ -194,11 +197,13 @@ impl World {
             length,
         };
         let content = length - 50 - sequence as u32 / 5000;
+        let attributes = attributes(id, sequence);
         self.index
             .publish(id, Sequence(sequence), location, content);
+        self.index.note(id, Sequence(sequence), attributes);
         let queue = self.queues.get_mut(&id).expect("chosen from them");
         if !queue.early.remove(&sequence) {
-            queue.live.insert(sequence, (location, content));
+            queue.live.insert(sequence, (location, content, attributes));
         }
     }
 
@@ -234,7 +239,7 @@ impl World {
         let mut lost = 0;
         for queue in self.queues.values_mut() {
             let before = queue.live.len();
-            queue.live.retain(|_, (location, _)| {
+            queue.live.retain(|_, (location, ..)| {
                 let until = u64::from(location.offset) + u64::from(location.length);
                 keep(location.segment, until)
             });
@@ -247,11 +252,9 @@ impl World {
         while self.index.release_some() {}
         let changed = self.index.take_changed();
         for (queue, block) in changed.blocks {
-            match self.index.checkpoint_block(queue, block) {
-                Stored::Put(value) => drop(self.blocks.insert((queue, block), value)),
-                Stored::Remove => assert!(self.blocks.remove(&(queue, block)).is_some()),
-                Stored::Unchanged => {}
-            }
+            let stored = self.index.checkpoint_block(queue, block);
+            store(&mut self.blocks, (queue, block), stored.messages);
+            store(&mut self.attributes, (queue, block), stored.attributes);
         }
         for queue in changed.queues {
             if let Some(reserved) = self.index.reserved(queue) {
@@ -264,12 +267,15 @@ impl World {
         for queue in changed.deleted {
             self.reserved.remove(&queue);
             self.blocks.retain(|(id, _), _| *id != queue);
+            self.attributes.retain(|(id, _), _| *id != queue);
             self.early.remove(&queue);
         }
         let durable = |id: &QueueId| self.queues.get(id).is_some_and(|queue| !queue.volatile);
         assert!(self.reserved.keys().all(durable));
         assert!(self.early.keys().all(durable));
         assert!(self.blocks.keys().all(|(id, _)| durable(id)));
+        let is_stored = |block| self.blocks.contains_key(block);
+        assert!(self.attributes.keys().all(is_stored));
     }
 
     fn restart(&mut self) {
@@ -280,6 +286,10 @@ impl World {
         }
         for ((queue, number), value) in &self.blocks {
             assert_eq!(index.restore_block(*queue, *number, value), Some(true));
+        }
+        for ((queue, number), value) in &self.attributes {
+            let restored = index.restore_attributes(*queue, *number, value);
+            assert_eq!(restored, Some(true));
         }
         for (queue, ranges) in &self.early {
             for (first, last) in ranges {
@@ -295,7 +305,7 @@ impl World {
         let mut usage = BTreeMap::<u32, (u64, u64)>::new();
         for (id, queue) in &self.queues {
             self.check_queue(*id, queue);
-            for (location, _) in queue.live.values() {
+            for (location, ..) in queue.live.values() {
                 let usage = usage.entry(location.segment).or_default();
                 usage.0 += 1;
                 usage.1 += u64::from(location.length);
@@ -313,7 +323,10 @@ impl World {
         let sequences = live.sequences.iter();
         let sequences = sequences.flat_map(|(first, last)| first.0..=last.0);
         assert!(sequences.eq(queue.live.keys().copied()));
-        let content = queue.live.values().map(|(_, content)| u64::from(*content));
+        let content = queue
+            .live
+            .values()
+            .map(|(_, content, _)| u64::from(*content));
         assert_eq!(live.content_bytes, content.sum::<u64>());
         assert!(live.next.0 > queue.live.keys().last().copied().unwrap_or(0));
         let early = self.index.early(id).into_iter();
@@ -324,8 +337,44 @@ impl World {
         let descending = (0..=queue.next).rev().step_by(7).map(Sequence);
         let wanted: Vec<Sequence> = ascending.chain(descending).collect();
         let located = self.index.locate(id, &wanted);
-        let expected = |sequence: &Sequence| queue.live.get(&sequence.0).map(|(at, _)| *at);
+        let expected = |sequence: &Sequence| queue.live.get(&sequence.0).map(|(at, ..)| *at);
         assert!(located.eq(wanted.iter().map(expected)));
+        self.check_attributes(id, queue);
+    }
+
+    fn check_attributes(&self, id: QueueId, queue: &Queue) {
+        let mut runs = Vec::new();
+        let mut next = Some(0);
+        while let Some(block) = next {
+            next = self.index.attributes_from(id, block, &mut runs);
+        }
+        let noted = runs
+            .iter()
+            .flat_map(|(first, last, same)| (first.0..=last.0).map(move |n| (n, *same)));
+        let expected = queue.live.iter().map(|(n, (_, _, given))| (*n, *given));
+        let expected = expected.filter(|(_, given)| *given != Attributes::NONE);
+        assert!(noted.eq(expected));
+        for (sequence, (_, _, given)) in queue.live.iter().step_by(7) {
+            assert_eq!(self.index.attributes(id, Sequence(*sequence)), *given);
+        }
+    }
+}
+
+/// What is noted with a message: nothing in some queues and for some messages.
+fn attributes(id: QueueId, sequence: u64) -> Attributes {
+    let some = id.0 % 3 * (sequence / 300 % 3);
+    Attributes {
+        level: (some * sequence % 5) as u8,
+        due: some / 2 * (sequence >> 8),
+        expires: some * (1_795_000_000_000 + sequence / 20),
+    }
+}
+
+fn store(values: &mut Values, block: (QueueId, u64), stored: Stored) {
+    match stored {
+        Stored::Put(value) => drop(values.insert(block, value)),
+        Stored::Remove => assert!(values.remove(&block).is_some()),
+        Stored::Unchanged => {}
     }
 }
 

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::IntoValues;
 use std::ops::Range;
 
+use super::attributes::BlockAttributes;
 use super::block::{BLOCK_SEQUENCES, Block};
 use super::cursor::Cursor;
 use super::ledger::Ledger;
 use super::packed::{Entry, Run};
 use super::ranges::Ranges;
-use crate::QueueId;
+use crate::{Attributes, QueueId, Sequence};
 
 /// How far ahead of the sequences in use their bound is checkpointed, so that this is seldom.
 const RESERVED_SEQUENCES: u64 = 1 << 20;
@@ -18,6 +19,11 @@ const RESERVED_SEQUENCES: u64 = 1 << 20;
 const OPEN_BLOCKS: usize = 64;
 /// The same where no checkpoint comes to close them, and messages stay for long.
 const OPEN_BLOCKS_VOLATILE: usize = 4;
+/// In so many blocks attributes are looked at in one step.
+const BLOCKS_PER_STEP: usize = 64;
+
+/// Messages which have the same attributes: the first, the last, and what they have.
+pub(crate) type AttributeRun = (Sequence, Sequence, Attributes);
 
 /// Where the live messages of a queue lie. 120 bytes and its blocks.
 #[derive(Debug)]
@@ -97,6 +103,13 @@ impl QueueIndex {
         ledger.segments.hold(&Run::of_one(entry));
         if opened {
             self.note_open(number);
+        }
+    }
+
+    /// Notes what a message has that was just inserted; nothing if it was dead on arrival.
+    pub(crate) fn note(&mut self, sequence: u64, attributes: Attributes) {
+        if let Some(block) = self.blocks.get_mut(&(sequence / BLOCK_SEQUENCES)) {
+            block.note(slot(sequence), attributes);
         }
     }
 
@@ -264,39 +277,73 @@ impl QueueIndex {
         Some(())
     }
 
+    /// Puts a block's attributes that the checkpoint holds into place; `None` if they make no sense.
+    pub(crate) fn restore_attributes(&mut self, number: u64, value: &[u8]) -> Option<()> {
+        let block = self.blocks.get_mut(&number)?;
+        block.attributes = BlockAttributes::restore(value)?;
+        block.attributes_stored = true;
+        Some(())
+    }
+
+    /// What is noted with a message.
+    pub(crate) fn attributes(&self, sequence: u64) -> Attributes {
+        let block = self.blocks.get(&(sequence / BLOCK_SEQUENCES));
+        block.map_or(Attributes::NONE, |block| {
+            block.attributes.get(slot(sequence))
+        })
+    }
+
+    /// Appends the attributes in some blocks from this number on to `runs`. Gives the next one's.
+    pub(crate) fn attributes_from(&self, number: u64, runs: &mut Vec<AttributeRun>) -> Option<u64> {
+        let mut blocks = self.blocks.range(number..);
+        for (number, block) in blocks.by_ref().take(BLOCKS_PER_STEP) {
+            for (slot, attributes) in block.attributes.entries() {
+                let sequence = number * BLOCK_SEQUENCES + u64::from(slot);
+                match runs.last_mut() {
+                    Some((_, last, same)) if last.0 + 1 == sequence && *same == attributes => {
+                        last.0 = sequence;
+                    }
+                    _ => runs.push((Sequence(sequence), Sequence(sequence), attributes)),
+                }
+            }
+        }
+        blocks.next().map(|(number, _)| *number)
+    }
+
     /// Marks a block dirty that the checkpoint could not write, even if it is gone since.
     pub(crate) fn change_again(&mut self, number: u64, ledger: &mut Ledger) {
         let block = self.blocks.entry(number).or_default();
         block.stored = true;
+        block.attributes_stored = true;
         block.dirty = true;
         ledger.changed.blocks.push((self.id, number));
     }
 
     /// The value of a dirty block for the checkpoint, which then counts as clean. It is closed,
     /// unless the next message belongs there.
-    pub(crate) fn checkpoint(&mut self, number: u64) -> Stored {
+    pub(crate) fn checkpoint(&mut self, number: u64) -> StoredBlock {
         let Some(block) = self.blocks.get_mut(&number) else {
-            return Stored::Unchanged;
+            return StoredBlock::default();
         };
         block.dirty = false;
         if block.is_empty() {
-            let stored = block.stored;
-            block.stored = false;
-            self.free(number);
-            return if stored {
-                Stored::Remove
-            } else {
-                Stored::Unchanged
+            let stored = StoredBlock {
+                messages: Stored::new(None, &mut block.stored),
+                attributes: Stored::new(None, &mut block.attributes_stored),
             };
+            self.free(number);
+            return stored;
         }
-        block.stored = true;
         if number == self.next / BLOCK_SEQUENCES {
             block.shrink();
         } else {
             block.close();
             self.open.retain(|open| *open != number);
         }
-        Stored::Put(block.pack())
+        StoredBlock {
+            messages: Stored::new(Some(block.pack()), &mut block.stored),
+            attributes: Stored::new(block.attributes.pack(), &mut block.attributes_stored),
+        }
     }
 
     /// Hands over all blocks, whose messages no longer count as live.
@@ -354,12 +401,32 @@ impl QueueIndex {
     }
 }
 
-/// What the checkpoint has to do with a block.
-#[derive(Debug, PartialEq, Eq)]
+/// What the checkpoint has to do with a block. One batch has both, so that they belong together.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct StoredBlock {
+    pub(crate) messages: Stored,
+    pub(crate) attributes: Stored,
+}
+
+/// What the checkpoint has to do with a value.
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) enum Stored {
     Put(Vec<u8>),
     Remove,
+    #[default]
     Unchanged,
+}
+
+impl Stored {
+    /// From the value that there is to be now, and whether the checkpoint has one.
+    fn new(value: Option<Vec<u8>>, is_stored: &mut bool) -> Self {
+        let was_stored = std::mem::replace(is_stored, value.is_some());
+        match value {
+            Some(value) => Self::Put(value),
+            None if was_stored => Self::Remove,
+            None => Self::Unchanged,
+        }
+    }
 }
 
 /// Finds what is not there while a range is walked through.
@@ -449,7 +516,7 @@ mod tests {
         let (mut queue, mut ledger) = filled(10_000);
         assert_eq!(queue.open.len(), OPEN_BLOCKS);
         for number in dirty(&mut ledger) {
-            assert!(matches!(queue.checkpoint(number), Stored::Put(_)));
+            assert!(matches!(queue.checkpoint(number).messages, Stored::Put(_)));
         }
         assert_eq!(queue.open, [10_000 / BLOCK_SEQUENCES]);
         let packed = queue.blocks.values().map(|block| block.pack().len());
@@ -500,12 +567,12 @@ mod tests {
     fn blocks_are_checkpointed_when_they_change() {
         let (mut queue, mut ledger) = filled(300);
         assert_eq!(dirty(&mut ledger), [0, 1, 2]);
-        assert!(matches!(queue.checkpoint(0), Stored::Put(_)));
+        assert!(matches!(queue.checkpoint(0).messages, Stored::Put(_)));
         queue.remove(1, 127, &mut ledger);
         assert_eq!(dirty(&mut ledger), [0]);
-        assert_eq!(queue.checkpoint(0), Stored::Remove);
+        assert_eq!(queue.checkpoint(0).messages, Stored::Remove);
         queue.remove(128, 255, &mut ledger);
-        assert_eq!(queue.checkpoint(1), Stored::Unchanged);
+        assert_eq!(queue.checkpoint(1).messages, Stored::Unchanged);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use crate::log::Location;
 use crate::record::{self, ChangeView, Kind, Publish, SnapshotHead};
 use crate::segment;
-use crate::{Change, Error, QueueId, Sequence, walk};
+use crate::{Attributes, Change, Error, QueueId, Sequence, walk};
 
 use super::{Damage, Definition, Found, Offline};
 
@@ -63,6 +63,8 @@ pub struct Target {
     pub queue: QueueId,
     /// The message's place in it.
     pub sequence: Sequence,
+    /// What was noted for it.
+    pub attributes: Attributes,
     /// Whether it is still there.
     pub live: bool,
 }
@@ -131,13 +133,14 @@ fn publish<'a>(found: &Found, at: Location, payload: &'a [u8]) -> Content<'a> {
     let Some(publish) = Publish::parse(payload) else {
         return Content::Unknown;
     };
-    let target = |(queue, sequence)| Target {
+    let target = |((queue, sequence), attributes)| Target {
         queue,
         sequence,
+        attributes,
         live: found.is_live((queue, sequence), at),
     };
     Content::Publish {
-        targets: publish.targets().map(target).collect(),
+        targets: publish.attributed().map(target).collect(),
         message: publish.message,
     }
 }

@@ -8,7 +8,7 @@ use crate::replay::Rebuild;
 use crate::segment;
 use crate::state::State;
 use crate::walk::{self, Walked};
-use crate::{Error, QueueId, Sequence, log, recovery};
+use crate::{Attributes, Error, QueueId, Sequence, log, recovery};
 
 use super::{Damage, Definition, Found, Offline};
 
@@ -185,13 +185,35 @@ impl Survey<'_> {
     fn publish(&mut self, at: Location, payload: &[u8]) -> bool {
         let publish = Publish::parse(payload);
         let mut live = false;
-        for target in publish.iter().flat_map(Publish::targets) {
+        for (target, attributes) in publish.iter().flat_map(Publish::attributed) {
             if self.found.is_live(target, at) {
                 *self.seen.entry(target.0).or_default() += 1;
                 live = true;
+                self.check_attributes(target, attributes, at);
             }
         }
         live
+    }
+
+    /// The index has to know of a live message what its record says.
+    fn check_attributes(
+        &mut self,
+        (queue, sequence): (QueueId, Sequence),
+        attributes: Attributes,
+        at: Location,
+    ) {
+        let damages = &mut self.verified.damages;
+        let known = self.found.state.index.attributes(queue, sequence);
+        if known != attributes && damages.len() < NAMED_MAX {
+            damages.push(Damage {
+                file: segment::path(at.segment),
+                offset: Some(at.offset.into()),
+                what: format!(
+                    "the index has other attributes for message {} of queue {}",
+                    sequence.0, queue.0
+                ),
+            });
+        }
     }
 }
 

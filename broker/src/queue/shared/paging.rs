@@ -91,9 +91,10 @@ impl SharedQueue {
             let Some(id) = self.id(run[0].1) else { break };
             let store = self.paging.store();
             let (messages, looked) = store.read_some(id, &sequences, left_bytes)?;
-            for (sequence, bytes) in messages {
-                left_bytes = left_bytes.saturating_sub(bytes.len() as u64);
-                match Message::from_stored(&bytes) {
+            for stored in messages {
+                let sequence = stored.sequence;
+                left_bytes = left_bytes.saturating_sub(stored.bytes.len() as u64);
+                match Message::from_stored(&stored.bytes) {
                     Ok(message) => found.push(Found {
                         sequence,
                         expires_at: Timestamp::NEVER,
@@ -173,6 +174,7 @@ impl SharedQueue {
                 message.with_stored_parts(|parts| {
                     log.push(&Append {
                         targets: &[(id, *sequence)],
+                        attributes: &[],
                         parts,
                         content_bytes: message.content_bytes(),
                         durability: Durability::Relaxed,
