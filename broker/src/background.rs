@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use crate::broker::Broker;
-use crate::{paging, resources, timers};
+use crate::{paging, resources, timers, transfers};
 
 /// Starts everything that belongs to a running broker but its listeners.
 pub fn start(broker: &Arc<Broker>) {
     tokio::spawn(resources::watch(Arc::clone(broker)));
     tokio::spawn(paging::run(Arc::clone(broker)));
     tokio::spawn(timers::run(Arc::clone(broker)));
+    tokio::spawn(transfers::run(Arc::clone(broker)));
 }

@@ -5,10 +5,9 @@
 //! Whether death headers are the broker's own is a flag of the [`Message`], so that a publisher's are
 //! never taken for history, and never read at all.
 
+mod counts;
 mod history;
 mod routing_keys;
-
-use std::sync::Arc;
 
 use ferrymq_amqp::Properties;
 use ferrymq_amqp::content::append_without_expiration;
@@ -16,7 +15,9 @@ use ferrymq_amqp::content::append_without_expiration;
 use crate::clock::Timestamp;
 use crate::dead_letter::history::{Entry, History, Keys};
 use crate::message::Message;
+use crate::queue::settings::DeadLetter;
 
+pub use counts::DeadLetterCounts;
 pub use routing_keys::{RoutingKeys, routing_keys};
 
 /// Why a message died.
@@ -47,15 +48,6 @@ impl DeadLetterReason {
     }
 }
 
-/// Where a queue sends its dead.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct DeadLetterTo {
-    /// The exchange; empty is the default exchange.
-    pub exchange: Arc<str>,
-    /// The routing key instead of the message's own ones.
-    pub routing_key: Option<Arc<str>>,
-}
-
 /// One death.
 #[derive(Debug, Clone, Copy)]
 pub struct Death<'a> {
@@ -67,7 +59,7 @@ pub struct Death<'a> {
     pub at: Timestamp,
 }
 
-impl DeadLetterTo {
+impl DeadLetter {
     /// The message that goes to the exchange for `message`, which died that way: another address, its
     /// history in its headers, no `expiration`. Everything else is as it was.
     pub fn publish(&self, message: &Message, death: &Death<'_>) -> Message {

@@ -26,6 +26,7 @@ pub mod reply_to;
 pub mod resources;
 pub mod session;
 pub mod timers;
+pub mod transfers;
 pub mod vhost;
 
 pub use broker::{Broker, StartError};

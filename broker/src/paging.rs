@@ -19,6 +19,7 @@ use crate::clock::{self, Timestamp};
 use crate::queue::ready::WINDOW_BYTES;
 use crate::queue::shared::{SharedQueue, Work};
 use crate::timers::Timers;
+use crate::transfers::Transfers;
 
 /// How many queues are read at the same time.
 const READERS: usize = 2;
@@ -43,6 +44,7 @@ pub struct Paging {
     loads_due: Notify,
     page_outs_due: Arc<Notify>,
     timers: Timers,
+    transfers: Transfers,
 }
 
 #[derive(Default)]
@@ -68,12 +70,18 @@ impl Paging {
             loads_due: Notify::new(),
             page_outs_due: Arc::default(),
             timers: Timers::default(),
+            transfers: Transfers::default(),
         }
     }
 
     /// What wakes queues when something in them is due.
     pub fn timers(&self) -> &Timers {
         &self.timers
+    }
+
+    /// Dead letters that have to be read first, and the like.
+    pub fn transfers(&self) -> &Transfers {
+        &self.transfers
     }
 
     /// Where messages are written and read back.

@@ -42,7 +42,8 @@ use crate::queue::settings::{Features, Settings};
 use crate::queue::timeouts::{MESSAGES_AT_ONCE, Timed};
 use crate::queue::waiting::{Drained, Load, Waiting};
 
-pub use effects::{Dead, DeadLetterReason, Delivery, Effects};
+pub use crate::dead_letter::DeadLetterReason;
+pub use effects::{Dead, Delivery, Effects};
 pub use ferrymq_store::Sequence;
 pub use publish::{Accepted, Outcome};
 pub use returns::Return;

@@ -16,6 +16,7 @@ mod consumer_timeout;
 mod consumers;
 mod consuming;
 mod content;
+mod dead_letters;
 mod delivery_limits;
 mod durability;
 mod exchanges;

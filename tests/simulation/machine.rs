@@ -109,8 +109,10 @@ impl Machine {
     /// What the broker's own tasks would do now: paging, reading on, waking queues. Tells whether there was
     /// anything.
     pub(crate) fn run_due(&self) -> bool {
-        let paged = self.broker.paging().run_due(&self.broker, self.now);
-        self.broker.timers().run_due(&self.broker, self.now) || paged
+        let paging = self.broker.paging();
+        let paged = paging.run_due(&self.broker, self.now);
+        let woken = self.broker.timers().run_due(&self.broker, self.now);
+        paging.transfers().run_due(&self.broker, self.now) || woken || paged
     }
 
     /// Commits what is pending, also what there was no room for until now.

@@ -25,7 +25,7 @@ pub use method::{Event, Expected, Method};
 pub use wire::PROTOCOL_HEADER;
 
 /// A field table out of names and values.
-pub fn table<const N: usize>(entries: [(&str, AMQPValue); N]) -> FieldTable {
+pub fn table<'a>(entries: impl IntoIterator<Item = (&'a str, AMQPValue)>) -> FieldTable {
     let mut table = FieldTable::default();
     for (name, value) in entries {
         table.insert(name.into(), value);

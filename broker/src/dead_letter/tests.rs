@@ -5,8 +5,10 @@ use ferrymq_amqp::{AMQPValue, FieldTable, LongString, table};
 use ferrymq_store::Part;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use std::sync::Arc;
 
 use super::*;
+use crate::queue::options::DeadLetterStrategy;
 use DeadLetterReason::{DeliveryLimit, Expired, MaxLength, Rejected};
 
 const BODY: &[u8] = b"the body";
@@ -34,10 +36,11 @@ fn texts(texts: &[&str]) -> AMQPValue {
     AMQPValue::FieldArray(values.into())
 }
 
-fn to(exchange: &str, routing_key: Option<&str>) -> DeadLetterTo {
-    DeadLetterTo {
+fn to(exchange: &str, routing_key: Option<&str>) -> DeadLetter {
+    DeadLetter {
         exchange: exchange.into(),
         routing_key: routing_key.map(Arc::from),
+        strategy: DeadLetterStrategy::AtMostOnce,
     }
 }
 
@@ -47,7 +50,7 @@ fn die(message: &Message, queue: &str, reason: DeadLetterReason, seconds: u64) -
 }
 
 fn die_to(
-    to: &DeadLetterTo,
+    to: &DeadLetter,
     message: &Message,
     queue: &str,
     reason: DeadLetterReason,

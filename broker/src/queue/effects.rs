@@ -1,6 +1,7 @@
 //! What must happen outside of a queue after a command on it.
 
 use crate::clock::Timestamp;
+use crate::dead_letter::DeadLetterReason;
 use crate::dedup::SlotChanges;
 use crate::message::Message;
 use crate::queue::Sequence;
@@ -15,31 +16,6 @@ pub struct Delivery {
     pub slot: Slot,
     /// The message at its place.
     pub entry: Entry,
-}
-
-/// Why a message is dead-lettered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum DeadLetterReason {
-    /// Rejected or nacked without requeue.
-    Rejected,
-    /// Its time to live has passed.
-    Expired,
-    /// The queue was full.
-    MaxLength,
-    /// It came back too often.
-    DeliveryLimit,
-}
-
-impl DeadLetterReason {
-    /// As it stands in `x-death`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Rejected => "rejected",
-            Self::Expired => "expired",
-            Self::MaxLength => "maxlen",
-            Self::DeliveryLimit => "delivery_limit",
-        }
-    }
 }
 
 /// A message that a queue gives up on, on its way to the dead-letter exchange.

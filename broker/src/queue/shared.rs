@@ -2,10 +2,11 @@
 //! outboxes (before the queue is unlocked, so that their order is the queue's) and to the log
 //! (after, because the log's order does not matter). Messages' way to disk and back: `paging.rs`.
 
+mod dead_letters;
 mod paging;
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use ferrymq_routing::QueueName;
@@ -13,16 +14,19 @@ use ferrymq_store::{CommitPoint, Durability, QueueId, Store};
 use parking_lot::{Condvar, Mutex};
 
 use crate::clock::Timestamp;
+use crate::dead_letter::DeadLetterCounts;
 use crate::dedup::{self, Owner, SlotChanges};
 use crate::events::QueueEvent;
 use crate::paging::Paging;
 use crate::queue::arguments::Declared;
 use crate::queue::paged::Paged;
 use crate::queue::settings::{DeadLetter, Settings};
-use crate::queue::{Dead, Effects, Queue};
+use crate::queue::{Effects, Queue};
 use crate::session::ConnectionId;
 use crate::session::outbox::{Dirty, Handover, Item};
 use crate::timers::Alarm;
+
+pub use dead_letters::DeadLetters;
 
 /// A change of memory that is not worth reporting.
 const UNREPORTED_BYTES: u64 = 4 * 1024;
@@ -39,16 +43,6 @@ pub struct Work {
     pub dead_letters: VecDeque<DeadLetters>,
     /// What the log is to remember of published values, behind the messages.
     pub slots: Vec<(Owner, SlotChanges)>,
-}
-
-/// Messages that one queue gave up on, in order.
-pub struct DeadLetters {
-    /// The queue.
-    pub queue: Arc<SharedQueue>,
-    /// Where they go.
-    pub target: Arc<DeadLetter>,
-    /// The messages.
-    pub messages: Vec<Dead>,
 }
 
 impl Work {
@@ -73,6 +67,21 @@ impl Work {
         let slots = self.slots.drain(..);
         let points = slots.map(|(owner, changes)| dedup::log(store, owner, &changes, durability));
         points.max().unwrap_or(CommitPoint::ALWAYS)
+    }
+
+    /// Collects what `queue` has just given up on.
+    fn dead_letter(&mut self, queue: &Arc<SharedQueue>, target: Arc<DeadLetter>) {
+        let at = self.effects.now;
+        let messages = &mut self.effects.dead;
+        match self.dead_letters.back_mut() {
+            Some(last) if last.continues(queue, &target, at) => last.messages.append(messages),
+            _ => self.dead_letters.push_back(DeadLetters {
+                queue: Arc::clone(queue),
+                target,
+                at,
+                messages: std::mem::take(messages),
+            }),
+        }
     }
 
     /// Did it leave nothing to do?
@@ -126,6 +135,10 @@ pub struct SharedQueue {
     deduplicates: AtomicBool,
     /// When it is to be woken.
     alarm: Alarm,
+    /// What became of the messages that it gave up on.
+    pub dead_letter_counts: DeadLetterCounts,
+    /// How many batches of them are on their way in the background.
+    transfers: AtomicUsize,
 }
 
 impl SharedQueue {
@@ -154,6 +167,8 @@ impl SharedQueue {
             loaded: Condvar::new(),
             deduplicates: AtomicBool::new(deduplicates),
             alarm: Alarm::default(),
+            dead_letter_counts: DeadLetterCounts::default(),
+            transfers: AtomicUsize::new(0),
         }
     }
 
@@ -196,11 +211,7 @@ impl SharedQueue {
             note_slots(self.durable.as_ref(), effects, &mut work.slots);
         }
         if let Some(target) = dead_letter {
-            work.dead_letters.push_back(DeadLetters {
-                queue: Arc::clone(self),
-                target,
-                messages: std::mem::take(&mut effects.dead),
-            });
+            work.dead_letter(self, target);
         }
         result
     }

@@ -190,6 +190,8 @@ impl Channel {
         class: AMQPClass,
         payload: &[u8],
     ) -> Result<(), Error> {
+        // Whoever asks sees what was settled before.
+        context.finish_work();
         match class {
             AMQPClass::Basic(method) => self.handle_basic(context, method, payload),
             AMQPClass::Queue(method) => self.handle_queue(context, method),

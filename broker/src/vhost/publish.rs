@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ferrymq_amqp::Properties;
-use ferrymq_routing::{ExchangeKind, RouteInput, Routed};
+use ferrymq_routing::{ExchangeKind, QueueName, RouteInput, Routed};
 use ferrymq_store::{Append, CommitPoint, Durability, QueueId};
 use smallvec::SmallVec;
 
@@ -21,7 +21,7 @@ use crate::session::outbox::{Handover, Item};
 use crate::session::publishing::addressed;
 
 /// Where messages with the same exchange and routing key go.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Route {
     queues: SmallVec<[Arc<SharedQueue>; 1]>,
     requesters: SmallVec<[Requester; 1]>,
@@ -74,6 +74,16 @@ impl Route {
     pub fn queues(&self) -> impl Iterator<Item = &str> {
         self.queues.iter().map(|queue| queue.name.as_str())
     }
+
+    /// Without the queues that `leave_out` accepts; `None` when it accepts none.
+    pub(crate) fn without(&self, mut leave_out: impl FnMut(&QueueName) -> bool) -> Option<Self> {
+        let mut queues = self.queues.clone();
+        queues.retain(|queue| !leave_out(&queue.name));
+        (queues.len() < self.queues.len()).then(|| Self {
+            queues,
+            ..self.clone()
+        })
+    }
 }
 
 impl VHost {
@@ -105,11 +115,32 @@ impl VHost {
                 users.require_topic(&actor.user, &self.name, Permission::Write, exchange, key)?;
             }
         }
+        Ok(self.route_in(&snapshot, exchange, routing_keys, properties))
+    }
+
+    /// Where the broker's own publishes go: like [`VHost::route`], whoever may do it and whatever the
+    /// exchange is for. A missing exchange leads nowhere.
+    pub fn find_route(
+        &self,
+        exchange: &str,
+        routing_keys: &[&str],
+        properties: Option<&Properties<'_>>,
+    ) -> Route {
+        self.route_in(&self.snapshot.load(), exchange, routing_keys, properties)
+    }
+
+    fn route_in(
+        &self,
+        snapshot: &Snapshot,
+        exchange: &str,
+        routing_keys: &[&str],
+        properties: Option<&Properties<'_>>,
+    ) -> Route {
         let mut route = snapshot.route(exchange, routing_keys, properties);
         if exchange.is_empty() {
             self.add_requesters(routing_keys, &mut route);
         }
-        Ok(route)
+        route
     }
 
     /// Gives every queue of `route` its copy of the pending messages, and hands over what can be
@@ -140,8 +171,7 @@ impl VHost {
     pub(crate) fn publish_own(&self, exchange: &str, message: Message, now: Timestamp) {
         let (_, routing_key) = addressed(&message);
         let properties = Properties::parse(message.properties()).ok();
-        let snapshot = self.snapshot.load();
-        let route = snapshot.route(exchange, &[routing_key], properties.as_ref());
+        let route = self.find_route(exchange, &[routing_key], properties.as_ref());
         let mut pending = Pending::default();
         pending.messages.push(message);
         let mut work = Work::default();

@@ -82,7 +82,7 @@ impl SharedQueue {
     }
 
     /// Finds messages in the log. Cuts `asked` to those it looked for.
-    fn find(&self, asked: &mut Vec<(Sequence, Logged)>) -> Result<Vec<Found>, Error> {
+    pub(super) fn find(&self, asked: &mut Vec<(Sequence, Logged)>) -> Result<Vec<Found>, Error> {
         let mut found = Vec::with_capacity(asked.len());
         let mut left_bytes = self.paging.read_bytes();
         let mut looked_for = 0;
@@ -199,7 +199,7 @@ impl SharedQueue {
         stored
     }
 
-    fn id(&self, logged: Logged) -> Option<QueueId> {
+    pub(super) fn id(&self, logged: Logged) -> Option<QueueId> {
         match logged {
             Logged::No => None,
             Logged::Durable => Some(self.durable.as_ref()?.id),

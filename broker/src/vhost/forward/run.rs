@@ -1,0 +1,126 @@
+//! Dead letters become publishes: each finds its route, and those for the same queues go together.
+
+use ferrymq_amqp::Properties;
+use ferrymq_routing::QueueName;
+use ferrymq_store::CommitPoint;
+
+use crate::dead_letter::{self, DeadLetterReason, RoutingKeys};
+use crate::message::Message;
+use crate::queue::shared::Work;
+use crate::session::publishing::addressed;
+use crate::vhost::{Pending, Route, VHost};
+
+/// So many messages at most enter a queue under one lock.
+const RUN_MESSAGES: usize = 1024;
+
+/// Dead letters on their way, in order.
+pub(super) struct Run<'a> {
+    vhost: &'a VHost,
+    /// Where the pending ones go.
+    route: Route,
+    pending: Pending,
+    sent: Sent,
+}
+
+/// What became of dead letters.
+pub(crate) struct Sent {
+    /// When those that must survive are safe where they went.
+    pub(crate) point: CommitPoint,
+    /// How many reached no queue,
+    pub(crate) unroutable: u64,
+    /// and how many were refused by a queue that is full.
+    pub(crate) refused: u64,
+    /// A queue in which some would have gone round in a circle.
+    pub(crate) cycle: Option<QueueName>,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(vhost: &'a VHost) -> Self {
+        Self {
+            vhost,
+            route: Route::default(),
+            pending: Pending::default(),
+            sent: Sent {
+                point: CommitPoint::ALWAYS,
+                unroutable: 0,
+                refused: 0,
+                cycle: None,
+            },
+        }
+    }
+
+    /// Sends one more.
+    pub(super) fn push(&mut self, message: Message, reason: DeadLetterReason, work: &mut Work) {
+        // Properties were checked when the message came.
+        let properties = Properties::parse(message.properties()).ok();
+        let headers = properties.and_then(|properties| properties.headers());
+        let keys = dead_letter::routing_keys(&message, headers);
+        if !self.continues_with(&message, &keys) {
+            self.flush(work);
+            let (exchange, _) = addressed(&message);
+            self.route = self.vhost.find_route(exchange, &keys, properties.as_ref());
+        }
+        drop(keys);
+        if reason != DeadLetterReason::Rejected && self.is_cut(&message, work) {
+            return;
+        }
+        match self.route.is_empty() {
+            true => self.sent.unroutable += 1,
+            false => self.pending.messages.push(message),
+        }
+    }
+
+    /// All are on their way.
+    pub(super) fn end(mut self, work: &mut Work) -> Sent {
+        self.flush(work);
+        self.sent
+    }
+
+    /// Does it go where the pending ones go?
+    fn continues_with(&self, message: &Message, keys: &RoutingKeys<'_>) -> bool {
+        let pending = &self.pending.messages;
+        let Some(last) = pending.last().filter(|_| pending.len() < RUN_MESSAGES) else {
+            return false;
+        };
+        keys.len() == 1 && !self.route.once && last.address() == message.address()
+    }
+
+    /// If some queues of the route would lead in a circle, the message goes to the others alone.
+    fn is_cut(&mut self, message: &Message, work: &mut Work) -> bool {
+        let mut cycle = None;
+        let others = self.route.without(|queue| {
+            let is_cycle = dead_letter::is_cycle(message, queue.as_str());
+            if is_cycle {
+                cycle.get_or_insert_with(|| queue.clone());
+            }
+            is_cycle
+        });
+        let Some(others) = others else {
+            return false;
+        };
+        self.sent.cycle = cycle;
+        if others.is_empty() {
+            self.sent.unroutable += 1;
+            return true;
+        }
+        let all = std::mem::take(&mut self.route);
+        self.flush_to(&all, work);
+        self.pending.messages.push(message.clone());
+        self.flush_to(&others, work);
+        true
+    }
+
+    fn flush(&mut self, work: &mut Work) {
+        let route = std::mem::take(&mut self.route);
+        self.flush_to(&route, work);
+    }
+
+    fn flush_to(&mut self, route: &Route, work: &mut Work) {
+        if self.pending.messages.is_empty() {
+            return;
+        }
+        let point = self.vhost.publish(route, &mut self.pending, work);
+        self.sent.point = self.sent.point.max(point);
+        self.sent.refused += self.pending.refused.drain(..).len() as u64;
+    }
+}
