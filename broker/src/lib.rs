@@ -5,6 +5,7 @@ pub mod alarms;
 pub mod auth;
 pub mod background;
 pub mod broker;
+pub mod browse;
 pub mod clock;
 pub mod config;
 pub mod dead_letter;

@@ -26,6 +26,7 @@ mod publish;
 pub mod ready;
 pub mod retry;
 mod returns;
+pub mod scan;
 pub mod schedule;
 pub mod settings;
 pub mod shared;

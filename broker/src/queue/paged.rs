@@ -68,6 +68,13 @@ impl Paged {
             .collect()
     }
 
+    /// Those behind `after`.
+    pub fn after(&self, after: Sequence) -> impl Iterator<Item = (Sequence, Logged)> {
+        let mut behind = self.sequences.iter();
+        behind.advance_to(after.0.saturating_add(1));
+        behind.map(|sequence| (Sequence(sequence), self.logged(Sequence(sequence))))
+    }
+
     /// Adds a range that the log held at start.
     pub fn recover(&mut self, first: Sequence, last: Sequence) {
         self.sequences.insert_range(first.0..=last.0);

@@ -13,6 +13,7 @@
 mod load;
 mod page_out;
 mod run;
+mod scan;
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -4,6 +4,7 @@
 
 mod dead_letters;
 mod paging;
+mod scan;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};

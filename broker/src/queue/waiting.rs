@@ -14,6 +14,7 @@ use crate::queue::Sequence;
 use crate::queue::entry::{Entry, Logged, Taken};
 use crate::queue::paged::{Paged, Ranges};
 use crate::queue::ready::{Candidates, Found, Ready};
+use crate::queue::scan::{Part, Seen};
 
 /// The messages that wait in one queue.
 #[derive(Debug, Default)]
@@ -291,6 +292,37 @@ impl Waiting {
     pub fn end_page_out(&mut self, level: u8, gone_bytes: u64) {
         if let Some(ready) = self.level_or_none(level) {
             ready.end_page_out(gone_bytes);
+        }
+    }
+
+    /// Its parts from `first` on, in the order of their delivery.
+    pub fn parts(&self, first: Part) -> Vec<Part> {
+        let levels = self.levels().into_iter().rev().map(Part::Level);
+        let all = std::iter::once(Part::Returned).chain(levels);
+        all.skip_while(|part| match (first, part) {
+            (Part::Returned, _) => false,
+            (Part::Level(_), Part::Returned) => true,
+            (Part::Level(first), Part::Level(level)) => *level > first,
+        })
+        .collect()
+    }
+
+    /// The next `max` messages of one part behind `after`, in the order of their delivery.
+    pub fn scan(&self, part: Part, after: Sequence, max: usize) -> Vec<Seen> {
+        match part {
+            Part::Level(level) => {
+                let ready = self.level(level).into_iter();
+                ready.flat_map(|ready| ready.scan(after, max)).collect()
+            }
+            Part::Returned => {
+                // If that one has gone, so have those before it.
+                let mut returned = self.returned();
+                let found = self.returned().any(|entry| entry.sequence == after);
+                if found {
+                    returned.find(|entry| entry.sequence == after);
+                }
+                returned.take(max).cloned().map(Seen::Entry).collect()
+            }
         }
     }
 

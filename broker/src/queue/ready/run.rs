@@ -44,6 +44,14 @@ impl Run {
         self.entries.iter().filter(|entry| !is_gap(entry))
     }
 
+    /// Those behind `after`.
+    pub(super) fn after(&self, after: Sequence) -> impl Iterator<Item = &Entry> {
+        let start = self
+            .entries
+            .partition_point(|entry| entry.sequence <= after);
+        self.entries.range(start..).filter(|entry| !is_gap(entry))
+    }
+
     pub(super) fn push_back(&mut self, entry: Entry) {
         self.entries.push_back(entry);
     }

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::queue::options::{DeadLetterStrategy, Overflow};
+use crate::queue::scan::Position;
 use crate::queue::settings::{DeadLetter, DeliveryCounting};
 
 /// What somebody may do to a queue.
@@ -117,6 +118,21 @@ fn to_default_exchange() -> Arc<DeadLetter> {
 /// Where a message stands among those that wait: returned ones, then priorities from the highest, then
 /// the order of publishing.
 type Place = (u64, std::cmp::Reverse<u8>, u64);
+
+/// What a look at the whole queue sees, in small steps.
+fn scanned(queue: &Queue) -> Vec<u64> {
+    let mut position = Position::START;
+    let mut sequences = Vec::new();
+    loop {
+        let (part, seen) = queue.scan(position, 3);
+        let Some(last) = seen.last() else {
+            return sequences;
+        };
+        let after = last.sequence();
+        position = Position { part, after };
+        sequences.extend(seen.iter().map(|seen| seen.sequence().0));
+    }
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Item {
@@ -344,6 +360,8 @@ impl Model {
         assert_eq!(counts.ready_bytes, self.bytes() as u64);
         assert_eq!(counts.unacked, self.unacked.len());
         assert_eq!(bench.queue.paged(), self.on_disk.len());
+        let waiting: Vec<u64> = self.waiting.values().map(|item| item.sequence).collect();
+        assert_eq!(scanned(&bench.queue), waiting);
         let Some((slot, prefetch)) = self.consumer else {
             return;
         };

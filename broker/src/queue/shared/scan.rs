@@ -1,0 +1,86 @@
+//! Looking at a queue's messages, also at those that are on disk only. No lock is held during I/O.
+
+use ferrymq_store::{Error, Sequence};
+
+use super::SharedQueue;
+use crate::queue::Queue;
+use crate::queue::entry::{Entry, Logged};
+use crate::queue::ready::Found;
+use crate::queue::scan::{Part, Position, Seen};
+
+/// Some of the messages that wait.
+#[derive(Debug)]
+pub struct Look {
+    /// The messages, each with where it stands, in the order of their delivery.
+    pub messages: Vec<(Position, Entry)>,
+    /// Where to go on; `None`: there are no more.
+    pub next: Option<Position>,
+}
+
+impl SharedQueue {
+    /// Looks at up to `max` messages behind `from`, fewer if they are large and on disk only. Nothing in the
+    /// queue changes. Blocks while it reads.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn look(&self, from: Position, max: usize) -> Result<Look, Error> {
+        let (part, seen) = self.inspect(|queue| Queue::scan(queue, from, max));
+        let mut asked: Vec<(Sequence, Logged)> = seen.iter().filter_map(on_disk).collect();
+        let unread = asked.len();
+        let found = match unread {
+            0 => Vec::new(),
+            _ => self.find(&mut asked)?,
+        };
+        // Beyond what was read nothing is looked at this time.
+        let mut left = asked.len();
+        let within = seen.iter().take_while(|seen| {
+            let is_read = on_disk(seen).is_none() || left > 0;
+            left -= usize::from(on_disk(seen).is_some() && is_read);
+            is_read
+        });
+        let count = within.count();
+        let next = seen[..count].last().map(|last| Position {
+            part,
+            after: last.sequence(),
+        });
+        let messages = seen.into_iter().take(count);
+        let messages = messages.filter_map(|seen| whole(seen, part, &found));
+        let messages = messages.map(|entry| {
+            let after = entry.sequence;
+            (Position { part, after }, entry)
+        });
+        Ok(Look {
+            messages: messages.collect(),
+            next,
+        })
+    }
+}
+
+fn on_disk(seen: &Seen) -> Option<(Sequence, Logged)> {
+    match seen {
+        Seen::OnDisk(place, _) => Some((place.sequence, place.logged)),
+        Seen::Entry(_) => None,
+    }
+}
+
+/// The message with its bytes; `None`: it was settled meanwhile, or can't be read.
+fn whole(seen: Seen, part: Part, found: &[Found]) -> Option<Entry> {
+    let (place, returned) = match seen {
+        Seen::Entry(entry) => return Some(entry),
+        Seen::OnDisk(place, returned) => (place, returned),
+    };
+    let index = found.binary_search_by_key(&place.sequence, |found| found.sequence);
+    let found = &found[index.ok()?];
+    Some(Entry {
+        sequence: place.sequence,
+        expires_at: found.expires_at,
+        returns: returned.returns,
+        failures: returned.failures,
+        logged: place.logged,
+        level: match part {
+            Part::Level(level) => level,
+            Part::Returned => 0,
+        },
+        message: found.message.clone(),
+    })
+}
