@@ -16,6 +16,7 @@ use crate::clock::{self, Timestamp};
 use crate::config::Config;
 use crate::events::{self, Event, Events};
 use crate::paging::Paging;
+use crate::parameters::Parameters;
 use crate::queue::shared::{SharedQueue, Work};
 use crate::recovery;
 use crate::reply_to::ReplyTo;
@@ -52,9 +53,12 @@ pub struct Broker {
     events: Arc<Events>,
     reply_to: Arc<ReplyTo>,
     vhosts: ArcSwap<VHosts>,
+    /// Held while definitions of the whole broker change: the log's order is theirs.
+    pub(crate) parameters: Mutex<Parameters<String>>,
     connections: Mutex<HashMap<ConnectionId, Arc<Outbox>>>,
     next_connection: AtomicU64,
     alarms: Mutex<Alarms>,
+    consumer_timeouts: AtomicU64,
     stopping: watch::Sender<bool>,
     /// Told when the last connection has gone.
     all_gone: Notify,
@@ -98,21 +102,23 @@ impl Broker {
             events: Arc::clone(&events),
             reply_to: Arc::clone(&reply_to),
         };
-        let vhosts = recovery::recover(&config, &shared, recovered)?;
-        if let Some(vhost) = vhosts.get(config.default_vhost.as_str()) {
+        let found = recovery::recover(&config, &shared, recovered)?;
+        if let Some(vhost) = found.vhosts.get(config.default_vhost.as_str()) {
             events.attach(vhost);
         }
-        set_timers(&vhosts, now);
+        set_timers(&found.vhosts, now);
         Ok(Arc::new(Self {
             config,
             paging,
             users,
             events,
             reply_to,
-            vhosts: ArcSwap::from_pointee(vhosts),
+            vhosts: ArcSwap::from_pointee(found.vhosts),
+            parameters: Mutex::new(found.parameters),
             connections: Mutex::default(),
             next_connection: AtomicU64::new(1),
             alarms: Mutex::default(),
+            consumer_timeouts: AtomicU64::new(0),
             stopping: watch::Sender::new(false),
             all_gone: Notify::new(),
         }))
@@ -168,6 +174,15 @@ impl Broker {
     /// How many AMQP connections there are.
     pub fn connection_count(&self) -> usize {
         self.connections.lock().len()
+    }
+
+    /// How many consumers were cancelled because they kept a delivery for too long.
+    pub fn consumer_timeouts(&self) -> u64 {
+        self.consumer_timeouts.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_consumer_timeout(&self) {
+        self.consumer_timeouts.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Which alarms are on.

@@ -7,10 +7,14 @@ use ferrymq_amqp::FieldTable;
 use ferrymq_amqp::table::encode_table;
 use ferrymq_routing::{Binding, Destination, Exchange, QueueName};
 use ferrymq_store::{CommitPoint, QueueId, Store};
+use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 
 use crate::auth::{PermissionSet, TopicPermissionSet, User};
+use crate::limits::VHostLimits;
+use crate::policy::{PolicyKind, PolicyRequest};
 use crate::queue::arguments::Declared;
+use crate::vhost::Metadata;
 use key::Kind;
 
 /// Bytes of a digest that tell bindings with different arguments apart.
@@ -23,6 +27,10 @@ pub enum Definition {
     VHost {
         /// Its name.
         name: String,
+        /// What is known about it.
+        metadata: Metadata,
+        /// How much there may be in it.
+        limits: VHostLimits,
     },
     /// A user.
     User(User),
@@ -45,6 +53,35 @@ pub enum Definition {
         exchange: String,
         /// The two patterns.
         set: TopicPermissionSet,
+    },
+    /// A parameter of a vhost.
+    Parameter {
+        /// The vhost.
+        vhost: String,
+        /// Whom it is for.
+        component: String,
+        /// Its name.
+        name: String,
+        /// Anything.
+        value: Json,
+    },
+    /// A parameter of the broker.
+    GlobalParameter {
+        /// Its name.
+        name: String,
+        /// Anything.
+        value: Json,
+    },
+    /// A policy, or an operator policy.
+    Policy {
+        /// The vhost.
+        vhost: String,
+        /// Which of both.
+        kind: PolicyKind,
+        /// Its name.
+        name: String,
+        /// All else.
+        request: PolicyRequest,
     },
     /// An exchange.
     Exchange {
@@ -92,6 +129,26 @@ impl Definition {
         }
     }
 
+    /// The policy `name` of `vhost`.
+    pub fn policy(vhost: &str, kind: PolicyKind, name: &str, request: PolicyRequest) -> Self {
+        Self::Policy {
+            vhost: vhost.to_owned(),
+            kind,
+            name: name.to_owned(),
+            request,
+        }
+    }
+
+    /// A parameter of `vhost`.
+    pub fn parameter(vhost: &str, component: &str, name: &str, value: Json) -> Self {
+        Self::Parameter {
+            vhost: vhost.to_owned(),
+            component: component.to_owned(),
+            name: name.to_owned(),
+            value,
+        }
+    }
+
     /// A queue of `vhost`.
     pub fn queue(vhost: &str, name: &QueueName, id: QueueId, declared: &Declared) -> Self {
         Self::Queue {
@@ -115,7 +172,7 @@ impl Definition {
     /// after another.
     pub fn key(&self) -> Vec<u8> {
         match self {
-            Self::VHost { name } => key::encode(Kind::VHost, &[name]),
+            Self::VHost { name, .. } => key::encode(Kind::VHost, &[name]),
             Self::User(user) => key::encode(Kind::User, &[user.name()]),
             Self::Permission { vhost, user, .. } => key::encode(Kind::Permission, &[vhost, user]),
             Self::TopicPermission {
@@ -124,6 +181,16 @@ impl Definition {
                 exchange,
                 ..
             } => key::encode(Kind::TopicPermission, &[vhost, user, exchange]),
+            Self::Parameter {
+                vhost,
+                component,
+                name,
+                ..
+            } => key::encode(Kind::Parameter, &[vhost, component, name]),
+            Self::GlobalParameter { name, .. } => key::encode(Kind::GlobalParameter, &[name]),
+            Self::Policy {
+                vhost, kind, name, ..
+            } => key::encode(Kind::Policy, &[vhost, kind.as_str(), name]),
             Self::Exchange { vhost, exchange } => {
                 key::encode(Kind::Exchange, &[vhost, exchange.name.as_str()])
             }
@@ -245,6 +312,7 @@ pub fn log(store: &Store, changes: &[Change]) -> CommitPoint {
 mod tests {
     use super::*;
     use crate::auth::{PasswordHash, Permission};
+    use crate::limits::{Limit, UserLimits};
     use crate::queue::arguments::{Flags, QueueType};
     use ferrymq_amqp::{AMQPValue, FieldArray};
     use ferrymq_routing::ExchangeKind;
@@ -284,9 +352,35 @@ mod tests {
 
     #[test]
     fn users_and_their_permissions_come_back() {
-        again(&Definition::VHost { name: "/".into() });
+        let metadata = Metadata {
+            description: "main".into(),
+            tags: vec!["a".into()],
+            default_queue_type: Some(QueueType::Quorum),
+            tracing: true,
+        };
+        let limits = VHostLimits {
+            max_connections: Limit(Some(-1)),
+            max_queues: Limit(Some(5)),
+        };
+        let vhost = Definition::VHost {
+            name: "/".into(),
+            metadata: metadata.clone(),
+            limits,
+        };
+        match again(&vhost) {
+            Definition::VHost {
+                metadata: found,
+                limits: also,
+                ..
+            } => assert_eq!((found, also), (metadata, limits)),
+            other => panic!("{other:?}"),
+        }
         let hash = PasswordHash::sha256(b"secret");
-        let user = User::new("u\0é", hash, vec!["administrator".into()]);
+        let limits = UserLimits {
+            max_channels: Limit(Some(3)),
+            ..UserLimits::default()
+        };
+        let user = User::new("u\0é", hash, vec!["administrator".into()]).with_limits(limits);
         match again(&Definition::User(user.clone())) {
             Definition::User(found) => assert_eq!(found, user),
             other => panic!("{other:?}"),
@@ -305,6 +399,32 @@ mod tests {
             user: "u".into(),
             exchange: "amq.topic".into(),
             set: TopicPermissionSet::trusted("^{username}", "", "u", "/"),
+        });
+    }
+
+    #[test]
+    fn policies_and_parameters_come_back() {
+        let request: PolicyRequest = serde_json::from_str(
+            r#"{"pattern": "^a", "apply-to": "queues", "priority": -1, "definition": {"max-length": 5}}"#,
+        )
+        .unwrap();
+        let policy = |kind| Definition::policy("/", kind, "p", PolicyRequest::clone(&request));
+        let stored = policy(PolicyKind::User);
+        assert_ne!(stored.key(), policy(PolicyKind::Operator).key());
+        match again(&stored) {
+            Definition::Policy { request: found, .. } => assert_eq!(found, request),
+            other => panic!("{other:?}"),
+        }
+        let value = serde_json::json!([{"upstream": "u"}]);
+        again(&Definition::parameter(
+            "/",
+            "federation-upstream-set",
+            "all",
+            value.clone(),
+        ));
+        again(&Definition::GlobalParameter {
+            name: "cluster_name".into(),
+            value,
         });
     }
 

@@ -269,6 +269,11 @@ impl Queue {
         self.consumers.drain()
     }
 
+    /// Where all its consumers are reached.
+    pub fn ports(&self) -> Vec<Port> {
+        self.consumers.ports().cloned().collect()
+    }
+
     /// Where the deliveries of the consumer in `slot` go.
     pub fn port(&self, slot: Slot) -> &Port {
         self.consumers.port(slot).0

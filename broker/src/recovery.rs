@@ -12,22 +12,32 @@ use crate::auth::{PasswordHash, PermissionSet, User, Users};
 use crate::broker::{StartError, VHosts};
 use crate::config::Config;
 use crate::definitions::{self, Change, Definition};
+use crate::limits::VHostLimits;
 use crate::paging::Paging;
+use crate::parameters::Parameters;
+use crate::policy::Policy;
 use crate::queue::Queue;
 use crate::queue::arguments::Declared;
 use crate::queue::ready::Ready;
 use crate::queue::settings::{Defaults, Settings};
-use crate::queue::shared::{Durable, SharedQueue};
+use crate::queue::shared::{Durable, SharedQueue, policies};
 use crate::queue::waiting::Waiting;
-use crate::vhost::{Shared, Snapshot, VHost};
+use crate::vhost::{Contents, Metadata, Shared, VHost};
 use values::Values;
+
+/// What the store held, beside users.
+pub(crate) struct Found {
+    pub(crate) vhosts: VHosts,
+    /// Of the whole broker.
+    pub(crate) parameters: Parameters<String>,
+}
 
 /// Puts together what the store held; an empty one gets the default vhost and user first.
 pub(crate) fn recover(
     config: &Config,
     shared: &Shared,
     recovered: Recovered,
-) -> Result<VHosts, StartError> {
+) -> Result<Found, StartError> {
     let clean = recovered.clean;
     let mut values = Values::default();
     let mut stored = recovered.definitions;
@@ -44,8 +54,9 @@ pub(crate) fn recover(
         paging: &shared.paging,
         users: &shared.users,
         event_vhost: &config.default_vhost,
-        snapshots: HashMap::new(),
+        vhosts: HashMap::new(),
         bindings: 0,
+        parameters: Parameters::default(),
         queues: recovered
             .queues
             .into_iter()
@@ -57,13 +68,21 @@ pub(crate) fn recover(
     for definition in definitions {
         builder.add(definition)?;
     }
-    values.restore(builder.snapshots.values(), shared.paging.store());
+    let snapshots = builder.vhosts.values().map(|contents| &contents.snapshot);
+    values.restore(snapshots, shared.paging.store());
     let bindings = builder.bindings;
-    let vhosts = builder.snapshots.into_iter().map(|(name, snapshot)| {
-        let vhost = VHost::new(Arc::clone(&name), snapshot, bindings, shared.clone());
+    let vhosts = builder.vhosts.into_iter().map(|(name, contents)| {
+        let contents = Contents {
+            bindings,
+            ..contents
+        };
+        let vhost = VHost::new(Arc::clone(&name), contents, shared.clone());
         (name, Arc::new(vhost))
     });
-    Ok(vhosts.collect())
+    Ok(Found {
+        vhosts: vhosts.collect(),
+        parameters: builder.parameters,
+    })
 }
 
 /// All definitions, in no order.
@@ -80,7 +99,11 @@ fn sort(definitions: &mut [Definition]) {
     definitions.sort_by_key(|definition| match definition {
         Definition::VHost { .. } => (0, 0),
         Definition::User(_) => (1, 0),
-        Definition::Permission { .. } | Definition::TopicPermission { .. } => (2, 0),
+        Definition::Permission { .. }
+        | Definition::TopicPermission { .. }
+        | Definition::Parameter { .. }
+        | Definition::GlobalParameter { .. }
+        | Definition::Policy { .. } => (2, 0),
         Definition::Exchange { .. } | Definition::Queue { .. } => (3, 0),
         Definition::Binding { order, .. } => (4, *order),
     });
@@ -97,6 +120,8 @@ fn create_defaults(config: &Config, store: &Store) -> Vec<Definition> {
     let definitions = vec![
         Definition::VHost {
             name: vhost.to_owned(),
+            metadata: Metadata::default(),
+            limits: VHostLimits::default(),
         },
         Definition::User(user),
         Definition::Permission {
@@ -124,9 +149,11 @@ struct Builder<'a> {
     users: &'a Users,
     /// The vhost that has the exchange for events.
     event_vhost: &'a str,
-    snapshots: HashMap<Arc<str>, Snapshot>,
+    vhosts: HashMap<Arc<str>, Contents>,
     /// The order of the latest binding.
     bindings: u64,
+    /// Of the whole broker.
+    parameters: Parameters<String>,
     queues: HashMap<QueueId, RecoveredQueue>,
     clean: bool,
     /// Of queues whose arguments don't say.
@@ -136,12 +163,20 @@ struct Builder<'a> {
 impl Builder<'_> {
     fn add(&mut self, definition: Definition) -> Result<(), StartError> {
         match definition {
-            Definition::VHost { name } => {
-                let mut snapshot = Snapshot::default();
+            Definition::VHost {
+                name,
+                metadata,
+                limits,
+            } => {
+                let mut contents = Contents {
+                    metadata,
+                    limits,
+                    ..Contents::default()
+                };
                 if name == self.event_vhost {
-                    snapshot.topology.add_event_exchange();
+                    contents.snapshot.topology.add_event_exchange();
                 }
-                self.snapshots.insert(name.into(), snapshot);
+                self.vhosts.insert(name.into(), contents);
             }
             Definition::User(user) => self.users.put_user(user),
             Definition::Permission { vhost, user, set } => {
@@ -159,9 +194,32 @@ impl Builder<'_> {
                     .set_topic_permissions(&user, &vhost, &exchange, set)
                     .map_err(|why| StartError::Definitions(why.to_string()))?;
             }
+            Definition::Parameter {
+                vhost,
+                component,
+                name,
+                value,
+            } => {
+                let contents = self.vhost(&vhost)?;
+                contents.parameters.insert((component, name), value);
+            }
+            Definition::GlobalParameter { name, value } => {
+                self.parameters.insert(name, value);
+            }
+            Definition::Policy {
+                vhost,
+                kind,
+                name,
+                request,
+            } => {
+                let contents = self.vhost(&vhost)?;
+                let policy = Policy::trusted(&name, request);
+                contents.policies = contents.policies.with(kind, policy);
+            }
             Definition::Exchange { vhost, exchange } => {
-                let snapshot = self.snapshot(&vhost)?;
-                snapshot
+                let contents = self.vhost(&vhost)?;
+                contents
+                    .snapshot
                     .topology
                     .declare_exchange(exchange)
                     .map_err(|why| StartError::Definitions(why.to_string()))?;
@@ -178,8 +236,8 @@ impl Builder<'_> {
                 order,
             } => {
                 self.bindings = self.bindings.max(order);
-                let snapshot = self.snapshot(&vhost)?;
-                if let Err(why) = snapshot.topology.bind(binding) {
+                let contents = self.vhost(&vhost)?;
+                if let Err(why) = contents.snapshot.topology.bind(binding) {
                     tracing::error!("a binding in vhost '{vhost}' is left out: {why}");
                 }
             }
@@ -187,8 +245,8 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn snapshot(&mut self, vhost: &str) -> Result<&mut Snapshot, StartError> {
-        self.snapshots.get_mut(vhost).ok_or_else(|| {
+    fn vhost(&mut self, vhost: &str) -> Result<&mut Contents, StartError> {
+        self.vhosts.get_mut(vhost).ok_or_else(|| {
             StartError::Definitions(format!(
                 "a definition belongs to the unknown vhost '{vhost}'"
             ))
@@ -202,7 +260,10 @@ impl Builder<'_> {
         id: QueueId,
         declared: Declared,
     ) -> Result<(), StartError> {
-        let settings = Settings::new(&declared, declared.arguments.options(), &self.defaults);
+        let policies = &self.vhost(vhost)?.policies;
+        let applied = policies.for_queue(name.as_str(), declared.arguments.queue_type);
+        let options = policies::options(&declared, applied.as_deref());
+        let settings = Settings::new(&declared, &options, &self.defaults);
         let queue = match self.queues.remove(&id) {
             Some(recovered) => self.refill(recovered, settings),
             None => Queue::new(settings, Sequence(1)),
@@ -210,11 +271,7 @@ impl Builder<'_> {
         let durable = Durable {
             id,
             declared_at: CommitPoint::ALWAYS,
-            durability: declared
-                .arguments
-                .options()
-                .durability
-                .unwrap_or(self.defaults.durability),
+            durability: self.defaults.durability,
         };
         let shared = SharedQueue::new(
             name.clone(),
@@ -222,10 +279,11 @@ impl Builder<'_> {
             declared,
             None,
             Some(durable),
+            applied,
             queue,
             Arc::clone(self.paging),
         );
-        let snapshot = self.snapshot(vhost)?;
+        let snapshot = &mut self.vhost(vhost)?.snapshot;
         snapshot.topology.add_queue(name.clone());
         snapshot.queues.insert(name, Arc::new(shared));
         Ok(())

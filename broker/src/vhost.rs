@@ -8,6 +8,9 @@ mod bindings;
 mod deduplicate;
 mod exchanges;
 mod forward;
+mod metadata;
+mod parameters;
+mod policies;
 mod publish;
 mod queues;
 
@@ -25,14 +28,18 @@ use crate::dedup::Gate;
 use crate::definitions::{self, Definition};
 use crate::error::Error;
 use crate::events::{EVENT_EXCHANGE, Event, Events, INTERNAL_USER};
+use crate::limits::VHostLimits;
 use crate::names::Resource;
 use crate::paging::Paging;
+use crate::parameters::Parameters;
+use crate::policy::Policies;
 use crate::queue::settings::Defaults;
 use crate::queue::shared::{SharedQueue, Work};
 use crate::reply_to::ReplyTo;
 use crate::session::outbox::Item;
 
 pub use exchanges::ExchangeDeclare;
+pub use metadata::Metadata;
 pub use publish::{Pending, Route};
 pub use queues::{DeleteConditions, QueueDeclare, QueueStatus};
 
@@ -52,6 +59,29 @@ pub struct VHost {
     users: Arc<Users>,
     events: Arc<Events>,
     reply_to: Arc<ReplyTo>,
+    policies: ArcSwap<Policies>,
+    /// Held while queues are told about policies.
+    applying: Mutex<()>,
+    parameters: Mutex<Parameters<(String, String)>>,
+    metadata: ArcSwap<Metadata>,
+    limits: Mutex<VHostLimits>,
+}
+
+/// What a vhost begins with.
+#[derive(Default)]
+pub struct Contents {
+    /// Exchanges, bindings, queues.
+    pub snapshot: Snapshot,
+    /// The order of the latest durable binding.
+    pub bindings: u64,
+    /// Policies; the queues know already which of them apply.
+    pub policies: Policies,
+    /// By component and name.
+    pub parameters: Parameters<(String, String)>,
+    /// What is known about it.
+    pub metadata: Metadata,
+    /// How much there may be in it.
+    pub limits: VHostLimits,
 }
 
 /// What all vhosts of a broker share.
@@ -87,8 +117,8 @@ pub struct Snapshot {
 }
 
 impl VHost {
-    /// A vhost with these contents; `bindings` is the order of the latest durable binding.
-    pub fn new(name: Arc<str>, snapshot: Snapshot, bindings: u64, shared: Shared) -> Self {
+    /// A vhost with these contents.
+    pub fn new(name: Arc<str>, contents: Contents, shared: Shared) -> Self {
         let Shared {
             paging,
             defaults,
@@ -96,6 +126,15 @@ impl VHost {
             events,
             reply_to,
         } = shared;
+        let Contents {
+            mut snapshot,
+            bindings,
+            policies,
+            parameters,
+            metadata,
+            limits,
+        } = contents;
+        snapshot.set_alternates(&policies);
         Self {
             name,
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -111,6 +150,11 @@ impl VHost {
             users,
             events,
             reply_to,
+            policies: ArcSwap::from_pointee(policies),
+            applying: Mutex::new(()),
+            parameters: Mutex::new(parameters),
+            metadata: ArcSwap::from_pointee(metadata),
+            limits: Mutex::new(limits),
         }
     }
 

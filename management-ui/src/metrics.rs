@@ -49,6 +49,14 @@ pub(crate) async fn text(State(site): State<Site>) -> impl IntoResponse {
         "Whether the disk alarm is on",
         &u8::from(alarms.disk),
     );
+    sample(
+        &mut out,
+        "counter",
+        "ferrymq_consumer_timeouts_total",
+        "Consumers cancelled because they kept a delivery for too long",
+        "ferrymq_consumer_timeouts_total",
+        site.broker.consumer_timeouts(),
+    );
     store(&mut out, site.broker.store().statistics());
     (
         [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],

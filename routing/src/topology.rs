@@ -199,6 +199,11 @@ impl Topology {
         }
     }
 
+    /// The alternate exchange that the policies give an exchange, whether it counts or not.
+    pub fn policy_alternate(&self, exchange: &str) -> Option<&ExchangeName> {
+        self.node(exchange)?.policy_alternate.as_ref()
+    }
+
     /// Adds a queue, if it is not there.
     pub fn add_queue(&mut self, name: QueueName) {
         if !self.has_queue(name.as_str()) {

@@ -2,7 +2,10 @@
 //! effect over the wire. One module per feature.
 
 mod browse;
+mod consumer_timeouts;
 mod deduplication;
 mod events;
 mod firehose;
+mod policies;
 mod restart;
+mod support;

@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use super::passwords::PasswordHash;
 use super::permissions::{AccessRefused, Permission, PermissionSet, TopicPermissionSet};
 use super::verified::Verified;
+use crate::limits::UserLimits;
 use crate::names::Resource;
 
 /// The default exchange's name where permissions are concerned.
@@ -29,6 +30,7 @@ pub struct User {
     name: Arc<str>,
     password: PasswordHash,
     tags: Vec<String>,
+    limits: UserLimits,
 }
 
 /// Tags that open the management interface.
@@ -41,7 +43,18 @@ impl User {
             name: name.into(),
             password,
             tags,
+            limits: UserLimits::default(),
         }
+    }
+
+    /// The same, who may open so much.
+    pub fn with_limits(self, limits: UserLimits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// How much the user may open.
+    pub fn limits(&self) -> UserLimits {
+        self.limits
     }
 
     /// The name.

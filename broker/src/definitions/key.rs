@@ -15,9 +15,12 @@ pub(super) enum Kind {
     User = 2,
     Permission = 3,
     TopicPermission = 4,
-    Exchange = 5,
-    Queue = 6,
-    Binding = 7,
+    GlobalParameter = 5,
+    Parameter = 6,
+    Policy = 7,
+    Exchange = 8,
+    Queue = 9,
+    Binding = 10,
 }
 
 /// The key of the definition of `kind` with these names.

@@ -10,10 +10,14 @@ use ferrymq_amqp::{FieldTable, RawTable};
 use ferrymq_routing::{Binding, Destination, Exchange};
 use ferrymq_store::QueueId;
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use super::Definition;
 use crate::auth::{PasswordHash, PermissionSet, TopicPermissionSet, User};
+use crate::limits::{UserLimits, VHostLimits};
+use crate::policy::{PolicyKind, PolicyRequest};
 use crate::queue::arguments::{Declared, Flags};
+use crate::vhost::Metadata;
 
 /// The version of all values.
 const VERSION: u32 = 1;
@@ -36,12 +40,17 @@ struct Version {
 #[serde(rename_all = "snake_case")]
 enum Value {
     #[serde(rename = "vhost")]
-    VHost { name: String },
+    VHost {
+        name: String,
+        metadata: Metadata,
+        limits: VHostLimits,
+    },
     User {
         name: String,
         password_hash: String,
         hashing_algorithm: String,
         tags: Vec<String>,
+        limits: UserLimits,
     },
     Permission {
         vhost: String,
@@ -56,6 +65,22 @@ enum Value {
         exchange: String,
         write: String,
         read: String,
+    },
+    Parameter {
+        vhost: String,
+        component: String,
+        name: String,
+        value: Json,
+    },
+    GlobalParameter {
+        name: String,
+        value: Json,
+    },
+    Policy {
+        vhost: String,
+        kind: PolicyKind,
+        name: String,
+        policy: PolicyRequest,
     },
     Exchange {
         vhost: String,
@@ -122,12 +147,21 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Definition, String> {
 impl Value {
     fn of(definition: &Definition) -> Self {
         match definition {
-            Definition::VHost { name } => Self::VHost { name: name.clone() },
+            Definition::VHost {
+                name,
+                metadata,
+                limits,
+            } => Self::VHost {
+                name: name.clone(),
+                metadata: metadata.clone(),
+                limits: *limits,
+            },
             Definition::User(user) => Self::User {
                 name: user.name().to_owned(),
                 password_hash: user.password().text(),
                 hashing_algorithm: user.password().algorithm().to_owned(),
                 tags: user.tags().to_vec(),
+                limits: user.limits(),
             },
             Definition::Permission { vhost, user, set } => Self::Permission {
                 vhost: vhost.clone(),
@@ -147,6 +181,32 @@ impl Value {
                 exchange: exchange.clone(),
                 write: set.texts().0.to_owned(),
                 read: set.texts().1.to_owned(),
+            },
+            Definition::Parameter {
+                vhost,
+                component,
+                name,
+                value,
+            } => Self::Parameter {
+                vhost: vhost.clone(),
+                component: component.clone(),
+                name: name.clone(),
+                value: value.clone(),
+            },
+            Definition::GlobalParameter { name, value } => Self::GlobalParameter {
+                name: name.clone(),
+                value: value.clone(),
+            },
+            Definition::Policy {
+                vhost,
+                kind,
+                name,
+                request,
+            } => Self::Policy {
+                vhost: vhost.clone(),
+                kind: *kind,
+                name: name.clone(),
+                policy: request.clone(),
             },
             Definition::Exchange { vhost, exchange } => Self::Exchange {
                 vhost: vhost.clone(),
@@ -190,16 +250,25 @@ impl Value {
 
     fn into_definition(self) -> Result<Definition, String> {
         Ok(match self {
-            Self::VHost { name } => Definition::VHost { name },
+            Self::VHost {
+                name,
+                metadata,
+                limits,
+            } => Definition::VHost {
+                name,
+                metadata,
+                limits,
+            },
             Self::User {
                 name,
                 password_hash,
                 hashing_algorithm,
                 tags,
+                limits,
             } => {
                 let password = PasswordHash::parse(&password_hash, Some(&hashing_algorithm));
                 let password = password.map_err(|error| error.to_string())?;
-                Definition::User(User::new(&name, password, tags))
+                Definition::User(User::new(&name, password, tags).with_limits(limits))
             }
             Self::Permission {
                 vhost,
@@ -223,6 +292,29 @@ impl Value {
                 vhost,
                 user,
                 exchange,
+            },
+            Self::Parameter {
+                vhost,
+                component,
+                name,
+                value,
+            } => Definition::Parameter {
+                vhost,
+                component,
+                name,
+                value,
+            },
+            Self::GlobalParameter { name, value } => Definition::GlobalParameter { name, value },
+            Self::Policy {
+                vhost,
+                kind,
+                name,
+                policy,
+            } => Definition::Policy {
+                vhost,
+                kind,
+                name,
+                request: policy,
             },
             Self::Exchange {
                 vhost,

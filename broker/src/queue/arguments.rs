@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 
 use ferrymq_amqp::FieldTable;
 use ferrymq_amqp::table::{self, string_value};
+use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::names::Resource;
@@ -20,7 +21,8 @@ const DEAD_LETTER_EXCHANGE: &str = "x-dead-letter-exchange";
 const DEAD_LETTER_ROUTING_KEY: &str = "x-dead-letter-routing-key";
 
 /// What kind of queue it is, for life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum QueueType {
     /// First in, first out.
     #[default]

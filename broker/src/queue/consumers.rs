@@ -239,6 +239,12 @@ impl Consumers {
         }
     }
 
+    /// Where the deliveries of all of them go.
+    pub fn ports(&self) -> impl Iterator<Item = &Port> {
+        let consumers = self.table.iter().flatten();
+        consumers.map(|consumer| &consumer.subscription.port)
+    }
+
     /// Removes all of them, and gives where their deliveries went.
     pub fn drain(&mut self) -> Vec<Port> {
         let table = std::mem::take(&mut self.table);

@@ -4,12 +4,14 @@
 
 mod dead_letters;
 mod paging;
+pub mod policies;
 mod scan;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwapOption;
 use ferrymq_routing::QueueName;
 use ferrymq_store::{CommitPoint, Durability, QueueId, Store};
 use parking_lot::{Condvar, Mutex};
@@ -19,6 +21,7 @@ use crate::dead_letter::DeadLetterCounts;
 use crate::dedup::{self, Owner, SlotChanges};
 use crate::events::QueueEvent;
 use crate::paging::Paging;
+use crate::policy::Applied;
 use crate::queue::arguments::Declared;
 use crate::queue::paged::Paged;
 use crate::queue::settings::{DeadLetter, Settings};
@@ -107,7 +110,7 @@ pub struct Durable {
     pub id: QueueId,
     /// When its declaration is on disk.
     pub declared_at: CommitPoint,
-    /// What a confirm of a persistent message stands for: `x-durability`, or the broker's default.
+    /// What a confirm of a persistent message stands for where neither arguments nor policies say.
     pub durability: Durability,
 }
 
@@ -123,6 +126,7 @@ pub struct SharedQueue {
     pub owner: Option<ConnectionId>,
     /// Set when it outlives a restart.
     pub durable: Option<Durable>,
+    applied: ArcSwapOption<Applied>,
     queue: Mutex<Queue>,
     paging: Arc<Paging>,
     /// Its number in the log for messages that a restart forgets, once some were paged out.
@@ -143,13 +147,15 @@ pub struct SharedQueue {
 }
 
 impl SharedQueue {
-    /// Wraps `queue`.
+    /// Wraps `queue`, to which `applied` applies.
+    #[expect(clippy::too_many_arguments, reason = "each is a part of the queue")]
     pub fn new(
         name: QueueName,
         vhost: Arc<str>,
         declared: Declared,
         owner: Option<ConnectionId>,
         durable: Option<Durable>,
+        applied: Option<Arc<Applied>>,
         queue: Queue,
         paging: Arc<Paging>,
     ) -> Self {
@@ -160,6 +166,7 @@ impl SharedQueue {
             declared,
             owner,
             durable,
+            applied: ArcSwapOption::new(applied),
             queue: Mutex::new(queue),
             paging,
             volatile: OnceLock::new(),
@@ -228,11 +235,6 @@ impl SharedQueue {
     #[inline]
     pub fn deduplicates(&self) -> bool {
         self.deduplicates.load(Ordering::Relaxed)
-    }
-
-    /// What a confirm of a persistent message stands for; `None` when the queue keeps none.
-    pub fn durability(&self) -> Option<Durability> {
-        self.durable.as_ref().map(|durable| durable.durability)
     }
 
     /// What is told of its coming and going.

@@ -196,6 +196,9 @@ impl Connection {
         };
         let stopped_early = running.channels.drain_outbox(false);
         let asked = std::mem::take(&mut running.channels.asked);
+        if asked.timeouts_changed {
+            running.next_consumer_check = running.channels.next_consumer_check(now);
+        }
         if let Some(alarms) = asked.alarms {
             running.blocking.set(alarms, &mut running.channels.context);
         }

@@ -21,6 +21,8 @@ pub struct Consumer {
     pub no_ack: bool,
     /// Deliveries that it has not settled.
     pub unacked: u32,
+    /// How long a delivery may stay unacked, if the consumer itself says so.
+    pub own_timeout: Option<Duration>,
     /// How long a delivery may stay unacked.
     pub timeout: Option<Duration>,
     /// It is still subscribed. Afterwards it only waits for its last deliveries to be settled.

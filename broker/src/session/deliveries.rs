@@ -28,6 +28,8 @@ pub struct Asked {
     pub close: Option<Arc<str>>,
     /// The alarms have changed.
     pub alarms: Option<crate::alarms::Alarms>,
+    /// Some consumer's time-out has.
+    pub timeouts_changed: bool,
 }
 
 impl Channels {
@@ -52,6 +54,7 @@ impl Channels {
                         self.deliver(handover);
                     }
                     Item::Cancelled(number) => self.consumer_cancelled(number),
+                    Item::TimeoutChanged(number) => self.consumer_timeout_changed(number),
                     Item::Close(reason) => self.asked.close = Some(reason),
                     Item::Alarms(alarms) => self.asked.alarms = Some(alarms),
                 }

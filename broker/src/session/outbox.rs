@@ -41,6 +41,8 @@ pub enum Item {
     Deliver(Handover),
     /// The consumer's queue is gone, or its right to read.
     Cancelled(ConsumerNumber),
+    /// The time-out of the consumer's queue is another now.
+    TimeoutChanged(ConsumerNumber),
     /// Close with 320 and this explanation.
     Close(Arc<str>),
     /// The alarms are now these.

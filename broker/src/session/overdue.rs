@@ -11,12 +11,47 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::queue::Return;
 use crate::session::channels::{Channels, Failure};
+use crate::session::context::Context;
 use crate::session::outbox::ConsumerNumber;
 
 /// Checks are at least this far apart.
 const SHORTEST_CHECK: Duration = Duration::from_millis(200);
 
+impl Context {
+    /// How long the consumer may keep a delivery, as things stand now: its own argument counts, else
+    /// what its queue was asked for, else what the broker is configured to.
+    pub fn set_timeout(&mut self, number: ConsumerNumber) {
+        let Some(consumer) = self.consumers.get_mut(number) else {
+            return;
+        };
+        let Some(queue) = consumer.queue.as_ref().filter(|_| !consumer.no_ack) else {
+            return;
+        };
+        let queue_type = queue.declared.arguments.queue_type;
+        consumer.timeout = consumer
+            .own_timeout
+            .or_else(|| queue.options().consumer_timeout)
+            .or(self.broker.config().consumer_timeout(queue_type))
+            .filter(|timeout| !timeout.is_zero());
+        self.has_timeouts |= consumer.timeout.is_some();
+    }
+}
+
+/// A consumer with a delivery that is older than its time-out.
+struct Overdue {
+    number: ConsumerNumber,
+    channel: u16,
+    timeout: Duration,
+    age: Duration,
+}
+
 impl Channels {
+    /// The policies of a consumer's queue want another time-out.
+    pub fn consumer_timeout_changed(&mut self, number: ConsumerNumber) {
+        self.context.set_timeout(number);
+        self.asked.timeouts_changed = true;
+    }
+
     /// When to look for overdue deliveries next: soon, compared with the shortest time-out.
     pub fn next_consumer_check(&self, now: Timestamp) -> Option<Timestamp> {
         let timeouts = self.context.consumers.iter();
@@ -32,46 +67,52 @@ impl Channels {
     /// # Errors
     /// As [`Channels::fail_channel`].
     pub fn cancel_overdue_consumers(&mut self, now: Timestamp) -> Result<(), Failure> {
-        let mut overdue: Vec<(ConsumerNumber, u16, Duration)> = Vec::new();
-        for channel in self.open.values() {
-            for delivery in channel.unacked.iter() {
-                let Some(consumer) = self.context.consumers.get(delivery.consumer) else {
-                    continue;
-                };
-                let age = u64::from(now.as_seconds().saturating_sub(delivery.sent_at_seconds));
-                let late = consumer
-                    .timeout
-                    .filter(|timeout| Duration::from_secs(age) > *timeout);
-                let known = overdue
-                    .last()
-                    .is_some_and(|last| last.0 == delivery.consumer);
-                if let (Some(timeout), false, true) = (late, known, consumer.live) {
-                    overdue.push((delivery.consumer, channel.id, timeout));
-                }
-            }
-        }
-        overdue.dedup_by_key(|late| late.0);
-        for (number, channel, timeout) in overdue {
-            self.cancel_overdue(number, channel, timeout)?;
+        for late in self.overdue(now) {
+            self.cancel_overdue(&late)?;
         }
         self.context.finish_work();
         Ok(())
     }
 
-    fn cancel_overdue(
-        &mut self,
-        number: ConsumerNumber,
-        id: u16,
-        timeout: Duration,
-    ) -> Result<(), Failure> {
-        let Some(consumer) = self
-            .context
-            .consumers
-            .get(number)
-            .filter(|found| found.live)
-        else {
+    /// The live consumers that keep something for too long, each once.
+    fn overdue(&self, now: Timestamp) -> Vec<Overdue> {
+        let mut overdue: Vec<Overdue> = Vec::new();
+        for channel in self.open.values() {
+            for delivery in channel.unacked.iter() {
+                let number = delivery.consumer;
+                let consumer = self.context.consumers.get(number);
+                let Some(consumer) = consumer.filter(|consumer| consumer.live) else {
+                    continue;
+                };
+                let age = now.as_seconds().saturating_sub(delivery.sent_at_seconds);
+                let age = Duration::from_secs(age.into());
+                let timeout = consumer.timeout.filter(|timeout| age > *timeout);
+                let known = || overdue.iter().any(|late| late.number == number);
+                if let Some(timeout) = timeout.filter(|_| !known()) {
+                    overdue.push(Overdue {
+                        number,
+                        channel: channel.id,
+                        timeout,
+                        age,
+                    });
+                }
+            }
+        }
+        overdue
+    }
+
+    fn cancel_overdue(&mut self, late: &Overdue) -> Result<(), Failure> {
+        let &Overdue {
+            number,
+            channel: id,
+            timeout,
+            age,
+        } = late;
+        let consumer = self.context.consumers.get(number);
+        let Some(consumer) = consumer.filter(|consumer| consumer.live) else {
             return Ok(());
         };
+        self.context.broker.count_consumer_timeout();
         let tag = consumer.tag().to_owned();
         let text = format!(
             "delivery acknowledgement on channel {id} timed out. Timeout value used: {} ms",
@@ -81,7 +122,10 @@ impl Channels {
             let failure = Failure::new(Error::PreconditionFailed(text), (0, 0));
             return self.fail_channel(id, failure);
         }
-        tracing::error!(channel = id, "{text}. Consumer '{tag}' is cancelled");
+        tracing::error!(
+            channel = id,
+            "{text}, message age: {age:.0?}. Consumer '{tag}' is cancelled"
+        );
         let Some(channel) = self.open.get_mut(&id) else {
             return Ok(());
         };

@@ -6,7 +6,7 @@ use ferrymq_amqp::FieldTable;
 use ferrymq_routing::Exchange;
 use ferrymq_store::CommitPoint;
 
-use super::VHost;
+use super::{VHost, policies};
 use crate::actor::Actor;
 use crate::auth::Permission;
 use crate::definitions::Definition;
@@ -77,11 +77,12 @@ impl VHost {
         if exchange.durable {
             change.put(Definition::exchange(&self.name, &exchange));
         }
-        change
-            .next
-            .topology
+        let alternate = policies::alternate(&self.policies.load(), &exchange.name);
+        let topology = &mut change.next.topology;
+        topology
             .declare_exchange(exchange)
             .map_err(|why| self.invalid_exchange(name, &why))?;
+        topology.set_policy_alternate(name, alternate);
         if let Some(exchange) = change.next.topology.exchange(name).cloned() {
             change.note(|by| Event::ExchangeCreated(self.exchange_event(exchange, by)));
         }

@@ -17,7 +17,7 @@ use crate::events::Event;
 use crate::queue::arguments::{self, Declared, Flags, QueueType};
 use crate::queue::equivalence::check_equivalent;
 use crate::queue::settings::Settings;
-use crate::queue::shared::{Durable, SharedQueue, Work};
+use crate::queue::shared::{Durable, SharedQueue, Work, policies};
 use crate::queue::{Queue, Sequence};
 
 /// What `queue.declare` asks for.
@@ -242,19 +242,16 @@ fn create(
         Durable {
             id,
             declared_at: change.log_now(),
-            durability: declared
-                .arguments
-                .options()
-                .durability
-                .unwrap_or(vhost.defaults.durability),
+            durability: vhost.defaults.durability,
         }
     });
     let exclusive = declared.flags.exclusive;
     let owner = actor.connection.filter(|_| exclusive);
-    let queue = Queue::new(
-        Settings::new(&declared, declared.arguments.options(), &vhost.defaults),
-        Sequence(1),
-    );
+    let queue_type = declared.arguments.queue_type;
+    let applied = vhost.policies.load().for_queue(name.as_str(), queue_type);
+    let options = policies::options(&declared, applied.as_deref());
+    let settings = Settings::new(&declared, &options, &vhost.defaults);
+    let queue = Queue::new(settings, Sequence(1));
     let vhost_name = Arc::clone(&vhost.name);
     let queue = SharedQueue::new(
         name.clone(),
@@ -262,6 +259,7 @@ fn create(
         declared,
         owner,
         durable,
+        applied,
         queue,
         Arc::clone(&vhost.paging),
     );
@@ -282,7 +280,7 @@ fn renew(queue: &Arc<SharedQueue>, work: &mut Work) {
 
 /// Nothing changes the meaning of a confirm silently.
 fn log_relaxed(queue: &SharedQueue) {
-    let asked = queue.declared.arguments.options().durability;
+    let asked = queue.options().durability;
     if queue.durable.is_some() && asked == Some(Durability::Relaxed) {
         tracing::info!(
             "queue '{}' in vhost '{}' is relaxed: its confirms don't wait for stable storage",

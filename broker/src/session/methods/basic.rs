@@ -74,6 +74,7 @@ impl Channel {
                 slot: None,
                 no_ack: false,
                 unacked: 1,
+                own_timeout: None,
                 timeout: None,
                 live: false,
             });

@@ -1,7 +1,6 @@
 //! `basic.consume` and `basic.cancel`, also for direct reply-to.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -73,11 +72,6 @@ impl Channel {
         let queue_type = queue.declared.arguments.queue_type;
         let arguments = ConsumerArguments::parse(&consume.arguments, queue_type)
             .map_err(|why| why.on(Resource::queue(&name, context.vhost.name())))?;
-        let timeout = arguments
-            .consumer_timeout
-            .or(queue.declared.arguments.options().consumer_timeout)
-            .or(context.broker.config().consumer_timeout(queue_type))
-            .filter(|timeout| *timeout > Duration::ZERO);
         let number = context.consumers.add(Consumer {
             channel: self.id,
             tag: on_wire(&tag),
@@ -85,10 +79,10 @@ impl Channel {
             slot: None,
             no_ack: consume.no_ack,
             unacked: 0,
-            timeout: timeout.filter(|_| !consume.no_ack),
+            own_timeout: arguments.consumer_timeout,
+            timeout: None,
             live: true,
         });
-        context.has_timeouts |= timeout.is_some();
         let subscription = Subscription {
             port: self.port(context, number),
             no_ack: consume.no_ack,
@@ -97,6 +91,8 @@ impl Channel {
             priority: arguments.priority,
         };
         self.subscribe(context, number, &queue, subscription)?;
+        // Not before: from here on the queue tells of changes.
+        context.set_timeout(number);
         self.consume_ok(context, &tag, consume.nowait);
         self.report_consumer(context, &queue, tag, consume);
         Ok(())
@@ -182,6 +178,7 @@ impl Channel {
             slot: None,
             no_ack: true,
             unacked: 0,
+            own_timeout: None,
             timeout: None,
             live: true,
         });

@@ -1,0 +1,80 @@
+//! Which policies apply to a queue, and what it obeys because of them.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use ferrymq_store::Durability;
+
+use super::{SharedQueue, Work};
+use crate::policy::{Applied, merge};
+use crate::queue::arguments::Declared;
+use crate::queue::options::Options;
+use crate::queue::settings::{Defaults, Settings};
+use crate::session::outbox::Item;
+
+/// What a queue is asked for by its arguments and the policies that apply to it.
+pub fn options<'a>(declared: &'a Declared, applied: Option<&Applied>) -> Cow<'a, Options> {
+    let arguments = declared.arguments.options();
+    match applied {
+        None => Cow::Borrowed(arguments),
+        Some(applied) => {
+            let queue_type = declared.arguments.queue_type;
+            Cow::Owned(merge(arguments, applied.definition.options(), queue_type))
+        }
+    }
+}
+
+impl SharedQueue {
+    /// The policies that apply to it.
+    pub fn policies(&self) -> Option<Arc<Applied>> {
+        self.applied.load_full()
+    }
+
+    /// What it is asked for by its arguments and its policies.
+    pub fn options(&self) -> Cow<'_, Options> {
+        options(&self.declared, self.applied.load().as_deref())
+    }
+
+    /// What a confirm of a persistent message stands for; `None` when the queue keeps none.
+    pub fn durability(&self) -> Option<Durability> {
+        let durable = self.durable.as_ref()?;
+        Some(self.options().durability.unwrap_or(durable.durability))
+    }
+
+    /// From now on these policies apply to it. Tells whether its confirms stand for something else
+    /// because of that.
+    pub(crate) fn apply(
+        self: &Arc<Self>,
+        applied: Option<Arc<Applied>>,
+        defaults: &Defaults,
+        work: &mut Work,
+    ) -> bool {
+        let same = match (&*self.applied.load(), &applied) {
+            (Some(before), Some(after)) => before.is_same(after),
+            (before, after) => before.is_none() && after.is_none(),
+        };
+        if same {
+            return false;
+        }
+        let durability = self.durability();
+        let before = self.options().consumer_timeout;
+        self.applied.store(applied);
+        let options = self.options();
+        let settings = Settings::new(&self.declared, &options, defaults);
+        let timeout_changed = before != options.consumer_timeout;
+        self.configure(settings, work);
+        if timeout_changed {
+            self.tell_consumers(work);
+        }
+        self.durability() != durability
+    }
+
+    /// Has the connections of all consumers look at their time-outs anew.
+    fn tell_consumers(self: &Arc<Self>, work: &mut Work) {
+        let ports = self.inspect(|queue| queue.ports());
+        for port in ports {
+            let notice = std::iter::once(Item::TimeoutChanged(port.number));
+            port.outbox.push(notice, &mut work.dirty);
+        }
+    }
+}

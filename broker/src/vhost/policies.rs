@@ -1,0 +1,137 @@
+//! A vhost's policies: set and cleared, kept in the log, and told to all queues and exchanges that
+//! they concern.
+//!
+//! A change is visible to new queues at once, because they are declared under the same lock that it
+//! is made under. The queues that are there are told afterwards, one by one, without that lock.
+
+use std::sync::Arc;
+
+use arc_swap::Guard;
+use ferrymq_routing::ExchangeName;
+use ferrymq_store::CommitPoint;
+
+use super::{Snapshot, VHost};
+use crate::clock::Timestamp;
+use crate::definitions::Definition;
+use crate::policy::{Policies, Policy, PolicyError, PolicyKind, PolicyRequest};
+use crate::queue::shared::Work;
+
+/// What telling so many queues leaves to do is done before the next are told.
+const QUEUES_AT_ONCE: usize = 1_000;
+
+impl VHost {
+    /// The policies that hold now.
+    pub fn policies(&self) -> Guard<Arc<Policies>> {
+        self.policies.load()
+    }
+
+    /// The policy that applies to the exchange `name`.
+    pub fn exchange_policy(&self, name: &str) -> Option<Arc<Policy>> {
+        self.policies.load().for_exchange(name).cloned()
+    }
+
+    /// Sets a policy, instead of the one with its name, and applies it. It may take a while with
+    /// very many queues; gives the point at which the policy is on disk.
+    ///
+    /// # Errors
+    /// When it can't apply to anything; the text names key and value.
+    pub fn set_policy(
+        &self,
+        kind: PolicyKind,
+        name: &str,
+        request: PolicyRequest,
+        now: Timestamp,
+    ) -> Result<CommitPoint, PolicyError> {
+        let policy = Policy::parse(kind, name, request.clone())?;
+        let mut change = self.change();
+        change.put(Definition::policy(&self.name, kind, name, request));
+        let next = self.policies.load().with(kind, policy);
+        self.policies.store(Arc::new(next));
+        let point = change.log_now();
+        drop(change);
+        self.apply_policies(now);
+        Ok(point)
+    }
+
+    /// Clears a policy: what it applied to goes back to other policies or its arguments. `None`:
+    /// there is none with this name.
+    pub fn clear_policy(
+        &self,
+        kind: PolicyKind,
+        name: &str,
+        now: Timestamp,
+    ) -> Option<CommitPoint> {
+        let mut change = self.change();
+        let policy = Arc::clone(self.policies.load().get(kind, name)?);
+        change.remove(Definition::policy(&self.name, kind, name, policy.request()));
+        let next = self.policies.load().without(kind, name);
+        self.policies.store(Arc::new(next));
+        let point = change.log_now();
+        drop(change);
+        self.apply_policies(now);
+        Some(point)
+    }
+
+    /// Tells everybody which policies apply now.
+    ///
+    /// Those who do so take turns, and each looks at the policies anew: the last one leaves
+    /// everything as the latest policies want it.
+    fn apply_policies(&self, now: Timestamp) {
+        let _applying = self.applying.lock();
+        let policies = self.policies.load_full();
+        let queues = self.snapshot.load().queues.clone();
+        let mut rerouted = false;
+        let mut work = Work::default();
+        work.set_now(now);
+        for (told, queue) in queues.values().enumerate() {
+            let queue_type = queue.declared.arguments.queue_type;
+            let applied = policies.for_queue(queue.name.as_str(), queue_type);
+            rerouted |= queue.apply(applied, &self.defaults, &mut work);
+            if told % QUEUES_AT_ONCE == 0 {
+                self.finish(&mut work);
+                work.dirty.wake();
+            }
+        }
+        self.finish(&mut work);
+        work.dirty.wake();
+        let alternates = self.snapshot.load().changed_alternates(&policies);
+        if rerouted || !alternates.is_empty() {
+            let mut change = self.change();
+            for (exchange, alternate) in alternates {
+                let topology = &mut change.next.topology;
+                topology.set_policy_alternate(exchange.as_str(), alternate);
+            }
+            // What a confirm stands for may have changed too, and is part of cached routes.
+            change.publish();
+        }
+    }
+}
+
+impl Snapshot {
+    /// Gives every exchange the alternate that `policies` want for it.
+    pub(super) fn set_alternates(&mut self, policies: &Policies) {
+        for (exchange, alternate) in self.changed_alternates(policies) {
+            self.topology
+                .set_policy_alternate(exchange.as_str(), alternate);
+        }
+    }
+
+    fn changed_alternates(&self, policies: &Policies) -> Vec<(ExchangeName, Option<ExchangeName>)> {
+        let exchanges = self.topology.exchanges().map(|exchange| &exchange.name);
+        // Spec: the default exchange leads to the queue of the key's name, or nowhere.
+        let exchanges = exchanges.filter(|name| !name.is_default());
+        let wanted = exchanges.map(|name| (name, alternate(policies, name)));
+        let current = |name: &ExchangeName| self.topology.policy_alternate(name.as_str());
+        let changed = wanted.filter(|(name, wanted)| current(name) != wanted.as_ref());
+        changed
+            .map(|(name, wanted)| (name.clone(), wanted))
+            .collect()
+    }
+}
+
+/// The alternate exchange that `policies` want for `exchange`.
+pub(super) fn alternate(policies: &Policies, exchange: &ExchangeName) -> Option<ExchangeName> {
+    let policy = policies.for_exchange(exchange.as_str())?;
+    let alternate = policy.definition.alternate_exchange()?;
+    Some(ExchangeName::from(&**alternate))
+}

@@ -1,0 +1,321 @@
+//! Policies over the wire: what they do to queues and exchanges, old and new; queues.md 8 and 13.
+
+use ferrymq_broker::policy::{ApplyTo, PolicyKind};
+use ferrymq_tests::InProcess;
+use ferrymq_tests::raw::{Channel, Connection, FieldTable, basic, long_string, table};
+use serde_json::json;
+
+use crate::support::{channel, clear_policy, long, request, set, set_policy, vhost};
+
+/// The names of the policy and the operator policy of a queue.
+fn policies_of(broker: &InProcess, queue: &str) -> (String, String) {
+    let vhost = vhost(broker);
+    let snapshot = vhost.snapshot();
+    let applied = snapshot.queues[queue].policies();
+    let name = |policy: Option<&std::sync::Arc<ferrymq_broker::policy::Policy>>| {
+        policy
+            .map(|policy| policy.name.to_string())
+            .unwrap_or_default()
+    };
+    match applied {
+        Some(applied) => (
+            name(applied.policy.as_ref()),
+            name(applied.operator.as_ref()),
+        ),
+        None => Default::default(),
+    }
+}
+
+/// The bodies that are left of those published to `queue`.
+#[track_caller]
+fn left_of(channel: &Channel, queue: &str, bodies: &[&str]) -> Vec<String> {
+    channel.fill(queue, bodies);
+    channel.drain(queue)
+}
+
+#[test]
+fn a_policy_applies_to_queues_that_come_and_is_cleared_from_them() {
+    let broker = InProcess::start();
+    set_policy(&broker, "short", "q", json!({"max-length": 2}));
+    let channel = channel(&broker);
+    let queue = channel.queue("q");
+    assert_eq!(left_of(&channel, &queue, &["a", "b", "c"]), ["b", "c"]);
+    let other = channel.queue("other");
+    assert_eq!(left_of(&channel, &other, &["a", "b", "c"]), ["a", "b", "c"]);
+    clear_policy(&broker, "short");
+    assert_eq!(left_of(&channel, &queue, &["a", "b", "c"]), ["a", "b", "c"]);
+}
+
+#[test]
+fn a_policy_applies_at_once_to_queues_that_are_there() {
+    let broker = InProcess::start();
+    let channel = channel(&broker);
+    let queue = channel.queue("q");
+    channel.fill(&queue, &["a", "b", "c"]);
+    set_policy(&broker, "short", "", json!({"max-length": 1}));
+    assert_eq!(channel.counts(&queue), (1, 0));
+    assert_eq!(channel.drain(&queue), ["c"]);
+    let named_by_the_server = channel.temporary_queue();
+    assert_eq!(left_of(&channel, &named_by_the_server, &["a", "b"]), ["b"]);
+}
+
+#[test]
+fn back_to_the_arguments_when_cleared() {
+    let broker = InProcess::start();
+    let channel = channel(&broker);
+    let queue = channel.queue_with("q", table([("x-max-length", long(2))]));
+    set_policy(&broker, "shorter", "q", json!({"max-length": 1}));
+    assert_eq!(left_of(&channel, &queue, &["a", "b", "c"]), ["c"]);
+    clear_policy(&broker, "shorter");
+    assert_eq!(left_of(&channel, &queue, &["a", "b", "c"]), ["b", "c"]);
+    set_policy(&broker, "longer", "q", json!({"max-length": 9}));
+    assert_eq!(left_of(&channel, &queue, &["a", "b", "c"]), ["b", "c"]);
+}
+
+#[test]
+fn a_queue_declared_again_needs_no_arguments_for_its_policy() {
+    let broker = InProcess::start();
+    let channel = channel(&broker);
+    channel.queue("q");
+    set_policy(&broker, "short", "q", json!({"max-length": 1}));
+    channel.queue("q");
+}
+
+#[test]
+fn the_higher_priority_counts_then_the_next() {
+    let broker = InProcess::start();
+    let channel = channel(&broker);
+    let queue = channel.queue("q");
+    let limit =
+        |priority, most: i64| request("q", ApplyTo::Queues, priority, json!({"max-length": most}));
+    set(&broker, PolicyKind::User, "low", limit(1, 3)).unwrap();
+    set(&broker, PolicyKind::User, "high", limit(2, 1)).unwrap();
+    assert_eq!(policies_of(&broker, "q"), ("high".into(), String::new()));
+    assert_eq!(left_of(&channel, &queue, &["a", "b", "c", "d"]), ["d"]);
+    clear_policy(&broker, "high");
+    assert_eq!(
+        left_of(&channel, &queue, &["a", "b", "c", "d"]),
+        ["b", "c", "d"]
+    );
+}
+
+#[test]
+fn an_operator_policy_limits_what_others_want() {
+    let broker = InProcess::start();
+    let channel = channel(&broker);
+    let queue = channel.queue("q");
+    let cap = request("", ApplyTo::Queues, 0, json!({"max-length": 1}));
+    set(&broker, PolicyKind::Operator, "cap", cap).unwrap();
+    set_policy(&broker, "long", "q", json!({"max-length": 3}));
+    assert_eq!(policies_of(&broker, "q"), ("long".into(), "cap".into()));
+    assert_eq!(left_of(&channel, &queue, &["a", "b", "c", "d"]), ["d"]);
+    let cleared =
+        vhost(&broker).clear_policy(PolicyKind::Operator, "cap", ferrymq_broker::clock::now());
+    assert!(cleared.is_some());
+    assert_eq!(
+        left_of(&channel, &queue, &["a", "b", "c", "d"]),
+        ["b", "c", "d"]
+    );
+}
+
+#[test]
+fn a_key_that_the_type_does_not_have_skips_the_policy() {
+    let broker = InProcess::start();
+    let channel = channel(&broker);
+    let queue = channel.queue("q");
+    let both = json!({"max-length": 1, "max-age": "1h"});
+    let skipped = request("q", ApplyTo::Queues, 9, both);
+    set(&broker, PolicyKind::User, "streams", skipped).unwrap();
+    assert_eq!(left_of(&channel, &queue, &["a", "b"]), ["a", "b"]);
+    set_policy(&broker, "next", "q", json!({"max-length": 1}));
+    assert_eq!(left_of(&channel, &queue, &["a", "b"]), ["b"]);
+}
+
+#[test]
+fn a_policy_that_can_not_apply_is_refused_and_changes_nothing() {
+    let broker = InProcess::start();
+    set_policy(&broker, "p", "q", json!({"max-length": 1}));
+    for (definition, refusal) in [
+        (
+            json!({"max-legth": 1}),
+            "max-legth are not recognised policy settings",
+        ),
+        (
+            json!({"max-length": -1}),
+            "-1 is not a valid maximum length",
+        ),
+        (json!({}), "a policy's definition can't be empty"),
+    ] {
+        let wrong = request("q", ApplyTo::All, 0, definition);
+        let refused = set(&broker, PolicyKind::User, "p", wrong).unwrap_err();
+        assert!(refused.to_string().starts_with(refusal), "{refused}");
+    }
+    let channel = channel(&broker);
+    let queue = channel.queue("q");
+    assert_eq!(left_of(&channel, &queue, &["a", "b"]), ["b"]);
+}
+
+#[test]
+fn overflow_is_the_arguments_on_classic_and_the_policys_on_quorum_queues() {
+    let broker = InProcess::start();
+    let overflow = json!({"max-length": 1, "overflow": "reject-publish"});
+    set_policy(&broker, "p", "q", overflow);
+    let channel = channel(&broker);
+    channel.confirm();
+    let arguments = |queue_type| {
+        table([
+            ("x-queue-type", long_string(queue_type)),
+            ("x-overflow", long_string("drop-head")),
+        ])
+    };
+    let classic = channel.durable_queue_with("q-classic", arguments("classic"));
+    channel.publish("", &classic, "a");
+    channel.expect::<basic::Ack>();
+    channel.publish("", &classic, "b");
+    channel.expect::<basic::Ack>();
+    assert_eq!(channel.drain(&classic), ["b"]);
+    let quorum = channel.durable_queue_with("q-quorum", arguments("quorum"));
+    channel.publish("", &quorum, "a");
+    channel.expect::<basic::Ack>();
+    channel.publish("", &quorum, "b");
+    let nack: basic::Nack = channel.expect();
+    assert_eq!(nack.delivery_tag, 4);
+    assert_eq!(channel.drain(&quorum), ["a"]);
+}
+
+#[test]
+fn an_alternate_exchange_by_policy() {
+    let broker = InProcess::start();
+    let channel = channel(&broker);
+    let queue = channel.queue("unrouted");
+    let old = channel.exchange("e-old", "direct");
+    let own = table([("alternate-exchange", long_string("nowhere"))]);
+    let own = channel.exchange_with("e-own", "direct", own);
+    channel.exchange("fallback", "fanout");
+    channel.bind(&queue, "fallback", "");
+    // The route is remembered from here on.
+    channel.publish_mandatory(&old, "k", "lost");
+    channel.expect::<basic::Return>();
+    set_policy(
+        &broker,
+        "ae",
+        "e-",
+        json!({"alternate-exchange": "fallback"}),
+    );
+    let new = channel.exchange("e-new", "direct");
+    for exchange in [&old, &new] {
+        channel.publish(exchange, "k", exchange);
+    }
+    channel.publish_mandatory(&own, "k", "the argument wins");
+    channel.expect::<basic::Return>();
+    channel.publish_mandatory("", "e-default", "no alternate");
+    channel.expect::<basic::Return>();
+    assert_eq!(channel.drain(&queue), [old.as_str(), &new]);
+    clear_policy(&broker, "ae");
+    channel.publish_mandatory(&old, "k", "lost");
+    channel.expect::<basic::Return>();
+    assert_eq!(channel.drain(&queue), [""; 0]);
+}
+
+#[test]
+fn policies_survive_a_restart_and_so_does_their_absence() {
+    let mut broker = InProcess::start();
+    let channel_before = channel(&broker);
+    channel_before.durable_queue_with("q", FieldTable::default());
+    set_policy(&broker, "gone", "", json!({"max-length": 9}));
+    clear_policy(&broker, "gone");
+    set_policy(&broker, "short", "q", json!({"max-length": 9}));
+    set_policy(&broker, "short", "q", json!({"max-length": 1}));
+    set_policy(
+        &broker,
+        "ae",
+        "amq.fanout",
+        json!({"alternate-exchange": "amq.direct"}),
+    );
+    drop(channel_before);
+    broker.restart();
+    assert_eq!(policies_of(&broker, "q").0, "short");
+    let channel = channel(&broker);
+    assert_eq!(left_of(&channel, "q", &["a", "b"]), ["b"]);
+    channel.bind("q", "amq.direct", "k");
+    channel.publish("amq.fanout", "k", "by the alternate");
+    assert_eq!(channel.drain("q"), ["by the alternate"]);
+    let vhost = vhost(&broker);
+    assert_eq!(vhost.policies().list(PolicyKind::User).len(), 2);
+    assert!(vhost.policies().get(PolicyKind::User, "gone").is_none());
+}
+
+#[test]
+fn the_effective_definition_is_there_to_be_shown() {
+    let broker = InProcess::start();
+    channel(&broker).queue("q");
+    set_policy(
+        &broker,
+        "p",
+        "q",
+        json!({"max-length": 5, "ha-mode": "all"}),
+    );
+    let cap = request(
+        "",
+        ApplyTo::Queues,
+        0,
+        json!({"max-length": 3, "expires": 60_000}),
+    );
+    set(&broker, PolicyKind::Operator, "cap", cap).unwrap();
+    let vhost = vhost(&broker);
+    let applied = vhost.snapshot().queues["q"].policies().unwrap();
+    let shown = serde_json::to_value(applied.definition.entries()).unwrap();
+    let expected = json!({"max-length": 3, "ha-mode": "all", "expires": 60_000});
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn thousands_of_queues_are_told_live() {
+    const QUEUES: usize = 3_000;
+    let broker = InProcess::start();
+    let channel = channel(&broker);
+    for number in 0..QUEUES {
+        channel.queue(&format!("q-{number}"));
+    }
+    let told = |name: &str| {
+        let vhost = vhost(&broker);
+        let snapshot = vhost.snapshot();
+        let queues = snapshot.queues.values();
+        queues
+            .filter_map(|queue| queue.policies())
+            .filter(|applied| {
+                applied
+                    .policy
+                    .as_ref()
+                    .is_some_and(|policy| &*policy.name == name)
+            })
+            .count()
+    };
+    set_policy(&broker, "all", "q", json!({"max-length": 1}));
+    assert_eq!(told("all"), QUEUES);
+    assert_eq!(left_of(&channel, "q-2999", &["a", "b"]), ["b"]);
+    clear_policy(&broker, "all");
+    assert_eq!(told("all"), 0);
+    assert_eq!(left_of(&channel, "q-2999", &["a", "b"]), ["a", "b"]);
+}
+
+#[test]
+fn durability_by_policy_is_what_later_confirms_stand_for() {
+    let broker = InProcess::start();
+    let channel = Connection::open(broker.amqp()).channel();
+    channel.durable_queue_with("q", FieldTable::default());
+    channel.confirm();
+    let persistent = ferrymq_tests::raw::BasicProperties::default().with_delivery_mode(2);
+    let relaxed = || broker.broker().store().statistics().relaxed_messages;
+    channel.publish_with("", "q", "strict", &persistent);
+    channel.expect::<basic::Ack>();
+    assert_eq!(relaxed(), 0);
+    set_policy(&broker, "fast", "q", json!({"durability": "relaxed"}));
+    channel.publish_with("", "q", "relaxed", &persistent);
+    channel.expect::<basic::Ack>();
+    assert_eq!(relaxed(), 1);
+    clear_policy(&broker, "fast");
+    channel.publish_with("", "q", "strict again", &persistent);
+    channel.expect::<basic::Ack>();
+    assert_eq!(relaxed(), 1);
+}

@@ -1,0 +1,66 @@
+//! Policies and declarations as the cases need them.
+
+use ferrymq_broker::clock;
+use ferrymq_broker::policy::{ApplyTo, PolicyError, PolicyKind, PolicyRequest};
+use ferrymq_broker::vhost::VHost;
+use ferrymq_tests::InProcess;
+use ferrymq_tests::raw::{AMQPValue, Channel, Connection};
+use serde_json::Value as Json;
+use std::sync::Arc;
+
+/// The only vhost there is at first.
+pub(crate) fn vhost(broker: &InProcess) -> Arc<VHost> {
+    broker.broker().vhost("/").expect("the default vhost")
+}
+
+/// A channel on a connection of its own.
+#[track_caller]
+pub(crate) fn channel(broker: &InProcess) -> Channel {
+    Connection::open(broker.amqp()).channel()
+}
+
+pub(crate) fn request(
+    pattern: &str,
+    apply_to: ApplyTo,
+    priority: i64,
+    definition: Json,
+) -> PolicyRequest {
+    let Json::Object(definition) = definition else {
+        panic!("a definition is an object");
+    };
+    PolicyRequest {
+        pattern: pattern.into(),
+        apply_to,
+        priority,
+        definition,
+    }
+}
+
+/// Sets a policy on all queues and exchanges whose name begins with `prefix`.
+#[track_caller]
+pub(crate) fn set_policy(broker: &InProcess, name: &str, prefix: &str, definition: Json) {
+    let request = request(&format!("^{prefix}"), ApplyTo::All, 0, definition);
+    set(broker, PolicyKind::User, name, request).expect("a policy that can apply");
+}
+
+pub(crate) fn set(
+    broker: &InProcess,
+    kind: PolicyKind,
+    name: &str,
+    request: PolicyRequest,
+) -> Result<(), PolicyError> {
+    vhost(broker)
+        .set_policy(kind, name, request, clock::now())
+        .map(drop)
+}
+
+/// Clears a policy that is there.
+#[track_caller]
+pub(crate) fn clear_policy(broker: &InProcess, name: &str) {
+    let cleared = vhost(broker).clear_policy(PolicyKind::User, name, clock::now());
+    assert!(cleared.is_some(), "no policy '{name}'");
+}
+
+pub(crate) fn long(value: i64) -> AMQPValue {
+    AMQPValue::LongLongInt(value)
+}
