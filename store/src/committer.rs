@@ -6,7 +6,8 @@
 //! or with the next checkpoint. A failed write or sync is final.
 //!
 //! Only a write for which there is no room is tried again, with the same group, until there is. Until then
-//! settled messages and changes go ahead of it, in groups of their own: they may be what makes room.
+//! settled messages and changes go ahead of it, in groups of their own: they may be what makes room. But not
+//! what was settled because it went on to another place, as long as that is not written.
 
 use std::io::IoSlice;
 use std::ops::Range;
@@ -46,6 +47,8 @@ pub(crate) struct Committer {
     taken: Option<u64>,
     /// What goes ahead of the taken group while there is no room for that.
     ahead: Batch,
+    /// What it settles, but must not do ahead of other groups.
+    following: Vec<Removal>,
     /// What went ahead of it: its settled messages need not be written.
     settled: Vec<Removal>,
     room_wait: Duration,
@@ -80,6 +83,7 @@ impl Committer {
             batch: Batch::new(),
             taken: None,
             ahead: Batch::new(),
+            following: Vec::new(),
             settled: Vec::new(),
             room_wait: ROOM_WAIT,
             spans: Vec::new(),
@@ -245,8 +249,15 @@ impl Committer {
         // Invariant: changes stay in their order. Those of the taken group are the older ones.
         let older = self.batch.take_changes();
         self.ahead.bytes.extend_from_slice(&older);
-        self.ahead.removals.append(&mut self.batch.removals);
         let mut pending = self.shared.pending.lock();
+        // The first group of which something has to wait.
+        let unwritten = match self.taken {
+            Some(group) => group + u64::from(!self.batch.has_records()),
+            None => pending.group,
+        };
+        self.batch.release_following(unwritten);
+        pending.batch.release_following(unwritten);
+        self.ahead.removals.append(&mut self.batch.removals);
         self.ahead.bytes.append(&mut pending.ahead);
         self.ahead.removals.append(&mut pending.batch.removals);
     }
@@ -287,22 +298,28 @@ impl Committer {
 
     fn write(&mut self, group: u64) -> Result<Range<Position>, Error> {
         self.batch.merge_removals();
-        let removals = std::mem::take(&mut self.batch.removals);
+        self.following.clear();
+        let following = self.batch.following.iter();
+        self.following
+            .extend(following.map(|following| following.removal));
+        record::merge_removals(&mut self.following);
         let records = self.batch.bytes.len();
-        for removals in removals.chunks(REMOVALS_PER_RECORD) {
-            record::put_removals(&mut self.batch.bytes, removals);
+        // Invariant: settlements stand behind the messages. What a crash leaves of a group is its beginning.
+        for removals in [&self.batch.removals, &self.following] {
+            for removals in removals.chunks(REMOVALS_PER_RECORD) {
+                record::put_removals(&mut self.batch.bytes, removals);
+            }
         }
-        let written = self.append(group, &removals);
+        let written = self.append(group);
         self.batch.bytes.truncate(records);
-        self.batch.removals = removals;
         written
     }
 
-    fn append(&mut self, group: u64, removals: &[Removal]) -> Result<Range<Position>, Error> {
+    fn append(&mut self, group: u64) -> Result<Range<Position>, Error> {
         let start = self.writer.prepare(self.batch.size())?;
         let whole_before = self.writer.whole_before(start);
         record::set_group(&mut self.batch.bytes, group, whole_before);
-        self.lay_out(start.segment, start.offset, removals);
+        self.lay_out(start.segment, start.offset);
         let end = self.writer.write(&slices(&self.spans, &self.batch))?;
         Ok(start..end)
     }
@@ -370,7 +387,7 @@ impl Committer {
                 Step::Snapshot(payload) => state.snapshot(&self.batch.bytes[payload], end.segment),
             }
         }
-        for removal in &self.batch.removals {
+        for removal in self.batch.removals.iter().chain(&self.following) {
             state.remove(*removal);
         }
         state.segments.insert(end.segment, end.offset.into());
@@ -378,7 +395,7 @@ impl Committer {
     }
 
     /// Decides what is written where, and seals the records.
-    fn lay_out(&mut self, segment: u32, mut offset: u32, removals: &[Removal]) {
+    fn lay_out(&mut self, segment: u32, mut offset: u32) {
         let seed = record::seed(segment);
         self.spans.clear();
         self.steps.clear();
@@ -388,8 +405,8 @@ impl Committer {
             let (inline, next_piece) = self.batch.extent(at, piece);
             let kind = Kind::from_byte(self.batch.bytes[at + 8]);
             let written = match kind {
-                Some(Kind::Publish) => !self.is_settled(at, removals),
-                Some(Kind::Copy) => !self.is_settled(at, removals) && self.is_live(at),
+                Some(Kind::Publish) => !self.is_settled(at),
+                Some(Kind::Copy) => !self.is_settled(at) && self.is_live(at),
                 _ => true,
             };
             let length = u32::try_from(length).expect("checked when it was encoded");
@@ -414,15 +431,17 @@ impl Committer {
     }
 
     /// Whether a message was settled everywhere before it was written: then it need not be.
-    fn is_settled(&self, at: usize, removals: &[Removal]) -> bool {
-        let publish = Publish::parse(&self.batch.bytes[at + HEAD_BYTES..]);
-        let any = !removals.is_empty() || !self.settled.is_empty();
-        let Some(publish) = publish.filter(|_| any) else {
+    fn is_settled(&self, at: usize) -> bool {
+        let settled = [&self.batch.removals, &self.following, &self.settled];
+        if settled.iter().all(|removals| removals.is_empty()) {
             return false;
-        };
-        publish.targets().all(|(queue, sequence)| {
-            record::removes(removals, queue, sequence)
-                || record::removes(&self.settled, queue, sequence)
+        }
+        let publish = Publish::parse(&self.batch.bytes[at + HEAD_BYTES..]);
+        publish.is_some_and(|publish| {
+            publish.targets().all(|(queue, sequence)| {
+                let removes = |removals: &&Vec<_>| record::removes(removals, queue, sequence);
+                settled.iter().any(removes)
+            })
         })
     }
 

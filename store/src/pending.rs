@@ -151,10 +151,19 @@ pub(crate) struct Batch {
     pub(crate) piece_bytes: usize,
     /// Settled sequences, in no order.
     pub(crate) removals: Vec<Removal>,
+    /// Those which must not get ahead of a group, this one at the latest.
+    pub(crate) following: Vec<Following>,
     /// Whether anybody waits until this batch is on stable storage.
     pub(crate) strict: bool,
     /// How many messages only wait until it is written.
     pub(crate) relaxed: u64,
+}
+
+/// Settled sequences that stay behind what was appended to a group, so that no crash leaves them alone.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Following {
+    group: u64,
+    pub(crate) removal: Removal,
 }
 
 /// A large part of a message, which stands before `bytes[at]`.
@@ -171,6 +180,7 @@ impl Batch {
             pieces: Vec::new(),
             piece_bytes: 0,
             removals: Vec::new(),
+            following: Vec::new(),
             strict: false,
             relaxed: 0,
         };
@@ -185,6 +195,7 @@ impl Batch {
         self.pieces.clear();
         self.piece_bytes = 0;
         self.removals.clear();
+        self.following.clear();
         self.strict = false;
         self.relaxed = 0;
     }
@@ -194,6 +205,7 @@ impl Batch {
         self.bytes.shrink_to(IDLE_CAPACITY_BYTES);
         self.pieces.shrink_to(0);
         self.removals.shrink_to(0);
+        self.following.shrink_to(0);
     }
 
     /// Whether `shrink` is worth a wake-up.
@@ -203,11 +215,15 @@ impl Batch {
 
     /// Whether this batch is to be written at once.
     pub(crate) fn is_urgent(&self) -> bool {
-        self.strict || self.relaxed > 0 || self.removals.len() >= REMOVALS_MAX
+        self.strict || self.relaxed > 0 || self.settled_ranges() >= REMOVALS_MAX
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        !self.strict && self.removals.is_empty() && !self.has_records()
+        !self.strict && self.settled_ranges() == 0 && !self.has_records()
+    }
+
+    fn settled_ranges(&self) -> usize {
+        self.removals.len() + self.following.len()
     }
 
     /// Whether there are any records.
@@ -328,6 +344,28 @@ impl Batch {
     pub(crate) fn remove_ranges(&mut self, queue: QueueId, ranges: &[(Sequence, Sequence)]) {
         let removal = |&(first, last)| Removal { queue, first, last };
         self.removals.extend(ranges.iter().map(removal));
+    }
+
+    /// As `remove_ranges`, behind what was appended to `group`.
+    pub(crate) fn remove_ranges_after(
+        &mut self,
+        group: u64,
+        queue: QueueId,
+        ranges: &[(Sequence, Sequence)],
+    ) {
+        let following = |&(first, last)| Following {
+            group,
+            removal: Removal { queue, first, last },
+        };
+        self.following.extend(ranges.iter().map(following));
+    }
+
+    /// Lets go of what only had to stay behind groups that are written: all before `group`.
+    pub(crate) fn release_following(&mut self, group: u64) {
+        let written = |following: &mut Following| following.group < group;
+        let released = self.following.extract_if(.., written);
+        self.removals
+            .extend(released.map(|following| following.removal));
     }
 
     /// Sorts the settled sequences and joins those which follow one another.

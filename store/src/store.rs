@@ -207,6 +207,29 @@ impl Store {
         }
     }
 
+    /// Like [`Store::remove_ranges`], for messages that went on to another place: no crash leaves this without
+    /// what was appended at `point`, not even if the disk is full, when [`Store::remove_ranges`] goes ahead of
+    /// what is appended.
+    pub fn remove_ranges_after(
+        &self,
+        point: CommitPoint,
+        queue: QueueId,
+        ranges: &[(Sequence, Sequence)],
+    ) {
+        let shared = &self.inner.shared;
+        let mut pending = shared.pending.lock();
+        if pending.closed || point == CommitPoint::NEVER {
+            return;
+        }
+        let batch = &mut pending.batch;
+        if point <= shared.committed_point() {
+            batch.remove_ranges(queue, ranges);
+        } else {
+            batch.remove_ranges_after(point.group(), queue, ranges);
+        }
+        shared.release(pending);
+    }
+
     /// Appends changes of definitions, of which a crash leaves all or none.
     pub fn change(&self, changes: &[Change<'_>]) -> CommitPoint {
         let mut pending = self.inner.shared.pending.lock();
