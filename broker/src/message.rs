@@ -174,10 +174,21 @@ impl Message {
     /// Was it published with a time to live of its own?
     #[inline]
     pub fn has_expiration(&self) -> bool {
-        let [high, _] = Property::Expiration.flag().to_be_bytes();
-        self.properties()
-            .first()
-            .is_some_and(|flags| flags & high != 0)
+        self.has_property(Property::Expiration)
+    }
+
+    /// For one of the first eight properties.
+    #[inline]
+    fn has_property(&self, property: Property) -> bool {
+        let [high, _] = property.flag().to_be_bytes();
+        let flags = self.properties().first();
+        flags.is_some_and(|flags| flags & high != 0)
+    }
+
+    /// Was it published with headers?
+    #[inline]
+    pub fn has_headers(&self) -> bool {
+        self.has_property(Property::Headers)
     }
 
     /// The time to live that it was published with, which was checked when it came.

@@ -15,6 +15,7 @@ pub mod arguments;
 pub mod consumer_arguments;
 pub mod consumers;
 mod deduplicate;
+pub mod delayed;
 mod effects;
 pub mod entry;
 pub mod equivalence;
@@ -22,12 +23,14 @@ mod expiry;
 mod limits;
 pub mod options;
 pub mod paged;
+
 mod publish;
 pub mod ready;
 pub mod retry;
 mod returns;
 pub mod scan;
 pub mod schedule;
+mod sections;
 pub mod settings;
 pub mod shared;
 mod timeouts;
@@ -36,12 +39,13 @@ pub mod waiting;
 use crate::clock::Timestamp;
 use crate::dedup::Deduplicator;
 use crate::queue::consumers::{Consumers, Port, Slot, Subscription};
+use crate::queue::delayed::drop_all;
 use crate::queue::entry::{Entry, Logged};
 use crate::queue::paged::Ranges;
-use crate::queue::ready::{Candidates, Found};
+use crate::queue::ready::Found;
 use crate::queue::settings::{Features, Settings};
 use crate::queue::timeouts::{MESSAGES_AT_ONCE, Timed};
-use crate::queue::waiting::{Drained, Load, Waiting};
+use crate::queue::waiting::{Load, Waiting};
 
 pub use crate::dead_letter::DeadLetterReason;
 pub use effects::{Dead, Delivery, Effects};
@@ -81,6 +85,8 @@ pub enum Refused {
 pub struct Counts {
     /// Messages that wait.
     pub ready: usize,
+    /// Messages that will be ready later.
+    pub delayed: usize,
     /// Messages handed over and not settled.
     pub unacked: usize,
     /// Messages on their way to the dead-letter exchange.
@@ -139,6 +145,7 @@ impl Queue {
     pub fn counts(&self) -> Counts {
         Counts {
             ready: self.waiting.len(),
+            delayed: self.delayed_len(),
             unacked: self.unacked,
             dead_lettering: self.dead_lettering,
             duplicates: self.duplicates(),
@@ -247,14 +254,10 @@ impl Queue {
         self.credit(slot, settled.len(), effects);
     }
 
-    /// Drops all ready messages; gives their number. Unacked ones stay.
+    /// Drops all messages that wait, delayed ones too; gives their number. Unacked ones stay.
     pub fn purge(&mut self, effects: &mut Effects) -> usize {
-        let count = self.waiting.len();
-        let Drained { entries, paged } = self.waiting.drain();
-        for entry in &entries {
-            effects.remove(entry.sequence, entry.logged);
-        }
-        effects.purged = paged;
+        let count = self.waiting.len() + self.cancel_all_delayed(effects);
+        drop_all(std::mem::take(&mut self.waiting), effects);
         self.timed = None;
         count
     }
@@ -279,24 +282,36 @@ impl Queue {
         self.consumers.port(slot).0
     }
 
-    /// The ready messages that were handed out before, for the store to remember at a clean stop.
+    /// The messages that wait and were handed out before, for the store to remember at a clean stop.
     pub fn returned(&self) -> Ranges {
-        let mut ranges = self.waiting.returned_on_disk();
+        let mut ranges = Ranges::new();
         let durable = |entry: &&Entry| entry.returns > 0 && entry.logged == Logged::Durable;
-        for entry in self.waiting.resident().filter(durable) {
-            paged::push(&mut ranges, entry.sequence);
+        for waiting in self.all_waiting() {
+            ranges.extend(waiting.returned_on_disk());
+            for entry in waiting.resident().filter(durable) {
+                paged::push(&mut ranges, entry.sequence);
+            }
         }
         ranges
     }
 
-    /// Bytes of memory that the ready messages hold, about.
+    /// Bytes of memory that the messages hold which wait, about.
+    #[inline]
     pub fn resident_bytes(&self) -> u64 {
-        self.waiting.resident_bytes()
+        let delayed = self.timed.as_ref();
+        let delayed = delayed.map_or(0, |timed| timed.delayed.held.resident_bytes());
+        self.waiting.resident_bytes() + delayed
     }
 
-    /// How many ready messages are on disk only.
+    /// How many messages are on disk only.
     pub fn paged(&self) -> usize {
-        self.waiting.paged()
+        self.all_waiting().map(Waiting::paged).sum()
+    }
+
+    /// The ready ones, and the delayed ones.
+    fn all_waiting(&self) -> impl Iterator<Item = &Waiting> {
+        let delayed = self.timed.iter().map(|timed| &timed.delayed.held);
+        std::iter::once(&self.waiting).chain(delayed)
     }
 
     /// Is somebody reading messages back?
@@ -327,44 +342,14 @@ impl Queue {
         self.waiting.abandon_load(asked);
     }
 
-    /// Messages of priority `level` that [left unread](Effects::unread) had bodies of so many bytes.
-    pub fn forget_bytes(&mut self, level: u8, body_bytes: u64) {
-        self.waiting.forget_bytes(level, body_bytes);
-    }
-
     /// Messages that were [dead-lettered](Effects::dead) have arrived, or are given up.
     pub fn forwarded(&mut self, count: usize) {
         self.dead_lettering = self.dead_lettering.saturating_sub(count);
     }
 
-    /// The priorities that something waits at, lowest first; always 0.
-    pub fn levels(&self) -> Vec<u8> {
-        self.waiting.levels()
-    }
-
     /// How many messages wait at each priority that has any.
     pub fn by_priority(&self) -> std::collections::BTreeMap<u8, usize> {
         self.waiting.by_priority()
-    }
-
-    /// Is it time for some messages to leave memory? Asks once until [`Queue::end_page_out`].
-    pub fn request_page_out(&mut self) -> bool {
-        self.waiting.request_page_out()
-    }
-
-    /// See [`Waiting::page_out_candidates`].
-    pub fn page_out_candidates(&mut self, level: u8, keep_bytes: u64, all: bool) -> Candidates {
-        self.waiting.page_out_candidates(level, keep_bytes, all)
-    }
-
-    /// See [`Waiting::page_out`].
-    pub fn page_out(&mut self, level: u8, stored: &[Sequence], keep_bytes: u64) -> Vec<Entry> {
-        self.waiting.page_out(level, stored, keep_bytes)
-    }
-
-    /// See [`Waiting::end_page_out`].
-    pub fn end_page_out(&mut self, level: u8, gone_bytes: u64) {
-        self.waiting.end_page_out(level, gone_bytes);
     }
 
     /// Hands out ready messages while somebody can take them, and has more read ahead of them.

@@ -90,6 +90,7 @@ pub(super) static QUEUE: &[Rule] = &[
     ),
     rule("x-max-priority", Classic, Integer(0, 255)),
     rule("x-single-active-consumer", Queues, Flag),
+    rule("x-delayed", Queues, Flag),
     rule("x-delivery-limit", Queues, Integer(i64::MIN, i64::MAX)),
     rule("x-consumer-timeout", Queues, COUNT),
     rule("x-consumer-disconnected-timeout", Quorum, COUNT),

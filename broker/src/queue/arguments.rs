@@ -78,6 +78,8 @@ pub struct Arguments {
     pub queue_type: QueueType,
     /// `x-max-priority`, at least 1.
     pub max_priority: Option<u8>,
+    /// `x-delayed`: messages may ask to be ready later.
+    pub delayed: bool,
     /// `x-single-active-consumer`.
     pub single_active_consumer: bool,
     /// What a policy could ask for as well. Most queues ask for nothing.
@@ -115,6 +117,7 @@ impl Arguments {
         Ok(Self {
             queue_type,
             max_priority: max_priority.map(|most| most.clamp(1, u8::MAX.into()) as u8),
+            delayed: table::boolean(&table, "x-delayed") == Some(true),
             single_active_consumer: table::boolean(&table, "x-single-active-consumer")
                 == Some(true),
             options: any.then(|| Box::new(options)),

@@ -48,7 +48,9 @@ pub struct Effects {
     pub dead: Vec<Dead>,
     /// These left the waiting ones unread: their size is to be looked up, and told to the queue with
     /// [`Queue::forget_bytes`](super::Queue::forget_bytes).
-    pub unread: Vec<(u8, OnDisk)>,
+    pub unread: Vec<OnDisk>,
+    /// These delayed messages became ready unread: likewise [`Queue::move_bytes`](super::Queue::move_bytes).
+    pub moved: Vec<OnDisk>,
     /// These messages are settled: remove them from the log,
     pub removed: Ranges,
     /// and these from what a restart forgets anyway.

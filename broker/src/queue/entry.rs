@@ -3,6 +3,7 @@
 use crate::clock::Timestamp;
 use crate::message::Message;
 use crate::queue::Sequence;
+use crate::queue::paged::Returned;
 
 /// A message at its place in a queue.
 #[derive(Debug, Clone)]
@@ -58,6 +59,15 @@ pub enum Taken {
     OnDisk(OnDisk),
 }
 
+/// A message where it waits.
+#[derive(Debug)]
+pub enum Standing<'a> {
+    /// It is in memory.
+    InMemory(&'a Entry),
+    /// It is on disk only, there in the log.
+    OnDisk(Logged),
+}
+
 /// A message that is on disk only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OnDisk {
@@ -65,6 +75,28 @@ pub struct OnDisk {
     pub sequence: Sequence,
     /// Where it stands in the log.
     pub logged: Logged,
+    /// How often it came back.
+    pub returned: Returned,
+    /// What it was part of.
+    pub section: Section,
+}
+
+/// Messages of a queue that leave memory, and are counted, together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    /// The ready ones of a priority.
+    Ready(u8),
+    /// The delayed ones of a priority.
+    Delayed(u8),
+}
+
+impl Section {
+    /// The priority.
+    pub fn level(self) -> u8 {
+        match self {
+            Self::Ready(level) | Self::Delayed(level) => level,
+        }
+    }
 }
 
 #[cfg(test)]

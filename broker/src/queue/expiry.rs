@@ -7,12 +7,13 @@
 use roaring::RoaringTreemap;
 
 use super::entry::{Entry, Taken};
+use super::timeouts::Timed;
 use super::{DeadLetterReason, Effects, Features, Queue};
 use crate::clock::Timestamp;
 use crate::message::Message;
 
 /// So many deadlines of messages that are gone are never worth forgetting.
-const TOLERATED_RUNS: usize = 1024;
+pub(super) const TOLERATED_RUNS: usize = 1024;
 
 /// When a message expires that begins to wait at `from`.
 pub(super) fn expires_at(features: &Features, message: &Message, from: Timestamp) -> Timestamp {
@@ -41,13 +42,14 @@ impl Queue {
     pub(super) fn expire_due(&mut self, most: usize, effects: &mut Effects) -> usize {
         for left in (0..most).rev() {
             let Some(timed) = &mut self.timed else {
-                return left;
+                return left + 1;
             };
             let Some(sequence) = timed.expiry.pop_due(effects.now) else {
-                return left;
+                return left + 1;
             };
-            if let Some((level, taken)) = self.waiting.take(sequence) {
-                self.give_up(taken, level, DeadLetterReason::Expired, effects);
+            let taken = self.waiting.take(sequence);
+            if let Some(taken) = taken.or_else(|| self.take_delayed(sequence)) {
+                self.give_up(taken, DeadLetterReason::Expired, effects);
             }
         }
         0
@@ -63,9 +65,8 @@ impl Queue {
 
     /// A message that is not among the waiting ones has expired.
     pub(super) fn expire(&mut self, entry: Entry, effects: &mut Effects) {
-        let level = entry.level;
         let taken = Taken::Entry(entry);
-        self.give_up(taken, level, DeadLetterReason::Expired, effects);
+        self.give_up(taken, DeadLetterReason::Expired, effects);
     }
 
     /// Forgets the deadlines of messages that wait no more, when they are too many; and all but one of a
@@ -74,12 +75,14 @@ impl Queue {
         let Some(timed) = &mut self.timed else {
             return;
         };
-        if timed.expiry.runs() > 2 * self.waiting.len() + TOLERATED_RUNS {
+        let Timed { expiry, delayed } = &mut **timed;
+        let waiting = &self.waiting;
+        if expiry.runs() > 2 * (waiting.len() + delayed.len()) + TOLERATED_RUNS {
             let mut seen = RoaringTreemap::new();
-            let waiting = &self.waiting;
-            timed
-                .expiry
-                .retain(|sequence| waiting.contains(sequence) && seen.insert(sequence.0));
+            expiry.retain(|sequence| {
+                let waits = waiting.find(sequence).is_some() || delayed.contains(sequence);
+                waits && seen.insert(sequence.0)
+            });
         }
     }
 }

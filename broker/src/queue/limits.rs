@@ -71,9 +71,8 @@ impl Queue {
     }
 
     fn drop_head(&mut self, effects: &mut Effects) {
-        let level = self.waiting.highest_level();
         if let Some(taken) = self.waiting.take_front() {
-            self.give_up(taken, level, DeadLetterReason::MaxLength, effects);
+            self.give_up(taken, DeadLetterReason::MaxLength, effects);
         }
     }
 
@@ -81,12 +80,11 @@ impl Queue {
     pub(super) fn give_up(
         &mut self,
         taken: Taken,
-        level: u8,
         reason: DeadLetterReason,
         effects: &mut Effects,
     ) {
         if let Taken::OnDisk(place) = taken {
-            effects.unread.push((level, place));
+            effects.unread.push(place);
         }
         let features = self.settings.features.as_ref();
         if features.is_some_and(|features| features.dead_letter.is_some()) {

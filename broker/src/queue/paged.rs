@@ -5,7 +5,7 @@ use rangemap::RangeInclusiveMap;
 use roaring::RoaringTreemap;
 
 use crate::queue::Sequence;
-use crate::queue::entry::{Entry, Logged};
+use crate::queue::entry::{Entry, Logged, OnDisk};
 
 /// Ranges of sequences, both ends included.
 pub type Ranges = Vec<(Sequence, Sequence)>;
@@ -108,6 +108,18 @@ impl Paged {
             }
         }
         self.len += entries.len();
+    }
+
+    /// Adds a message whose bytes are in the log.
+    pub fn put_back(&mut self, place: OnDisk) {
+        let sequence = place.sequence.0;
+        self.len += usize::from(self.sequences.insert(sequence));
+        if place.logged == Logged::Volatile {
+            self.volatile.insert(sequence);
+        }
+        if place.returned.returns > 0 {
+            self.returns.insert(sequence..=sequence, place.returned);
+        }
     }
 
     /// Is this one of them?

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use super::delayed::due;
 use super::expiry::expires_at;
 use super::{Entry, Features, Logged, Queue, Sequence, Slot};
 use crate::clock::Timestamp;
@@ -72,20 +73,26 @@ impl Queue {
         if let Novelty::Known(_) = novelty {
             return Outcome::Duplicate;
         }
-        if self.refuses(features, &message) {
+        let due = due(features, &message, effects.now);
+        if due.is_none() && self.refuses(features, &message) {
             self.dead_letter_refused(features, message, effects);
             return Outcome::Refused;
         }
         let persistent = features.persist_all || message.is_persistent();
         self.remember(novelty, persistent && self.settings.durable, effects);
         let level = level(features, &message);
-        let expires_at = expires_at(features, &message, effects.now);
+        let expires_at = expires_at(features, &message, due.unwrap_or(effects.now));
         let entry = Entry {
             level,
             expires_at,
             logged: logged(persistent && self.settings.durable),
             ..self.entry(message, false)
         };
+        if let Some(due) = due {
+            let accepted = Accepted::new(&entry);
+            self.delay(entry, due);
+            return Outcome::Accepted(accepted);
+        }
         let accepted = match expires_at {
             Timestamp::NEVER => self.enter(entry, effects),
             _ => self.enter_for_a_time(entry, effects),

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::message::Message;
 use crate::queue::Sequence;
-use crate::queue::entry::{Entry, OnDisk, Taken};
+use crate::queue::entry::{Entry, OnDisk, Section, Standing, Taken};
 use crate::queue::paged::{Paged, Ranges};
 use run::Run;
 
@@ -143,14 +143,39 @@ impl Ready {
         }
     }
 
-    /// Does this message wait?
-    pub fn contains(&self, sequence: Sequence) -> bool {
-        let in_rest = |rest: &Rest| {
-            rest.paged.contains(sequence)
-                || rest.strays.contains_key(&sequence)
-                || rest.tail.contains(sequence)
-        };
-        self.head.contains(sequence) || self.rest.as_deref().is_some_and(in_rest)
+    /// Puts a message that is on disk only to its place. Its size is told with [`Ready::add_bytes`].
+    pub fn put_back_on_disk(&mut self, place: OnDisk) {
+        let rest = self.rest.get_or_insert_default();
+        rest.paged.put_back(place);
+        while rest
+            .tail
+            .front()
+            .is_some_and(|first| first.sequence < place.sequence)
+            && let Some(entry) = rest.tail.pop_front()
+        {
+            rest.strays.insert(entry.sequence, entry);
+        }
+        self.close_up();
+    }
+
+    /// What [`Ready::put_back_on_disk`] was given had bodies of so many bytes.
+    pub fn add_bytes(&mut self, body_bytes: u64) {
+        self.body_bytes += body_bytes;
+    }
+
+    /// A message that waits, in memory or not.
+    pub fn find(&self, sequence: Sequence) -> Option<Standing<'_>> {
+        let in_memory = self.head.find(sequence).or_else(|| {
+            let rest = self.rest.as_deref()?;
+            let stray = rest.strays.get(&sequence);
+            stray.or_else(|| rest.tail.find(sequence))
+        });
+        if let Some(entry) = in_memory {
+            return Some(Standing::InMemory(entry));
+        }
+        let paged = &self.rest.as_deref()?.paged;
+        let logged = paged.logged(sequence);
+        paged.contains(sequence).then_some(Standing::OnDisk(logged))
     }
 
     /// The message that is next. `None` also when it has to be read first.
@@ -249,10 +274,10 @@ impl Ready {
             .rest
             .as_mut()
             .filter(|rest| rest.paged.contains(sequence))?;
-        let logged = rest.paged.logged(sequence);
+        let place = rest.place(sequence);
         rest.paged.remove(sequence, sequence);
         self.close_up();
-        Some(OnDisk { sequence, logged })
+        Some(place)
     }
 
     #[inline]
@@ -272,6 +297,16 @@ impl Ready {
 }
 
 impl Rest {
+    /// What is known of a message that is on disk only.
+    fn place(&self, sequence: Sequence) -> OnDisk {
+        OnDisk {
+            sequence,
+            logged: self.paged.logged(sequence),
+            returned: self.paged.returns(sequence),
+            section: Section::Ready(0),
+        }
+    }
+
     fn len(&self) -> usize {
         self.paged.len() + self.strays.len() + self.tail.len()
     }

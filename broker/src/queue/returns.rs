@@ -1,6 +1,7 @@
 //! Deliveries that come back: to be delivered again, or to be given up.
 
 use super::entry::{Entry, Taken};
+use super::paged::Returned;
 use super::settings::DeliveryCounting;
 use super::{DeadLetterReason, Effects, Queue, Slot};
 
@@ -62,9 +63,8 @@ impl Queue {
         let count = entries.len();
         self.unacked -= count;
         for entry in entries {
-            let level = entry.level;
             let taken = Taken::Entry(entry);
-            self.give_up(taken, level, DeadLetterReason::Rejected, effects);
+            self.give_up(taken, DeadLetterReason::Rejected, effects);
         }
         self.credit(slot, count, effects);
     }
@@ -78,14 +78,21 @@ impl Queue {
         if how.is_failure(features.counting) {
             entry.failures = entry.failures.saturating_add(1);
         }
+        let failed = how.is_failure(DeliveryCounting::Failures);
+        let retry = features.retry;
+        let delay = retry.and_then(|retry| retry.delay(Returned::of(&entry), failed));
         let returned_first = features.returned_first;
         let limit = features.delivery_limit;
         if limit.is_some_and(|limit| entry.failures > limit) {
-            let level = entry.level;
             let taken = Taken::Entry(entry);
-            return self.give_up(taken, level, DeadLetterReason::DeliveryLimit, effects);
+            return self.give_up(taken, DeadLetterReason::DeliveryLimit, effects);
         }
-        self.wait_again(entry, returned_first, effects);
+        match delay {
+            Some(delay) if entry.expires_at > effects.now => {
+                self.delay(entry, effects.now.after(delay));
+            }
+            _ => self.wait_again(entry, returned_first, effects),
+        }
     }
 
     fn wait_again(&mut self, entry: Entry, first: bool, effects: &mut Effects) {

@@ -9,6 +9,7 @@ use ferrymq_store::Durability;
 
 use crate::queue::arguments::{Declared, QueueType};
 use crate::queue::options::{DeadLetterStrategy, Deduplication, Options, Overflow};
+use crate::queue::retry::Retry;
 
 /// Quorum queues give up on a message after so many failed deliveries, unless told otherwise.
 /// Source: RabbitMQ since 4.0.
@@ -52,6 +53,10 @@ pub struct Features {
     pub delivery_limit: Option<u16>,
     /// Which returns are failures.
     pub counting: DeliveryCounting,
+    /// Messages may ask to be ready later.
+    pub delayed: bool,
+    /// How long a message that came back waits.
+    pub retry: Option<Retry>,
     /// Drops messages that repeat a value.
     pub deduplication: Option<Box<Deduplication>>,
 }
@@ -91,6 +96,7 @@ impl Settings {
     pub fn new(declared: &Declared, options: &Options, defaults: &Defaults) -> Self {
         let features = Features {
             max_priority: declared.arguments.max_priority,
+            delayed: declared.arguments.delayed,
             ..Features::new(options, declared.arguments.queue_type, defaults.counting)
         };
         Self {
@@ -134,6 +140,8 @@ impl Features {
             max_priority: None,
             delivery_limit: delivery_limit(options.delivery_limit, quorum),
             counting,
+            delayed: false,
+            retry: Retry::new(options),
             deduplication: options.deduplication(),
         }
     }

@@ -197,8 +197,8 @@ impl SharedQueue {
             false => queue.settings().dead_letter().cloned(),
         };
         let timeout = queue.next_timeout();
-        if !effects.unread.is_empty() {
-            self.forget_unread(&mut queue, &mut effects.unread);
+        if !effects.unread.is_empty() || !effects.moved.is_empty() {
+            self.size_unread(&mut queue, effects);
         }
         drop(queue);
         self.remove(effects);

@@ -1,5 +1,6 @@
 //! The queue's rules one by one; against a list: `tests/model.rs`.
 
+mod delayed;
 mod expiry;
 mod model;
 
@@ -11,6 +12,7 @@ use super::*;
 use crate::clock::Timestamp;
 use crate::message::Message;
 use crate::queue::consumers::ChannelLimit;
+use crate::queue::entry::Section;
 use crate::session::outbox::{ConsumerNumber, Outbox};
 
 fn message(body: &str, persistent: bool) -> Message {
@@ -261,9 +263,9 @@ fn reading_that_turned_out_not_to_be_due_is_asked_for_again() {
     let mut bench = Bench::new(durable());
     bench.publish(4);
     let first = bench.get(false).unwrap();
-    bench.queue.page_out_candidates(0, 1, false);
+    bench.queue.page_out_candidates(Section::Ready(0), 1, false);
     let stored: Vec<Sequence> = (2..=4).map(Sequence).collect();
-    assert_eq!(bench.queue.page_out(0, &stored, 1).len(), 2);
+    assert_eq!(bench.queue.page_out(Section::Ready(0), &stored, 1).len(), 2);
     let slot = bench.subscribe(subscription(1));
     assert_eq!(bench.handed(), [(slot, 2)]);
     assert!(std::mem::take(&mut bench.effects.load));

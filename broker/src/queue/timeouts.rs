@@ -1,5 +1,6 @@
 //! What happens in a queue because time passes: messages expire, and a queue that nobody uses goes.
 
+use super::delayed::Delayed;
 use super::schedule::Schedule;
 use super::{Effects, Queue};
 use crate::clock::Timestamp;
@@ -12,18 +13,19 @@ pub(super) const MESSAGES_AT_ONCE: usize = 2_000;
 pub(super) struct Timed {
     /// When messages that wait expire.
     pub(super) expiry: Schedule,
+    /// Messages that wait to be ready.
+    pub(super) delayed: Delayed,
 }
 
 impl Queue {
     /// When [`Queue::handle_timeout`] next has something to do.
     #[inline]
     pub fn next_timeout(&self) -> Option<Timestamp> {
-        let timed = self.timed.as_ref().and_then(|timed| timed.expiry.next());
-        let unused = self.unused_until();
-        match (timed, unused) {
-            (Some(timed), Some(unused)) => Some(timed.min(unused)),
-            (timed, unused) => timed.or(unused),
-        }
+        let timed = self.timed.as_deref();
+        let expiry = timed.and_then(|timed| timed.expiry.next());
+        let delayed = timed.and_then(|timed| timed.delayed.next());
+        let all = [expiry, delayed, self.unused_until()];
+        all.into_iter().flatten().min()
     }
 
     /// Does what is due; what is too much for once is due again.
@@ -31,8 +33,11 @@ impl Queue {
         if self.deleted {
             return;
         }
-        self.expire_due(MESSAGES_AT_ONCE, effects);
+        let left = self.release_due(MESSAGES_AT_ONCE, effects);
+        // A time to live begins when the delay ends, so that what is due goes first.
+        self.expire_due(left, effects);
         self.serve(effects);
+        self.enforce_limits(effects);
         let unused = self.unused_until();
         effects.delete |= unused.is_some_and(|until| until <= effects.now);
     }

@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::queue::Sequence;
-use crate::queue::entry::{Entry, Logged, Taken};
+use crate::queue::entry::{Entry, Logged, OnDisk, Section, Standing, Taken};
 use crate::queue::paged::{Paged, Ranges};
 use crate::queue::ready::{Candidates, Found, Ready};
 use crate::queue::scan::{Part, Seen};
@@ -158,31 +158,45 @@ impl Waiting {
             self.close_up();
             return Some(Taken::Entry(entry));
         }
+        let level = self.highest_level();
         let taken = self.highest_mut().take_front();
         self.close_up();
-        taken
+        taken.map(|taken| of(level, taken))
     }
 
-    /// Takes a message out of its place, wherever that is; gives its priority too. See [`Ready::take`].
-    pub fn take(&mut self, sequence: Sequence) -> Option<(u8, Taken)> {
+    /// Takes a message out of its place, wherever that is. See [`Ready::take`].
+    pub fn take(&mut self, sequence: Sequence) -> Option<Taken> {
         if let Some(taken) = self.base.take(sequence) {
-            return Some((0, taken));
+            return Some(taken);
         }
         let extra = self.extra.as_mut()?;
         let mut levels = extra.levels.iter_mut();
-        let taken = levels.find_map(|(level, ready)| Some((*level, ready.take(sequence)?)));
-        let taken = taken.or_else(|| {
-            let entry = extra.returned.take(sequence)?;
-            Some((entry.level, Taken::Entry(entry)))
-        });
+        let taken = levels.find_map(|(&level, ready)| Some(of(level, ready.take(sequence)?)));
+        let taken = taken.or_else(|| extra.returned.take(sequence).map(Taken::Entry));
         self.close_up();
         taken
     }
 
-    /// Does this message wait?
-    pub fn contains(&self, sequence: Sequence) -> bool {
-        self.all_levels().any(|level| level.contains(sequence))
-            || self.returned().any(|entry| entry.sequence == sequence)
+    /// A message that waits, in memory or not.
+    pub fn find(&self, sequence: Sequence) -> Option<Standing<'_>> {
+        let found = self.all_levels().find_map(|level| level.find(sequence));
+        found.or_else(|| {
+            let entry = self.returned().find(|entry| entry.sequence == sequence)?;
+            Some(Standing::InMemory(entry))
+        })
+    }
+
+    /// Puts a message that is on disk only to its place. See [`Ready::put_back_on_disk`].
+    pub fn put_back_on_disk(&mut self, place: OnDisk) {
+        self.level_mut(place.section.level())
+            .put_back_on_disk(place);
+    }
+
+    /// See [`Ready::add_bytes`].
+    pub fn add_bytes(&mut self, level: u8, body_bytes: u64) {
+        if let Some(ready) = self.level_or_none(level) {
+            ready.add_bytes(body_bytes);
+        }
     }
 
     /// See [`Ready::forget_bytes`].
@@ -398,6 +412,17 @@ impl Waiting {
                 self.extra = None;
             }
         }
+    }
+}
+
+/// What was taken, of this priority.
+fn of(level: u8, taken: Taken) -> Taken {
+    match taken {
+        Taken::OnDisk(place) => Taken::OnDisk(OnDisk {
+            section: Section::Ready(level),
+            ..place
+        }),
+        entry => entry,
     }
 }
 

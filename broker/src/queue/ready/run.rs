@@ -88,9 +88,9 @@ impl Run {
         self.entries.insert(position, entry);
     }
 
-    pub(super) fn contains(&self, sequence: Sequence) -> bool {
-        let index = self.index(sequence);
-        index.is_some_and(|index| !is_gap(&self.entries[index]))
+    pub(super) fn find(&self, sequence: Sequence) -> Option<&Entry> {
+        let entry = &self.entries[self.index(sequence)?];
+        (!is_gap(entry)).then_some(entry)
     }
 
     /// Takes an entry out of its place.

@@ -4,7 +4,6 @@ use std::ops::Bound;
 
 use super::{Ready, Rest};
 use crate::queue::Sequence;
-use crate::queue::entry::OnDisk;
 use crate::queue::scan::Seen;
 
 impl Ready {
@@ -29,9 +28,9 @@ impl Rest {
             if let Some(stray) = stray {
                 return Some(Seen::Entry(stray.clone()));
             }
-            let (sequence, logged) = paged.next()?;
-            let place = OnDisk { sequence, logged };
-            Some(Seen::OnDisk(place, self.paged.returns(sequence)))
+            let (sequence, _) = paged.next()?;
+            let place = self.place(sequence);
+            Some(Seen::OnDisk(place, place.returned))
         });
         middle.chain(self.tail.after(after).cloned().map(Seen::Entry))
     }

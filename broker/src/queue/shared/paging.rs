@@ -7,10 +7,10 @@ use ferrymq_store::{Append, CommitPoint, Durability, Error, QueueId, Sequence};
 use super::{SharedQueue, Work};
 use crate::clock::Timestamp;
 use crate::message::Message;
-use crate::queue::entry::{Entry, Logged, OnDisk};
+use crate::queue::entry::{Entry, Logged, OnDisk, Section};
 use crate::queue::ready::Found;
 use crate::queue::waiting::Load;
-use crate::queue::{Got, Queue};
+use crate::queue::{Effects, Got, Queue};
 
 /// Messages of one queue, and where in the log they are.
 type Places = [(Sequence, Logged)];
@@ -116,29 +116,38 @@ impl SharedQueue {
     /// which the log does not have yet: they are written, and can leave when the returned point is
     /// reached.
     pub fn page_out(self: &Arc<Self>, keep_bytes: u64, all: bool) -> CommitPoint {
-        let levels = self.queue.lock().levels();
+        let sections = self.queue.lock().sections();
         // The lowest priority is wanted last.
-        let points = levels
-            .into_iter()
-            .map(|level| self.page_out_level(level, keep_bytes, all));
+        let points = sections.into_iter().map(|section| match section {
+            Section::Ready(_) => self.page_out_section(section, keep_bytes, all),
+            // Nobody wants these before their time.
+            Section::Delayed(_) => {
+                self.page_out_section(section, 0, !self.paging.store().is_disk_full())
+            }
+        });
         points.max().unwrap_or(CommitPoint::ALWAYS)
     }
 
-    fn page_out_level(self: &Arc<Self>, level: u8, keep_bytes: u64, all: bool) -> CommitPoint {
+    fn page_out_section(
+        self: &Arc<Self>,
+        section: Section,
+        keep_bytes: u64,
+        all: bool,
+    ) -> CommitPoint {
         let mut point = CommitPoint::ALWAYS;
         let mut gone_bytes = 0;
         loop {
             let mut queue = self.queue.lock();
-            queue.end_page_out(level, gone_bytes);
+            queue.end_page_out(section, gone_bytes);
             let resident_bytes = queue.resident_bytes();
-            let candidates = queue.page_out_candidates(level, keep_bytes, all);
+            let candidates = queue.page_out_candidates(section, keep_bytes, all);
             drop(queue);
             self.report(resident_bytes);
             if !candidates.unlogged.is_empty() {
                 point = point.max(self.write(&candidates.unlogged));
             }
             let stored = self.stored(&candidates.logged);
-            let gone = self.queue.lock().page_out(level, &stored, keep_bytes);
+            let gone = self.queue.lock().page_out(section, &stored, keep_bytes);
             if gone.is_empty() {
                 return point;
             }
@@ -147,20 +156,29 @@ impl SharedQueue {
         }
     }
 
-    /// Tells the queue the size of what left it unread.
-    pub(super) fn forget_unread(&self, queue: &mut Queue, unread: &mut Vec<(u8, OnDisk)>) {
-        let store = self.paging.store();
-        let alike = |a: &(u8, OnDisk), b: &(u8, OnDisk)| (a.0, a.1.logged) == (b.0, b.1.logged);
-        for run in unread.chunk_by(alike) {
-            let (level, place) = run[0];
-            let Some(id) = self.id(place.logged) else {
+    /// Tells the queue the size of what left its place unread.
+    pub(super) fn size_unread(&self, queue: &mut Queue, effects: &mut Effects) {
+        for (section, bytes) in self.sizes(&mut effects.unread) {
+            queue.forget_bytes(section, bytes);
+        }
+        for (section, bytes) in self.sizes(&mut effects.moved) {
+            queue.move_bytes(section, bytes);
+        }
+    }
+
+    fn sizes(&self, places: &mut Vec<OnDisk>) -> Vec<(Section, u64)> {
+        let mut sizes = Vec::new();
+        let alike = |a: &OnDisk, b: &OnDisk| (a.section, a.logged) == (b.section, b.logged);
+        for run in places.chunk_by(alike) {
+            let Some(id) = self.id(run[0].logged) else {
                 continue;
             };
-            let sequences: Vec<Sequence> = run.iter().map(|(_, place)| place.sequence).collect();
-            let bytes = store.content_bytes(id, &sequences);
-            queue.forget_bytes(level, bytes);
+            let sequences: Vec<Sequence> = run.iter().map(|place| place.sequence).collect();
+            let bytes = self.paging.store().content_bytes(id, &sequences);
+            sizes.push((run[0].section, bytes));
         }
-        unread.clear();
+        places.clear();
+        sizes
     }
 
     /// Writes messages to the log that a restart will forget.

@@ -6,7 +6,7 @@ use super::*;
 use crate::queue::options::DeadLetterStrategy;
 use crate::queue::settings::DeadLetter;
 
-fn at(milliseconds: u64) -> Timestamp {
+pub(super) fn at(milliseconds: u64) -> Timestamp {
     Timestamp::from_millis(milliseconds)
 }
 
@@ -19,7 +19,7 @@ fn expiring(milliseconds: u64) -> Message {
     Message::small(&bytes, 2, properties_len, true)
 }
 
-fn with(features: Features) -> Bench {
+pub(super) fn with(features: Features) -> Bench {
     Bench::new(Settings {
         features: Some(Arc::new(features)),
         ..durable()
@@ -45,7 +45,7 @@ fn unused_for(milliseconds: u64) -> Features {
 }
 
 impl Bench {
-    fn publish_at(&mut self, now: u64, message: Message) -> Accepted {
+    pub(super) fn publish_at(&mut self, now: u64, message: Message) -> Accepted {
         self.effects.now = at(now);
         match self.queue.publish(message, &mut self.effects) {
             Outcome::Accepted(accepted) => accepted,
@@ -54,17 +54,17 @@ impl Bench {
     }
 
     /// Time has come to `now`; gives what was removed from the log.
-    fn pass(&mut self, now: u64) -> Vec<u64> {
+    pub(super) fn pass(&mut self, now: u64) -> Vec<u64> {
         self.effects.now = at(now);
         self.queue.handle_timeout(&mut self.effects);
         self.removed()
     }
 
-    fn next(&self) -> Option<u64> {
+    pub(super) fn next(&self) -> Option<u64> {
         self.queue.next_timeout().map(Timestamp::as_millis)
     }
 
-    fn ready(&self) -> usize {
+    pub(super) fn ready(&self) -> usize {
         self.queue.counts().ready
     }
 }
@@ -183,12 +183,12 @@ fn what_is_on_disk_only_expires_too() {
     for ttl in [500, 100, 200, 300] {
         bench.publish_at(0, expiring(ttl));
     }
-    bench.queue.page_out_candidates(0, 1, false);
+    bench.queue.page_out_candidates(Section::Ready(0), 1, false);
     let stored: Vec<Sequence> = (2..=4).map(Sequence).collect();
-    assert_eq!(bench.queue.page_out(0, &stored, 1).len(), 3);
+    assert_eq!(bench.queue.page_out(Section::Ready(0), &stored, 1).len(), 3);
     assert_eq!(bench.pass(200), [2, 3]);
     let unread = bench.effects.unread.iter();
-    let unread: Vec<u64> = unread.map(|(_, place)| place.sequence.0).collect();
+    let unread: Vec<u64> = unread.map(|place| place.sequence.0).collect();
     assert_eq!(unread, [2, 3]);
     assert_eq!((bench.ready(), bench.queue.paged()), (2, 1));
 }

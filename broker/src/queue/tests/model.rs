@@ -259,15 +259,22 @@ impl Model {
     }
 
     fn forget_unread(bench: &mut Bench, sizes: &BTreeMap<u64, usize>) {
-        for (level, place) in std::mem::take(&mut bench.effects.unread) {
+        for place in std::mem::take(&mut bench.effects.unread) {
             let size = sizes[&place.sequence.0];
-            bench.queue.forget_bytes(level, size as u64);
+            bench.queue.forget_bytes(place.section, size as u64);
         }
     }
 
-    fn page_out(&mut self, bench: &mut Bench, level: u8, keep: u64, all: bool, stored: usize) {
+    fn page_out(
+        &mut self,
+        bench: &mut Bench,
+        section: Section,
+        keep: u64,
+        all: bool,
+        stored: usize,
+    ) {
         let keep_bytes = keep * message("m", true).memory_bytes();
-        let candidates = bench.queue.page_out_candidates(level, keep_bytes, all);
+        let candidates = bench.queue.page_out_candidates(section, keep_bytes, all);
         for (sequence, _) in candidates.unlogged {
             self.volatile.push(sequence.0);
         }
@@ -280,10 +287,10 @@ impl Model {
         }
         let logged = candidates.logged.iter().map(|(sequence, _)| *sequence);
         let stored: Vec<Sequence> = logged.take(stored).collect();
-        let gone = bench.queue.page_out(level, &stored, keep_bytes);
+        let gone = bench.queue.page_out(section, &stored, keep_bytes);
         assert!(gone.iter().all(|entry| stored.contains(&entry.sequence)));
         let bytes = gone.iter().map(|entry| entry.message.memory_bytes());
-        bench.queue.end_page_out(level, bytes.sum());
+        bench.queue.end_page_out(section, bytes.sum());
         self.on_disk
             .extend(gone.iter().map(|entry| entry.sequence.0));
     }
@@ -472,9 +479,9 @@ impl Model {
                 all,
                 stored,
             } => {
-                let levels = bench.queue.levels();
-                let level = levels[level % levels.len()];
-                self.page_out(bench, level, keep, all, stored);
+                let sections = bench.queue.sections();
+                let part = sections[level % sections.len()];
+                self.page_out(bench, part, keep, all, stored);
             }
             Step::BeginLoad(messages) => self.begin_load(bench, messages),
             Step::FinishLoad => self.finish_load(bench, sizes),
@@ -573,7 +580,7 @@ proptest! {
             model.apply(publish, &mut bench, &mut sizes);
         }
         for _ in 0..20 {
-            model.page_out(&mut bench, 0, 2, true, usize::MAX);
+            model.page_out(&mut bench, Section::Ready(0), 2, true, usize::MAX);
         }
         prop_assert!(bench.queue.resident_bytes() <= 2 * message("m", true).memory_bytes());
     }
