@@ -5,7 +5,7 @@ mod value;
 
 use ferrymq_amqp::FieldTable;
 use ferrymq_amqp::table::encode_table;
-use ferrymq_routing::{Binding, Destination, Exchange, QueueName};
+use ferrymq_routing::{Binding, Destination, Exchange, ExchangeName, QueueName};
 use ferrymq_store::{CommitPoint, QueueId, Store};
 use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
@@ -14,7 +14,7 @@ use crate::auth::{PermissionSet, TopicPermissionSet, User};
 use crate::limits::VHostLimits;
 use crate::policy::{PolicyKind, PolicyRequest};
 use crate::queue::arguments::Declared;
-use crate::vhost::Metadata;
+use crate::vhost::{Metadata, Purpose};
 use key::Kind;
 
 /// Bytes of a digest that tell bindings with different arguments apart.
@@ -101,6 +101,17 @@ pub enum Definition {
         /// Flags and arguments.
         declared: Declared,
     },
+    /// What a durable exchange keeps messages in, which nobody else sees.
+    ExchangeQueue {
+        /// The vhost.
+        vhost: String,
+        /// The exchange.
+        exchange: ExchangeName,
+        /// Why it keeps them.
+        purpose: Purpose,
+        /// What the store calls it.
+        id: QueueId,
+    },
     /// A binding between durable things.
     Binding {
         /// The vhost.
@@ -159,6 +170,21 @@ impl Definition {
         }
     }
 
+    /// The queue of an exchange of `vhost`.
+    pub fn exchange_queue(
+        vhost: &str,
+        exchange: &ExchangeName,
+        purpose: Purpose,
+        id: QueueId,
+    ) -> Self {
+        Self::ExchangeQueue {
+            vhost: vhost.to_owned(),
+            exchange: exchange.clone(),
+            purpose,
+            id,
+        }
+    }
+
     /// A binding in `vhost`, made after those of a lower `order`.
     pub fn binding(vhost: &str, binding: &Binding, order: u64) -> Self {
         Self::Binding {
@@ -195,6 +221,15 @@ impl Definition {
                 key::encode(Kind::Exchange, &[vhost, exchange.name.as_str()])
             }
             Self::Queue { vhost, name, .. } => key::encode(Kind::Queue, &[vhost, name.as_str()]),
+            Self::ExchangeQueue {
+                vhost,
+                exchange,
+                purpose,
+                ..
+            } => key::encode(
+                Kind::ExchangeQueue,
+                &[vhost, exchange.as_str(), purpose.as_str()],
+            ),
             Self::Binding { vhost, binding, .. } => binding_key(vhost, binding),
         }
     }
@@ -264,7 +299,9 @@ impl Change {
     pub fn put(definition: &Definition) -> Self {
         let value = definition.value();
         let action = match definition {
-            Definition::Queue { id, .. } => Action::CreateQueue(*id, value),
+            Definition::Queue { id, .. } | Definition::ExchangeQueue { id, .. } => {
+                Action::CreateQueue(*id, value)
+            }
             _ => Action::Put(value),
         };
         Self {
@@ -276,7 +313,9 @@ impl Change {
     /// `definition` is gone; with a queue all its messages.
     pub fn remove(definition: &Definition) -> Self {
         let action = match definition {
-            Definition::Queue { id, .. } => Action::DeleteQueue(*id),
+            Definition::Queue { id, .. } | Definition::ExchangeQueue { id, .. } => {
+                Action::DeleteQueue(*id)
+            }
             _ => Action::Remove,
         };
         Self {
@@ -462,6 +501,25 @@ mod tests {
                 assert_eq!(declared.arguments.queue_type, QueueType::Quorum);
                 let expires = declared.arguments.table().inner().get("x-expires");
                 assert_eq!(expires, Some(&AMQPValue::ShortShortUInt(9)));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn queues_of_exchanges_come_back() {
+        let of = |purpose| Definition::exchange_queue("/", &"x".into(), purpose, QueueId(7));
+        let stored = of(Purpose::History);
+        assert_ne!(stored.key(), of(Purpose::Delay).key());
+        match again(&stored) {
+            Definition::ExchangeQueue {
+                exchange,
+                purpose,
+                id,
+                ..
+            } => {
+                assert_eq!((exchange, purpose), ("x".into(), Purpose::History));
+                assert_eq!(id, QueueId(7));
             }
             other => panic!("{other:?}"),
         }

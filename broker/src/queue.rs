@@ -154,6 +154,11 @@ impl Queue {
         }
     }
 
+    /// The place that the next message gets.
+    pub fn next_sequence(&self) -> Sequence {
+        self.next_sequence
+    }
+
     /// Was it deleted? Commands on it do nothing then.
     pub fn is_deleted(&self) -> bool {
         self.deleted

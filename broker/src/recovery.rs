@@ -15,7 +15,7 @@ use crate::definitions::{self, Change, Definition};
 use crate::limits::VHostLimits;
 use crate::paging::Paging;
 use crate::parameters::Parameters;
-use crate::policy::Policy;
+use crate::policy::{Applied, Policy};
 use crate::queue::Queue;
 use crate::queue::arguments::Declared;
 use crate::queue::ready::Ready;
@@ -105,7 +105,8 @@ fn sort(definitions: &mut [Definition]) {
         | Definition::GlobalParameter { .. }
         | Definition::Policy { .. } => (2, 0),
         Definition::Exchange { .. } | Definition::Queue { .. } => (3, 0),
-        Definition::Binding { order, .. } => (4, *order),
+        Definition::ExchangeQueue { .. } => (4, 0),
+        Definition::Binding { order, .. } => (5, *order),
     });
 }
 
@@ -229,7 +230,33 @@ impl Builder<'_> {
                 name,
                 id,
                 declared,
-            } => self.add_queue(&vhost, name, id, declared)?,
+            } => {
+                let policies = &self.vhost(&vhost)?.policies;
+                let applied = policies.for_queue(name.as_str(), declared.arguments.queue_type);
+                let queue = self.restore(&vhost, name.clone(), id, declared, applied);
+                let snapshot = &mut self.vhost(&vhost)?.snapshot;
+                snapshot.topology.add_queue(name.clone());
+                snapshot.queues.insert(name, queue);
+            }
+            Definition::ExchangeQueue {
+                vhost,
+                exchange,
+                purpose,
+                id,
+            } => {
+                let topology = &self.vhost(&vhost)?.snapshot.topology;
+                let Some(found) = topology.exchange(exchange.as_str()) else {
+                    tracing::error!(
+                        "what exchange '{exchange}' in vhost '{vhost}' kept is left out: it is missing"
+                    );
+                    return Ok(());
+                };
+                let declared = purpose.declared(found);
+                let name = QueueName::from(exchange.as_str());
+                let queue = self.restore(&vhost, name, id, declared, None);
+                let snapshot = &mut self.vhost(&vhost)?.snapshot;
+                snapshot.add_hidden_queue(&exchange, purpose, queue);
+            }
             Definition::Binding {
                 vhost,
                 binding,
@@ -253,15 +280,15 @@ impl Builder<'_> {
         })
     }
 
-    fn add_queue(
+    /// A queue with what the log has of it.
+    fn restore(
         &mut self,
         vhost: &str,
         name: QueueName,
         id: QueueId,
         declared: Declared,
-    ) -> Result<(), StartError> {
-        let policies = &self.vhost(vhost)?.policies;
-        let applied = policies.for_queue(name.as_str(), declared.arguments.queue_type);
+        applied: Option<Arc<Applied>>,
+    ) -> Arc<SharedQueue> {
         let options = policies::options(&declared, applied.as_deref());
         let settings = Settings::new(&declared, &options, &self.defaults);
         let queue = match self.queues.remove(&id) {
@@ -273,8 +300,8 @@ impl Builder<'_> {
             declared_at: CommitPoint::ALWAYS,
             durability: self.defaults.durability,
         };
-        let shared = SharedQueue::new(
-            name.clone(),
+        Arc::new(SharedQueue::new(
+            name,
             vhost.into(),
             declared,
             None,
@@ -282,11 +309,7 @@ impl Builder<'_> {
             applied,
             queue,
             Arc::clone(self.paging),
-        );
-        let snapshot = &mut self.vhost(vhost)?.snapshot;
-        snapshot.topology.add_queue(name.clone());
-        snapshot.queues.insert(name, Arc::new(shared));
-        Ok(())
+        ))
     }
 
     /// A queue with what the log has of it; nothing is read before somebody wants it. After an unclean

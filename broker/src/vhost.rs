@@ -8,6 +8,8 @@ mod bindings;
 mod deduplicate;
 mod exchanges;
 mod forward;
+mod hidden;
+mod history;
 mod metadata;
 mod parameters;
 mod policies;
@@ -18,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
-use ferrymq_routing::{Exchange, QueueName, Topology};
+use ferrymq_routing::{Exchange, ExchangeName, QueueName, Topology};
 use ferrymq_store::CommitPoint;
 use parking_lot::{Mutex, MutexGuard};
 
@@ -39,6 +41,7 @@ use crate::reply_to::ReplyTo;
 use crate::session::outbox::Item;
 
 pub use exchanges::ExchangeDeclare;
+pub use hidden::{Hidden, Purpose};
 pub use metadata::Metadata;
 pub use publish::{Pending, Route};
 pub use queues::{DeleteConditions, QueueDeclare, QueueStatus};
@@ -114,6 +117,8 @@ pub struct Snapshot {
     pub topology: Topology,
     /// Queues by name. Invariant: the same names as in `topology`.
     pub queues: imbl::HashMap<QueueName, Arc<SharedQueue>>,
+    /// The queues that exchanges keep messages in, by exchange.
+    pub hidden: imbl::HashMap<ExchangeName, Hidden>,
 }
 
 impl VHost {
@@ -229,6 +234,7 @@ impl VHost {
             log: Vec::new(),
             by: None,
             events: Vec::new(),
+            ended: Vec::new(),
         }
     }
 
@@ -270,6 +276,8 @@ struct Change<'a> {
     by: Option<Arc<User>>,
     /// What to tell when it has happened.
     events: Vec<Event>,
+    /// What exchanges kept that are gone by then.
+    ended: Vec<Hidden>,
 }
 
 impl Change<'_> {
@@ -307,6 +315,7 @@ impl Change<'_> {
         vhost.note_event_listeners();
         let on_disk = self.last.on_disk;
         drop(self.last);
+        VHost::end_hidden_queues(self.ended);
         for event in self.events {
             vhost.events.emit(|| event);
         }

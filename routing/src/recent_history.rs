@@ -35,9 +35,10 @@ pub(crate) fn route<'t>(
     reached: &mut Reached<'t, '_>,
 ) {
     fanout::route(bindings, reached);
+    reached.decided_by_headers(input);
     let headers = input.properties.and_then(|properties| properties.headers());
     match headers.and_then(|headers| headers.get(NO_STORE)) {
-        Some(RawValue::Boolean(true)) => reached.decided_by_message(),
+        Some(RawValue::Boolean(true)) => {}
         _ => reached.remember_at(exchange),
     }
 }
@@ -79,7 +80,7 @@ mod tests {
             let routed = routed(&history(), "x", &["k"], &properties, 0);
             assert_eq!(joined(&routed.queues), "1 2");
             assert_eq!(remembered(&routed).len(), usize::from(kept));
-            assert_eq!(routed.depends_on_message, !kept);
+            assert!(routed.depends_on_message);
         };
         check(AMQPValue::Boolean(true), false);
         check(AMQPValue::Boolean(false), true);

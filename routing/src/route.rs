@@ -86,6 +86,9 @@ impl Topology {
         let Node {
             exchange, outgoing, ..
         } = node;
+        if node.delays {
+            reached.decided_by_headers(input);
+        }
         if exchange.name.is_default() {
             self.route_by_queue_name(input, reached);
         } else if node.delays && delay(input.properties).is_some() {
@@ -127,9 +130,14 @@ impl<'t, 'r> Reached<'t, 'r> {
         self.routed.depends_on_message = true;
     }
 
+    /// Says that other messages with the same routing keys may go elsewhere, because this one has headers.
+    pub(crate) fn decided_by_headers(&mut self, input: &RouteInput<'_>) {
+        let headers = input.properties.and_then(|properties| properties.headers());
+        self.routed.depends_on_message |= headers.is_some();
+    }
+
     /// The message waits at `exchange`, instead of going on.
     fn wait_at(&mut self, exchange: &ExchangeName) {
-        self.decided_by_message();
         self.routed.delaying.push(exchange.clone());
         self.anywhere = true;
     }

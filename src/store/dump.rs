@@ -107,6 +107,15 @@ fn names(store: &Offline) -> Result<Names, Error> {
             Definition::Queue {
                 vhost, name, id, ..
             } => Some((id, (vhost, name.to_string()))),
+            Definition::ExchangeQueue {
+                vhost,
+                exchange,
+                purpose,
+                id,
+            } => {
+                let name = format!("{} of exchange {exchange}", purpose.as_str());
+                Some((id, (vhost, name)))
+            }
             _ => None,
         })
         .collect())

@@ -34,6 +34,7 @@ mod priorities;
 mod publishing;
 mod queue_arguments;
 mod queues;
+mod recent_history;
 mod reply_to;
 mod routing;
 mod single_active_consumer;

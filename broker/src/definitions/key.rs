@@ -20,7 +20,8 @@ pub(super) enum Kind {
     Policy = 7,
     Exchange = 8,
     Queue = 9,
-    Binding = 10,
+    ExchangeQueue = 10,
+    Binding = 11,
 }
 
 /// The key of the definition of `kind` with these names.

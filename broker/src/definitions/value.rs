@@ -17,7 +17,7 @@ use crate::auth::{PasswordHash, PermissionSet, TopicPermissionSet, User};
 use crate::limits::{UserLimits, VHostLimits};
 use crate::policy::{PolicyKind, PolicyRequest};
 use crate::queue::arguments::{Declared, Flags};
-use crate::vhost::Metadata;
+use crate::vhost::{Metadata, Purpose};
 
 /// The version of all values.
 const VERSION: u32 = 1;
@@ -99,6 +99,12 @@ enum Value {
         queue_type: String,
         auto_delete: bool,
         arguments: Arguments,
+    },
+    ExchangeQueue {
+        vhost: String,
+        exchange: String,
+        purpose: Purpose,
+        id: u64,
     },
     Binding {
         vhost: String,
@@ -229,6 +235,17 @@ impl Value {
                 auto_delete: declared.flags.auto_delete,
                 arguments: Arguments::of(declared.arguments.table()),
             },
+            Definition::ExchangeQueue {
+                vhost,
+                exchange,
+                purpose,
+                id,
+            } => Self::ExchangeQueue {
+                vhost: vhost.clone(),
+                exchange: exchange.as_str().to_owned(),
+                purpose: *purpose,
+                id: id.0,
+            },
             Definition::Binding {
                 vhost,
                 binding,
@@ -346,6 +363,17 @@ impl Value {
                 name: name.into(),
                 id: QueueId(id),
                 declared: declared(&queue_type, auto_delete, &arguments)?,
+            },
+            Self::ExchangeQueue {
+                vhost,
+                exchange,
+                purpose,
+                id,
+            } => Definition::ExchangeQueue {
+                vhost,
+                exchange: exchange.into(),
+                purpose,
+                id: QueueId(id),
             },
             Self::Binding {
                 vhost,

@@ -12,7 +12,7 @@ use crate::definitions::Definition;
 use crate::error::Error;
 use crate::events::{BindingEvent, Event};
 use crate::queue::arguments::QueueType;
-use crate::queue::shared::SharedQueue;
+use crate::queue::shared::{SharedQueue, Work};
 use crate::reply_to;
 
 impl VHost {
@@ -22,7 +22,12 @@ impl VHost {
     /// 403 without `write` on the destination or `read` on the source, and for the default
     /// exchange; 404 when an end is missing; 405 for a queue of another connection; 406 when the
     /// source's type refuses the arguments.
-    pub fn bind(&self, actor: &Actor, binding: Binding) -> Result<CommitPoint, Error> {
+    pub fn bind(
+        &self,
+        actor: &Actor,
+        binding: Binding,
+        work: &mut Work,
+    ) -> Result<CommitPoint, Error> {
         self.check_binding(actor, &binding)?;
         let mut change = self.change_by(actor);
         self.check_ends(&change.next, actor, &binding)?;
@@ -39,8 +44,11 @@ impl VHost {
             let order = change.last.bindings;
             change.put(Definition::binding(&self.name, &binding, order));
         }
-        change.note(|by| Event::BindingCreated(self.binding_event(Arc::new(binding), by)));
-        Ok(change.publish())
+        let binding = Arc::new(binding);
+        change.note(|by| Event::BindingCreated(self.binding_event(Arc::clone(&binding), by)));
+        let point = change.publish();
+        self.replay(&binding, work);
+        Ok(point)
     }
 
     /// Unbinds. What is not bound, or not there, counts as unbound.
@@ -188,6 +196,7 @@ impl Change<'_> {
             if exchange.durable {
                 self.remove(Definition::exchange(&self.vhost.name, exchange));
             }
+            self.remove_hidden_queues(&exchange.name);
             let vhost = self.vhost;
             let exchange = Arc::clone(exchange);
             self.note(|by| Event::ExchangeDeleted(vhost.exchange_event(exchange, by)));

@@ -84,6 +84,7 @@ impl VHost {
             .map_err(|why| self.invalid_exchange(name, &why))?;
         topology.set_policy_alternate(name, alternate);
         if let Some(exchange) = change.next.topology.exchange(name).cloned() {
+            change.create_hidden_queues(&exchange);
             change.note(|by| Event::ExchangeCreated(self.exchange_event(exchange, by)));
         }
         Ok(change.publish())

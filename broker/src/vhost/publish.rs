@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use ferrymq_amqp::Properties;
-use ferrymq_routing::{ExchangeKind, QueueName, RouteInput, Routed};
+use ferrymq_routing::{ExchangeKind, ExchangeName, QueueName, RouteInput, Routed};
 use ferrymq_store::{Append, CommitPoint, Durability, QueueId};
 use smallvec::SmallVec;
 
-use super::{Snapshot, VHost};
+use super::{Purpose, Snapshot, VHost};
 use crate::actor::Actor;
 use crate::auth::Permission;
 use crate::clock::Timestamp;
@@ -23,7 +23,12 @@ use crate::session::publishing::addressed;
 /// Where messages with the same exchange and routing key go.
 #[derive(Clone, Default)]
 pub struct Route {
+    /// First those that bindings lead to, then those that exchanges keep messages in.
     queues: SmallVec<[Arc<SharedQueue>; 1]>,
+    /// How many of them bindings lead to.
+    bound: usize,
+    /// An exchange keeps the message until its delay is over.
+    waits: bool,
     requesters: SmallVec<[Requester; 1]>,
     /// What a confirm stands for: the strictest of the queues decides.
     durability: Durability,
@@ -48,6 +53,17 @@ struct Stored {
 }
 
 impl Route {
+    /// To these queues.
+    pub(super) fn new(queues: SmallVec<[Arc<SharedQueue>; 1]>) -> Self {
+        let durability = queues.iter().filter_map(|queue| queue.durability()).max();
+        Self {
+            bound: queues.len(),
+            queues,
+            durability: durability.unwrap_or_default(),
+            ..Self::default()
+        }
+    }
+
     /// Does any of its queues drop what repeats a value?
     #[inline]
     pub(super) fn deduplicates(&self) -> bool {
@@ -65,22 +81,36 @@ impl Route {
         self.durability
     }
 
-    /// Does it lead nowhere?
+    /// Does nobody get the message? An exchange may remember it all the same.
+    pub fn is_unroutable(&self) -> bool {
+        self.bound == 0 && self.requesters.is_empty() && !self.waits
+    }
+
+    /// Is there no queue at all?
     pub fn is_empty(&self) -> bool {
         self.queues.is_empty() && self.requesters.is_empty()
     }
 
-    /// The queues that it leads to.
+    /// The queues that bindings lead to.
     pub fn queues(&self) -> impl Iterator<Item = &str> {
-        self.queues.iter().map(|queue| queue.name.as_str())
+        let bound = self.queues[..self.bound].iter();
+        bound.map(|queue| queue.name.as_str())
     }
 
     /// Without the queues that `leave_out` accepts; `None` when it accepts none.
     pub(crate) fn without(&self, mut leave_out: impl FnMut(&QueueName) -> bool) -> Option<Self> {
         let mut queues = self.queues.clone();
-        queues.retain(|queue| !leave_out(&queue.name));
-        (queues.len() < self.queues.len()).then(|| Self {
+        let mut bound = self.bound;
+        let mut index = 0;
+        queues.retain(|queue| {
+            index += 1;
+            let stays = index > self.bound || !leave_out(&queue.name);
+            bound -= usize::from(!stays);
+            stays
+        });
+        (bound < self.bound).then(|| Self {
             queues,
+            bound,
             ..self.clone()
         })
     }
@@ -215,7 +245,7 @@ impl VHost {
 }
 
 impl Snapshot {
-    fn route(
+    pub(super) fn route(
         &self,
         exchange: &str,
         routing_keys: &[&str],
@@ -229,14 +259,24 @@ impl Snapshot {
         };
         self.topology.route(exchange, &input, &mut routed);
         let queue = |name| self.queues.get(name).cloned();
-        let queues: SmallVec<[Arc<SharedQueue>; 1]> =
+        let mut queues: SmallVec<[Arc<SharedQueue>; 1]> =
             routed.queues.iter().filter_map(queue).collect();
-        let durability = queues.iter().filter_map(|queue| queue.durability()).max();
+        let bound = queues.len();
+        for (exchanges, purpose) in [
+            (&routed.delaying, Purpose::Delay),
+            (&routed.recording, Purpose::History),
+        ] {
+            let hidden = |name: &ExchangeName| self.hidden_queue(name.as_str(), purpose).cloned();
+            queues.extend(exchanges.iter().filter_map(hidden));
+        }
+        let waits = !routed.delaying.is_empty();
+        // What nobody gets is to be returned, each message by itself.
+        let unroutable = bound == 0 && !waits && !queues.is_empty();
         Route {
-            queues,
-            requesters: SmallVec::new(),
-            durability: durability.unwrap_or_default(),
-            once: routed.depends_on_message || routing_keys.len() > 1,
+            bound,
+            waits,
+            once: routed.depends_on_message || routing_keys.len() > 1 || unroutable,
+            ..Route::new(queues)
         }
     }
 }

@@ -113,11 +113,13 @@ impl Channel {
             });
             return Ok(());
         }
+        if route.is_unroutable() {
+            self.unroutable(context, &message, mandatory);
+        }
         if route.is_empty() {
             if context.vhost.is_traced() {
                 context.trace_published(self.id, &message, &route);
             }
-            self.unroutable(context, &message, mandatory);
             self.published(context, 1, CommitPoint(0));
             return Ok(());
         }

@@ -61,7 +61,8 @@ impl Channel {
             bind.routing_key.as_str(),
             bind.arguments,
         )?;
-        let point = context.vhost.bind(&context.actor, binding)?;
+        let (vhost, actor) = (&context.vhost, &context.actor);
+        let point = vhost.bind(actor, binding, &mut context.work)?;
         let ok = queue::AMQPMethod::BindOk(queue::BindOk {});
         context.reply_at(point, self.id, bind.nowait, AMQPClass::Queue(ok));
         Ok(())

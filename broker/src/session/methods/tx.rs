@@ -76,8 +76,10 @@ impl Channel {
             if context.vhost.is_traced() {
                 context.trace_published(self.id, &first.message, &first.route);
             }
-            if first.route.is_empty() {
+            if first.route.is_unroutable() {
                 self.unroutable(context, &first.message, first.mandatory);
+            }
+            if first.route.is_empty() {
                 continue;
             }
             let route = first.route;

@@ -64,9 +64,9 @@ impl<'a> Run<'a> {
         if reason != DeadLetterReason::Rejected && self.is_cut(&message, work) {
             return;
         }
-        match self.route.is_empty() {
-            true => self.sent.unroutable += 1,
-            false => self.pending.messages.push(message),
+        self.sent.unroutable += u64::from(self.route.is_unroutable());
+        if !self.route.is_empty() {
+            self.pending.messages.push(message);
         }
     }
 
@@ -99,8 +99,8 @@ impl<'a> Run<'a> {
             return false;
         };
         self.sent.cycle = cycle;
+        self.sent.unroutable += u64::from(others.is_unroutable());
         if others.is_empty() {
-            self.sent.unroutable += 1;
             return true;
         }
         let all = std::mem::take(&mut self.route);

@@ -1,0 +1,172 @@
+//! Queues that exchanges keep messages in: what they remember, and what waits for its delay to end.
+//!
+//! They are queues like all others, but in no topology: no binding leads to them, nobody declares,
+//! consumes or deletes them. They come and go with their exchange, and are durable if it is.
+
+use std::sync::Arc;
+
+use ferrymq_amqp::{AMQPValue, FieldTable};
+use ferrymq_routing::{Exchange, ExchangeName, QueueName};
+use ferrymq_store::Sequence;
+use serde::{Deserialize, Serialize};
+
+use super::{Change, Snapshot, VHost, end_queue};
+use crate::definitions::Definition;
+use crate::queue::Queue;
+use crate::queue::arguments::{Declared, Flags, QueueType};
+use crate::queue::settings::Settings;
+use crate::queue::shared::{Durable, SharedQueue, Work};
+
+/// Why an exchange keeps messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// Until their delay is over.
+    Delay,
+    /// For queues to be bound.
+    History,
+}
+
+/// The queues of one exchange.
+#[derive(Clone, Default)]
+pub struct Hidden {
+    delay: Option<Arc<SharedQueue>>,
+    history: Option<Arc<SharedQueue>>,
+}
+
+impl Purpose {
+    /// In keys and values of definitions.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Delay => "delay",
+            Self::History => "history",
+        }
+    }
+
+    /// What `exchange` needs a queue for.
+    fn of(exchange: &Exchange) -> impl Iterator<Item = Self> {
+        let history = exchange.history_length().map(|_| Self::History);
+        history.into_iter()
+    }
+
+    /// How such a queue of `exchange` would have been declared.
+    pub(crate) fn declared(self, exchange: &Exchange) -> Declared {
+        let mut arguments = FieldTable::default();
+        if let (Self::History, Some(length)) = (self, exchange.history_length()) {
+            let length = AMQPValue::LongLongInt(length as i64);
+            arguments.insert("x-max-length".into(), length);
+        }
+        let flags = Flags {
+            durable: exchange.durable,
+            ..Flags::default()
+        };
+        Declared::parse(flags, false, arguments, QueueType::Classic)
+            .expect("these arguments are valid")
+    }
+}
+
+impl Hidden {
+    /// The queue for `purpose`.
+    pub fn get(&self, purpose: Purpose) -> Option<&Arc<SharedQueue>> {
+        match purpose {
+            Purpose::Delay => self.delay.as_ref(),
+            Purpose::History => self.history.as_ref(),
+        }
+    }
+
+    fn set(&mut self, purpose: Purpose, queue: Arc<SharedQueue>) {
+        match purpose {
+            Purpose::Delay => self.delay = Some(queue),
+            Purpose::History => self.history = Some(queue),
+        }
+    }
+
+    /// All of them.
+    pub fn queues(&self) -> impl Iterator<Item = (Purpose, &Arc<SharedQueue>)> {
+        let all = [Purpose::Delay, Purpose::History].into_iter();
+        all.filter_map(|purpose| Some((purpose, self.get(purpose)?)))
+    }
+}
+
+impl Snapshot {
+    /// The queue that `exchange` has for `purpose`.
+    pub fn hidden_queue(&self, exchange: &str, purpose: Purpose) -> Option<&Arc<SharedQueue>> {
+        self.hidden.get(exchange)?.get(purpose)
+    }
+
+    /// Gives `exchange` a queue for `purpose`.
+    pub(crate) fn add_hidden_queue(
+        &mut self,
+        exchange: &ExchangeName,
+        purpose: Purpose,
+        queue: Arc<SharedQueue>,
+    ) {
+        let hidden = self.hidden.entry(exchange.clone()).or_default();
+        hidden.set(purpose, queue);
+    }
+}
+
+impl Change<'_> {
+    /// A new exchange gets the queues that it needs.
+    pub(super) fn create_hidden_queues(&mut self, exchange: &Exchange) {
+        for purpose in Purpose::of(exchange) {
+            self.create_hidden_queue(exchange, purpose);
+        }
+    }
+
+    fn create_hidden_queue(&mut self, exchange: &Exchange, purpose: Purpose) {
+        let vhost = self.vhost;
+        let declared = purpose.declared(exchange);
+        let durable = exchange.durable.then(|| {
+            let id = vhost.paging.store().allocate_queue_id();
+            let name = &exchange.name;
+            self.put(Definition::exchange_queue(&vhost.name, name, purpose, id));
+            Durable {
+                id,
+                declared_at: self.log_now(),
+                durability: vhost.defaults.durability,
+            }
+        });
+        let options = declared.arguments.options();
+        let settings = Settings::new(&declared, options, &vhost.defaults);
+        let queue = SharedQueue::new(
+            QueueName::from(exchange.name.as_str()),
+            Arc::clone(&vhost.name),
+            declared,
+            None,
+            durable,
+            None,
+            Queue::new(settings, Sequence(1)),
+            Arc::clone(&vhost.paging),
+        );
+        self.next
+            .add_hidden_queue(&exchange.name, purpose, Arc::new(queue));
+    }
+
+    /// An exchange goes, and with it what it kept.
+    pub(super) fn remove_hidden_queues(&mut self, exchange: &ExchangeName) {
+        let Some(hidden) = self.next.hidden.remove(exchange) else {
+            return;
+        };
+        for (purpose, queue) in hidden.queues() {
+            if let Some(durable) = &queue.durable {
+                let vhost = &self.vhost.name;
+                let id = durable.id;
+                self.remove(Definition::exchange_queue(vhost, exchange, purpose, id));
+            }
+        }
+        self.ended.push(hidden);
+    }
+}
+
+impl VHost {
+    /// Empties the queues of exchanges that went.
+    pub(super) fn end_hidden_queues(ended: Vec<Hidden>) {
+        let mut work = Work::default();
+        for hidden in &ended {
+            for (_, queue) in hidden.queues() {
+                end_queue(queue, &mut work);
+            }
+        }
+    }
+}
