@@ -14,7 +14,8 @@ mod rewrite;
 pub use compose::with_only_headers;
 pub use properties::{Properties, Property};
 pub use rewrite::{
-    append_without_expiration, with_header, with_reply_to, without_expiration, without_header,
+    append_without_expiration, with_expiration, with_header, with_reply_to, without_expiration,
+    without_header,
 };
 
 use crate::Malformed;

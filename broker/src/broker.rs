@@ -15,6 +15,7 @@ use crate::auth::Users;
 use crate::clock::{self, Timestamp};
 use crate::config::Config;
 use crate::events::{self, Event, Events};
+use crate::jobs::Jobs;
 use crate::paging::Paging;
 use crate::parameters::Parameters;
 use crate::queue::shared::{SharedQueue, Work};
@@ -62,6 +63,7 @@ pub struct Broker {
     stopping: watch::Sender<bool>,
     /// Told when the last connection has gone.
     all_gone: Notify,
+    jobs: Jobs,
 }
 
 impl Broker {
@@ -121,6 +123,7 @@ impl Broker {
             consumer_timeouts: AtomicU64::new(0),
             stopping: watch::Sender::new(false),
             all_gone: Notify::new(),
+            jobs: Jobs::default(),
         }))
     }
 
@@ -132,6 +135,11 @@ impl Broker {
     /// The log and what is checkpointed from it.
     pub fn store(&self) -> &Store {
         self.paging.store()
+    }
+
+    /// Moves, copies, redrives and purges.
+    pub fn jobs(&self) -> &Jobs {
+        &self.jobs
     }
 
     /// What leaves memory and comes back.

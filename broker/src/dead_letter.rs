@@ -7,6 +7,7 @@
 
 mod counts;
 mod history;
+mod revival;
 mod routing_keys;
 
 use ferrymq_amqp::Properties;
@@ -18,6 +19,7 @@ use crate::message::Message;
 use crate::queue::settings::DeadLetter;
 
 pub use counts::DeadLetterCounts;
+pub use revival::{Revival, Revived, revive};
 pub use routing_keys::{RoutingKeys, routing_keys};
 
 /// Why a message died.

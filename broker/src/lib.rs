@@ -14,6 +14,7 @@ pub mod definitions;
 pub mod error;
 pub mod events;
 mod firehose;
+pub mod jobs;
 pub mod limits;
 pub mod message;
 pub mod names;

@@ -142,6 +142,19 @@ impl Message {
         self.rebuilt(bytes, address.len(), self.head().flags)
     }
 
+    /// The same message, as if published to that exchange with that routing key, which are names.
+    pub fn readdressed(&self, exchange: &str, routing_key: &str) -> Self {
+        let mut bytes = Vec::with_capacity(self.0.slice.len() + exchange.len());
+        for text in [exchange, routing_key] {
+            let text = &text.as_bytes()[..text.len().min(usize::from(u8::MAX))];
+            bytes.push(text.len() as u8);
+            bytes.extend_from_slice(text);
+        }
+        let address_len = bytes.len();
+        bytes.extend_from_slice(self.properties());
+        self.rebuilt(bytes, address_len, self.head().flags)
+    }
+
     /// The message as its death leaves it: `bytes` is its new address and properties. Its `CC` header
     /// goes on to route if it did and `cc_routes`.
     pub fn dead(&self, bytes: Vec<u8>, address_len: usize, cc_routes: bool) -> Self {

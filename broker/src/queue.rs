@@ -34,6 +34,7 @@ mod sections;
 pub mod settings;
 pub mod shared;
 mod timeouts;
+mod transfer;
 pub mod waiting;
 
 use crate::clock::Timestamp;

@@ -147,6 +147,22 @@ fn what_was_refused_may_be_sent_again() {
 }
 
 #[test]
+fn a_dead_letter_is_no_duplicate_of_itself() {
+    let broker = InProcess::start();
+    let channel = confirming(&broker);
+    let back = [
+        ("x-dead-letter-exchange", text("")),
+        ("x-dead-letter-routing-key", text("q")),
+    ];
+    channel.queue_with("q", arguments(&back));
+    publish(&channel, "q", &[("1", "a")]);
+    channel.confirmed(1);
+    let got = channel.got("q");
+    channel.reject(got.delivery_tag, false);
+    assert_eq!(channel.got("q").text(), "a");
+}
+
+#[test]
 fn a_restart_remembers() {
     let mut broker = InProcess::start();
     let channel = confirming(&broker);

@@ -6,6 +6,7 @@ mod consumer_timeouts;
 mod deduplication;
 mod events;
 mod firehose;
+mod jobs;
 mod policies;
 mod restart;
 mod support;

@@ -61,6 +61,18 @@ pub fn with_reply_to(properties: &[u8], reply_to: &str) -> Vec<u8> {
     )
 }
 
+/// With another `expiration`, cut to 255 bytes.
+pub fn with_expiration(properties: &[u8], expiration: &str) -> Vec<u8> {
+    parse(properties).map_or_else(
+        || properties.to_vec(),
+        |parsed| {
+            replace(&parsed, Property::Expiration, |out| {
+                short_string(out, expiration)
+            })
+        },
+    )
+}
+
 /// Without `expiration`.
 pub fn without_expiration(properties: &[u8]) -> Vec<u8> {
     parse(properties).map_or_else(

@@ -97,6 +97,11 @@ impl<'a> History<'a> {
         self
     }
 
+    /// The latest death.
+    pub(super) fn latest(&self) -> Option<&Entry<'a>> {
+        self.entries.first()
+    }
+
     /// See [`super::is_cycle`].
     pub(super) fn is_cycle(&self, queue: &[u8]) -> bool {
         let rejected = DeadLetterReason::Rejected.as_str().as_bytes();
@@ -143,6 +148,17 @@ impl<'a> Summary<'a> {
 }
 
 impl<'a> Entry<'a> {
+    /// The key that the message had been published with.
+    pub(super) fn routing_key(&self) -> Option<&'a [u8]> {
+        match self.routing_keys {
+            Keys::Now(keys) => keys.first().map(|key| key.as_bytes()),
+            Keys::Noted(keys) => match keys.iter().next()? {
+                RawValue::LongString(key) => Some(key),
+                _ => None,
+            },
+        }
+    }
+
     fn read(value: RawValue<'a>) -> Option<Self> {
         let RawValue::Table(entry) = value else {
             return None;

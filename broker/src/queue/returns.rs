@@ -95,7 +95,7 @@ impl Queue {
         }
     }
 
-    fn wait_again(&mut self, entry: Entry, first: bool, effects: &mut Effects) {
+    pub(super) fn wait_again(&mut self, entry: Entry, first: bool, effects: &mut Effects) {
         if entry.expires_at <= effects.now {
             return self.expire(entry, effects);
         }

@@ -53,6 +53,11 @@ struct Stored {
 }
 
 impl Route {
+    /// Into this queue alone.
+    pub(crate) fn to(queue: Arc<SharedQueue>) -> Self {
+        Self::new(SmallVec::from_buf([queue]))
+    }
+
     /// To these queues.
     pub(super) fn new(queues: SmallVec<[Arc<SharedQueue>; 1]>) -> Self {
         let durability = queues.iter().filter_map(|queue| queue.durability()).max();

@@ -197,6 +197,15 @@ impl VHost {
         self.queue(actor, name)
     }
 
+    /// The queue `name`, if `actor` may put messages into it: as by the default exchange.
+    ///
+    /// # Errors
+    /// 403 without `write` on the default exchange, 404 when missing, 405 when exclusive to another connection.
+    pub fn writable_queue(&self, actor: &Actor, name: &str) -> Result<Arc<SharedQueue>, Error> {
+        self.require_exchange(actor, Permission::Write, "")?;
+        self.queue(actor, name)
+    }
+
     fn require_queue(
         &self,
         actor: &Actor,

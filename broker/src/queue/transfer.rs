@@ -1,0 +1,52 @@
+//! Messages that are taken out of the queue to go elsewhere.
+//!
+//! Until they have arrived they count as on their way, and the log keeps them here.
+
+use super::entry::{Entry, Taken};
+use super::{Effects, Queue, Sequence};
+
+impl Queue {
+    /// Takes those of `entries` out that still wait; the others have gone another way. For each one
+    /// [`Queue::forwarded`] or [`Queue::restore`] must follow.
+    pub fn take_out(&mut self, entries: Vec<Entry>, effects: &mut Effects) -> Vec<Entry> {
+        let take = |entry: Entry| self.take_one(entry, effects);
+        let taken: Vec<Entry> = entries.into_iter().filter_map(take).collect();
+        self.dead_lettering += taken.len();
+        taken
+    }
+
+    fn take_one(&mut self, seen: Entry, effects: &mut Effects) -> Option<Entry> {
+        match self.waiting.take(seen.sequence)? {
+            Taken::Entry(entry) => Some(entry),
+            Taken::OnDisk(place) => {
+                effects.unread.push(place);
+                Some(Entry {
+                    logged: place.logged,
+                    level: place.section.level(),
+                    ..seen
+                })
+            }
+        }
+    }
+
+    /// Messages that were taken out come back as if nothing had happened.
+    pub fn restore(&mut self, entries: Vec<Entry>, effects: &mut Effects) {
+        if self.deleted {
+            return;
+        }
+        self.forwarded(entries.len());
+        let features = self.settings.features.as_ref();
+        let returned_first = features.is_some_and(|features| features.returned_first);
+        for entry in entries {
+            let first = returned_first && entry.returns > 0;
+            self.wait_again(entry, first, effects);
+        }
+        self.serve(effects);
+        self.enforce_limits(effects);
+    }
+
+    /// The place that the next message gets.
+    pub fn next_sequence(&self) -> Sequence {
+        self.next_sequence
+    }
+}
