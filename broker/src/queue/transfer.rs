@@ -3,7 +3,7 @@
 //! Until they have arrived they count as on their way, and the log keeps them here.
 
 use super::entry::{Entry, Taken};
-use super::{Effects, Queue, Sequence};
+use super::{Effects, Queue};
 
 impl Queue {
     /// Takes those of `entries` out that still wait; the others have gone another way. For each one
@@ -43,10 +43,5 @@ impl Queue {
         }
         self.serve(effects);
         self.enforce_limits(effects);
-    }
-
-    /// The place that the next message gets.
-    pub fn next_sequence(&self) -> Sequence {
-        self.next_sequence
     }
 }
