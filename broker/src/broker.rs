@@ -104,7 +104,7 @@ impl Broker {
             events: Arc::clone(&events),
             reply_to: Arc::clone(&reply_to),
         };
-        let found = recovery::recover(&config, &shared, recovered)?;
+        let found = recovery::recover(&config, &shared, recovered, now)?;
         if let Some(vhost) = found.vhosts.get(config.default_vhost.as_str()) {
             events.attach(vhost);
         }

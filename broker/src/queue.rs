@@ -33,7 +33,7 @@ pub mod schedule;
 mod sections;
 pub mod settings;
 pub mod shared;
-mod timeouts;
+pub mod timeouts;
 mod transfer;
 pub mod waiting;
 
@@ -45,7 +45,7 @@ use crate::queue::entry::{Entry, Logged};
 use crate::queue::paged::Ranges;
 use crate::queue::ready::Found;
 use crate::queue::settings::{Features, Settings};
-use crate::queue::timeouts::{MESSAGES_AT_ONCE, Timed};
+use crate::queue::timeouts::{MESSAGES_AT_ONCE, Recovered, Timed};
 use crate::queue::waiting::{Load, Waiting};
 
 pub use crate::dead_letter::DeadLetterReason;
@@ -135,9 +135,11 @@ impl Queue {
     }
 
     /// A queue with the messages that the log held at start.
-    pub fn recovered(settings: Settings, next_sequence: Sequence, waiting: Waiting) -> Self {
+    pub fn recovered(settings: Settings, next_sequence: Sequence, messages: Recovered) -> Self {
+        let (waiting, timed) = messages.split();
         Self {
             waiting,
+            timed,
             ..Self::new(settings, next_sequence)
         }
     }

@@ -1,5 +1,6 @@
 //! From what the store holds to vhosts, users and queues.
 
+mod messages;
 mod values;
 
 use std::collections::HashMap;
@@ -10,6 +11,7 @@ use ferrymq_store::{CommitPoint, QueueId, Recovered, RecoveredQueue, Sequence, S
 
 use crate::auth::{PasswordHash, PermissionSet, User, Users};
 use crate::broker::{StartError, VHosts};
+use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::definitions::{self, Change, Definition};
 use crate::limits::VHostLimits;
@@ -18,10 +20,8 @@ use crate::parameters::Parameters;
 use crate::policy::{Applied, Policy};
 use crate::queue::Queue;
 use crate::queue::arguments::Declared;
-use crate::queue::ready::Ready;
 use crate::queue::settings::{Defaults, Settings};
 use crate::queue::shared::{Durable, SharedQueue, policies};
-use crate::queue::waiting::Waiting;
 use crate::vhost::{Contents, Metadata, Shared, VHost};
 use values::Values;
 
@@ -37,6 +37,7 @@ pub(crate) fn recover(
     config: &Config,
     shared: &Shared,
     recovered: Recovered,
+    now: Timestamp,
 ) -> Result<Found, StartError> {
     let clean = recovered.clean;
     let mut values = Values::default();
@@ -63,6 +64,7 @@ pub(crate) fn recover(
             .map(|queue| (queue.id, queue))
             .collect(),
         clean,
+        now,
         defaults: config.queue_defaults(),
     };
     for definition in definitions {
@@ -145,6 +147,9 @@ fn default_password(password: &str) -> PasswordHash {
     }
 }
 
+#[cfg(test)]
+mod tests;
+
 struct Builder<'a> {
     paging: &'a Arc<Paging>,
     users: &'a Users,
@@ -157,6 +162,7 @@ struct Builder<'a> {
     parameters: Parameters<String>,
     queues: HashMap<QueueId, RecoveredQueue>,
     clean: bool,
+    now: Timestamp,
     /// Of queues whose arguments don't say.
     defaults: Defaults,
 }
@@ -292,7 +298,10 @@ impl Builder<'_> {
         let options = policies::options(&declared, applied.as_deref());
         let settings = Settings::new(&declared, &options, &self.defaults);
         let queue = match self.queues.remove(&id) {
-            Some(recovered) => self.refill(recovered, settings),
+            Some(recovered) => {
+                let store = self.paging.store();
+                messages::refill(store, &recovered, self.clean, settings, self.now)
+            }
             None => Queue::new(settings, Sequence(1)),
         };
         let durable = Durable {
@@ -310,17 +319,5 @@ impl Builder<'_> {
             queue,
             Arc::clone(self.paging),
         ))
-    }
-
-    /// A queue with what the log has of it; nothing is read before somebody wants it. After an unclean
-    /// stop any message may have been delivered before, so all count as redelivered.
-    fn refill(&self, recovered: RecoveredQueue, settings: Settings) -> Queue {
-        let returned = match self.clean {
-            true => &recovered.redelivered,
-            false => &recovered.sequences,
-        };
-        let ready = Ready::recovered(&recovered.sequences, recovered.content_bytes, returned);
-        let waiting = Waiting::recovered([(0, ready)]);
-        Queue::recovered(settings, recovered.next_sequence, waiting)
     }
 }

@@ -13,6 +13,7 @@ use ferrymq_routing::delay;
 use super::entry::{Entry, Logged, OnDisk, Section, Standing, Taken};
 use super::expiry::TOLERATED_RUNS;
 use super::schedule::Schedule;
+use super::timeouts::Deadlines;
 use super::waiting::{Drained, Waiting};
 use super::{Effects, Features, Queue, Sequence};
 use crate::clock::Timestamp;
@@ -56,6 +57,14 @@ impl Delayed {
         self.due.next()
     }
 
+    /// What the log held at start, and when it is due.
+    pub(super) fn recovered(held: Waiting, deadlines: Deadlines) -> Self {
+        let mut due = Schedule::default();
+        for (deadline, first, last) in deadlines {
+            due.insert_range(deadline, first, last);
+        }
+        Self { held, due }
+    }
     fn insert(&mut self, entry: Entry, due: Timestamp) {
         self.due.insert(due, entry.sequence);
         self.held.put_back(entry);

@@ -1,5 +1,7 @@
 //! A message at its place in a queue.
 
+use ferrymq_store::Attributes;
+
 use crate::clock::Timestamp;
 use crate::message::Message;
 use crate::queue::Sequence;
@@ -35,6 +37,21 @@ impl Entry {
             logged: Logged::No,
             level: 0,
             message,
+        }
+    }
+}
+
+impl Entry {
+    /// What the log notes with it.
+    pub fn attributes(&self) -> Attributes {
+        let expires = match self.expires_at {
+            Timestamp::NEVER => 0,
+            at => at.as_millis().max(1),
+        };
+        Attributes {
+            level: self.level,
+            due: 0,
+            expires,
         }
     }
 }

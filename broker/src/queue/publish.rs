@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use ferrymq_store::Attributes;
+
 use super::delayed::due;
 use super::expiry::expires_at;
 use super::{Entry, Features, Logged, Queue, Sequence, Slot};
@@ -28,8 +30,10 @@ pub enum Outcome {
 pub struct Accepted {
     /// Its place in the queue.
     pub sequence: Sequence,
-    /// It is to be kept under this place in the log.
+    /// It is to be kept under this place in the log,
     pub stored: bool,
+    /// and this with it.
+    pub attributes: Attributes,
 }
 
 impl Accepted {
@@ -38,6 +42,18 @@ impl Accepted {
         Self {
             sequence: entry.sequence,
             stored: entry.logged == Logged::Durable,
+            attributes: Attributes::NONE,
+        }
+    }
+
+    /// What a restart must know of the message beside its bytes; `due`: when it becomes ready.
+    fn noting(self, attributes: Attributes, due: Option<Timestamp>) -> Self {
+        Self {
+            attributes: Attributes {
+                due: due.map_or(0, Timestamp::as_millis),
+                ..attributes
+            },
+            ..self
         }
     }
 }
@@ -88,8 +104,9 @@ impl Queue {
             logged: logged(persistent && self.settings.durable),
             ..self.entry(message, false)
         };
+        let attributes = entry.attributes();
         if let Some(due) = due {
-            let accepted = Accepted::new(&entry);
+            let accepted = Accepted::new(&entry).noting(attributes, Some(due));
             self.delay(entry, due);
             return Outcome::Accepted(accepted);
         }
@@ -102,7 +119,7 @@ impl Queue {
             self.serve(effects);
         }
         self.enforce_limits(effects);
-        Outcome::Accepted(accepted)
+        Outcome::Accepted(accepted.noting(attributes, None))
     }
 
     /// A message at the next place; `durable`: the queue keeps persistent ones.

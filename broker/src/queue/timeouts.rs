@@ -2,7 +2,8 @@
 
 use super::delayed::Delayed;
 use super::schedule::Schedule;
-use super::{Effects, Queue};
+use super::waiting::Waiting;
+use super::{Effects, Queue, Sequence};
 use crate::clock::Timestamp;
 
 /// How many messages are dealt with at a time, so that nobody waits long for the queue.
@@ -15,6 +16,38 @@ pub(super) struct Timed {
     pub(super) expiry: Schedule,
     /// Messages that wait to be ready.
     pub(super) delayed: Delayed,
+}
+
+/// When messages are due: ranges, both ends included.
+pub type Deadlines = Vec<(Timestamp, Sequence, Sequence)>;
+
+/// The messages that the log held at start.
+pub struct Recovered {
+    /// Those that are ready.
+    pub ready: Waiting,
+    /// Those that are not yet,
+    pub delayed: Waiting,
+    /// and when they will be.
+    pub due: Deadlines,
+    /// When which of all expires.
+    pub expiry: Deadlines,
+}
+
+impl Recovered {
+    /// The ready ones, and what else there is.
+    pub(super) fn split(self) -> (Waiting, Option<Box<Timed>>) {
+        if self.due.is_empty() && self.expiry.is_empty() {
+            return (self.ready, None);
+        }
+        let mut timed = Timed {
+            expiry: Schedule::default(),
+            delayed: Delayed::recovered(self.delayed, self.due),
+        };
+        for (deadline, first, last) in self.expiry {
+            timed.expiry.insert_range(deadline, first, last);
+        }
+        (self.ready, Some(Box::new(timed)))
+    }
 }
 
 impl Queue {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ferrymq_amqp::Properties;
 use ferrymq_routing::{ExchangeKind, ExchangeName, QueueName, RouteInput, Routed};
-use ferrymq_store::{Append, CommitPoint, Durability, QueueId};
+use ferrymq_store::{Append, Attributes, CommitPoint, Durability, QueueId};
 use smallvec::SmallVec;
 
 use super::{Purpose, Snapshot, VHost};
@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::message::Message;
 use crate::queue::entry::Entry;
 use crate::queue::shared::{SharedQueue, Work};
-use crate::queue::{Outcome, Sequence};
+use crate::queue::{Accepted, Outcome, Sequence};
 use crate::reply_to::{self, Requester};
 use crate::session::outbox::{Handover, Item};
 use crate::session::publishing::addressed;
@@ -50,6 +50,28 @@ pub struct Pending {
 struct Stored {
     message: Message,
     targets: SmallVec<[(QueueId, Sequence); 1]>,
+    /// What is noted for each of the targets; none at all if that is nothing.
+    attributes: SmallVec<[Attributes; 1]>,
+}
+
+impl Stored {
+    fn new(message: Message) -> Self {
+        Self {
+            message,
+            targets: SmallVec::new(),
+            attributes: SmallVec::new(),
+        }
+    }
+
+    /// A queue has taken it.
+    #[inline]
+    fn add(&mut self, id: QueueId, accepted: &Accepted) {
+        if accepted.attributes != Attributes::NONE || !self.attributes.is_empty() {
+            self.attributes.resize(self.targets.len(), Attributes::NONE);
+            self.attributes.push(accepted.attributes);
+        }
+        self.targets.push((id, accepted.sequence));
+    }
 }
 
 impl Route {
@@ -232,11 +254,16 @@ impl VHost {
             return CommitPoint(0);
         }
         let point = self.paging.store().append_with(|log| {
-            for Stored { message, targets } in &pending.stored {
+            for Stored {
+                message,
+                targets,
+                attributes,
+            } in &pending.stored
+            {
                 message.with_stored_parts(|parts| {
                     log.push(&Append {
                         targets,
-                        attributes: &[],
+                        attributes,
                         parts,
                         content_bytes: message.content_bytes(),
                         durability,
@@ -288,11 +315,8 @@ impl Snapshot {
 
 impl Pending {
     fn prepare_fan_out(&mut self) {
-        let stored = self.messages.iter().map(|message| Stored {
-            message: message.clone(),
-            targets: SmallVec::new(),
-        });
-        self.stored.extend(stored);
+        let messages = self.messages.iter().cloned();
+        self.stored.extend(messages.map(Stored::new));
     }
 }
 
@@ -311,8 +335,9 @@ fn enqueue_last(queue: &Arc<SharedQueue>, pending: &mut Pending, work: &mut Work
                 .map(|id| (id, message.clone()));
             match (queue.publish(message, effects), copy) {
                 (Outcome::Accepted(accepted), Some((id, message))) if accepted.stored => {
-                    let targets = SmallVec::from_buf([(id, accepted.sequence)]);
-                    stored.push(Stored { message, targets });
+                    let mut message = Stored::new(message);
+                    message.add(id, &accepted);
+                    stored.push(message);
                 }
                 (Outcome::Refused, _) => refused.push(index),
                 _ => {}
@@ -332,7 +357,7 @@ fn enqueue_copies(queue: &Arc<SharedQueue>, pending: &mut Pending, work: &mut Wo
         for (index, (message, stored)) in messages.iter().zip(stored).enumerate() {
             match (queue.publish(message.clone(), effects), id) {
                 (Outcome::Accepted(accepted), Some(id)) if accepted.stored => {
-                    stored.targets.push((id, accepted.sequence));
+                    stored.add(id, &accepted);
                 }
                 (Outcome::Refused, _) => refused.push(index),
                 _ => {}

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 
 use super::{Loading, PAGE_OUT_BYTES, Ready, WINDOW_BYTES};
-use crate::message::Message;
 use crate::queue::Sequence;
 use crate::queue::entry::{Entry, Logged};
 
@@ -17,7 +16,7 @@ pub struct Candidates {
     /// These can, as soon as the log has them.
     pub logged: Vec<(Sequence, Logged)>,
     /// These must be written first, and count as [`Logged::Volatile`] from now on.
-    pub unlogged: Vec<(Sequence, Message)>,
+    pub unlogged: Vec<Entry>,
 }
 
 impl Ready {
@@ -129,8 +128,7 @@ impl Candidates {
             match entry.logged {
                 Logged::No if all => {
                     entry.logged = Logged::Volatile;
-                    let unlogged = (entry.sequence, entry.message.clone());
-                    candidates.unlogged.push(unlogged);
+                    candidates.unlogged.push(entry.clone());
                 }
                 Logged::No => break,
                 logged if candidates.unlogged.is_empty() => {

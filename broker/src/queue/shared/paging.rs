@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ferrymq_store::{Append, CommitPoint, Durability, Error, QueueId, Sequence};
+use ferrymq_store::{Append, Attributes, CommitPoint, Durability, Error, QueueId, Sequence};
 
 use super::{SharedQueue, Work};
 use crate::clock::Timestamp;
@@ -97,7 +97,7 @@ impl SharedQueue {
                 match Message::from_stored(&stored.bytes) {
                     Ok(message) => found.push(Found {
                         sequence,
-                        expires_at: Timestamp::NEVER,
+                        expires_at: expires_at(stored.attributes),
                         message,
                     }),
                     Err(why) => tracing::error!("message {sequence:?} makes no sense: {why}"),
@@ -182,17 +182,18 @@ impl SharedQueue {
     }
 
     /// Writes messages to the log that a restart will forget.
-    fn write(&self, messages: &[(Sequence, Message)]) -> CommitPoint {
+    fn write(&self, entries: &[Entry]) -> CommitPoint {
         let store = self.paging.store();
         let id = *self
             .volatile
             .get_or_init(|| store.allocate_volatile_queue());
         store.append_with(|log| {
-            for (sequence, message) in messages {
+            for entry in entries {
+                let message = &entry.message;
                 message.with_stored_parts(|parts| {
                     log.push(&Append {
-                        targets: &[(id, *sequence)],
-                        attributes: &[],
+                        targets: &[(id, entry.sequence)],
+                        attributes: &[entry.attributes()],
                         parts,
                         content_bytes: message.content_bytes(),
                         durability: Durability::Relaxed,
@@ -223,5 +224,13 @@ impl SharedQueue {
             Logged::Durable => Some(self.durable.as_ref()?.id),
             Logged::Volatile => self.volatile.get().copied(),
         }
+    }
+}
+
+/// When a message expires by what was noted with it.
+fn expires_at(attributes: Attributes) -> Timestamp {
+    match attributes.expires {
+        0 => Timestamp::NEVER,
+        expires => Timestamp::from_millis(expires),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ferrymq_store::Attributes;
 use proptest::prelude::*;
 
 use super::*;
@@ -275,8 +276,8 @@ impl Model {
     ) {
         let keep_bytes = keep * message("m", true).memory_bytes();
         let candidates = bench.queue.page_out_candidates(section, keep_bytes, all);
-        for (sequence, _) in candidates.unlogged {
-            self.volatile.push(sequence.0);
+        for entry in candidates.unlogged {
+            self.volatile.push(entry.sequence.0);
         }
         for &(sequence, logged) in &candidates.logged {
             let place = match logged {
@@ -394,6 +395,10 @@ impl Model {
         let accepted = Accepted {
             sequence: Sequence(self.published),
             stored,
+            attributes: Attributes {
+                level: priority.min(self.features.max_priority.unwrap_or(0)),
+                ..Attributes::NONE
+            },
         };
         assert_eq!(outcome, Outcome::Accepted(accepted));
         if stored {
