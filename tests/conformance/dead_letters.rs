@@ -479,6 +479,72 @@ fn copies_route_dead_letters_too_unless_a_key_is_configured() {
 }
 
 #[test]
+fn what_has_expired_is_dead_lettered() {
+    let channel = channel();
+    let graves = channel.temporary_queue();
+    let source = mortal(&channel, &graves, &[]);
+    let expires = BasicProperties::default().with_expiration("1".into());
+    channel.publish_with("", &source, "a", &expires);
+    let got = arrives(&channel, &graves);
+    assert_eq!(counts(&got), [entry(&source, "expired", 1)]);
+    let noted = deaths(&got)[0].inner().get("original-expiration").cloned();
+    assert_eq!(noted, Some(long_string("1")));
+    assert_eq!(got.content.decoded().expiration(), &None);
+    // By the queue's own time to live nothing is noted.
+    let source = mortal(&channel, &graves, &[("x-message-ttl", count(1))]);
+    channel.publish("", &source, "b");
+    let got = arrives(&channel, &graves);
+    assert_eq!(counts(&got), [entry(&source, "expired", 1)]);
+    assert!(!deaths(&got)[0].inner().contains_key("original-expiration"));
+}
+
+#[test]
+fn time_alone_drives_no_message_round() {
+    let channel = channel();
+    let (one, two) = (unique("one"), unique("two"));
+    for (name, other) in [(&one, &two), (&two, &one)] {
+        let arguments = [
+            ("x-dead-letter-exchange", long_string("")),
+            ("x-dead-letter-routing-key", long_string(other)),
+            ("x-message-ttl", count(1)),
+        ];
+        channel.queue_with(name, table(arguments));
+    }
+    channel.fill(&one, &["a"]);
+    // It dies in both, and is dropped on its way back.
+    let mut empty = 0;
+    eventually("the message is dropped", || {
+        let ready = channel.counts(&one).0 + channel.counts(&two).0;
+        empty = if ready == 0 { empty + 1 } else { 0 };
+        empty > 100
+    });
+}
+
+#[test]
+fn a_retry_queue_gives_back_what_was_rejected() {
+    let channel = channel();
+    let (work, retry) = (unique("work"), unique("retry"));
+    let to = |name: &str| {
+        [
+            ("x-dead-letter-exchange", long_string("")),
+            ("x-dead-letter-routing-key", long_string(name)),
+        ]
+    };
+    channel.queue_with(&work, table(to(&retry)));
+    let waiting = [&to(&work)[..], &[("x-message-ttl", count(1))]].concat();
+    channel.queue_with(&retry, table(waiting));
+    channel.publish("", &work, "a");
+    for _ in 0..5 {
+        reject_one(&channel, &work);
+    }
+    let got = arrives(&channel, &work);
+    assert_eq!(
+        counts(&got),
+        [entry(&retry, "expired", 5), entry(&work, "rejected", 5)]
+    );
+}
+
+#[test]
 fn expiration_is_noted_and_removed() {
     let channel = channel();
     let graves = channel.temporary_queue();
