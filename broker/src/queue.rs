@@ -20,6 +20,7 @@ mod effects;
 pub mod entry;
 pub mod equivalence;
 mod expiry;
+mod held;
 mod limits;
 pub mod options;
 pub mod paged;
@@ -42,6 +43,7 @@ use crate::dedup::Deduplicator;
 use crate::queue::consumers::{Consumers, Port, Slot, Subscription};
 use crate::queue::delayed::drop_all;
 use crate::queue::entry::{Entry, Logged};
+use crate::queue::held::Held;
 use crate::queue::paged::Ranges;
 use crate::queue::ready::Found;
 use crate::queue::settings::{Features, Settings};
@@ -49,8 +51,9 @@ use crate::queue::timeouts::{MESSAGES_AT_ONCE, Recovered, Timed};
 use crate::queue::waiting::{Load, Waiting};
 
 pub use crate::dead_letter::DeadLetterReason;
-pub use effects::{Dead, Delivery, Effects};
+pub use effects::{Arrived, Dead, Delivery, Effects};
 pub use ferrymq_store::Sequence;
+pub use held::Kept;
 pub use publish::{Accepted, Outcome};
 pub use returns::Return;
 
@@ -92,6 +95,10 @@ pub struct Counts {
     pub unacked: usize,
     /// Messages on their way to the dead-letter exchange.
     pub dead_lettering: usize,
+    /// Messages that died and stay until they have arrived elsewhere,
+    pub held: usize,
+    /// and the bytes of their bodies.
+    pub held_bytes: u64,
     /// Messages dropped since the start because they repeated a value.
     pub duplicates: u64,
     /// Consumers.
@@ -107,6 +114,8 @@ pub struct Queue {
     unacked: usize,
     /// Messages that wait no more, and are to arrive elsewhere before they are settled.
     dead_lettering: usize,
+    /// Messages that died and stay until they have arrived elsewhere.
+    held: Option<Box<Held>>,
     consumers: Consumers,
     next_sequence: Sequence,
     deduplicator: Option<Box<Deduplicator>>,
@@ -126,6 +135,7 @@ impl Queue {
             waiting: Waiting::default(),
             unacked: 0,
             dead_lettering: 0,
+            held: None,
             next_sequence,
             deduplicator: None,
             timed: None,
@@ -146,11 +156,14 @@ impl Queue {
 
     /// What it counts now.
     pub fn counts(&self) -> Counts {
+        let (held, held_bytes) = self.held();
         Counts {
             ready: self.waiting.len(),
             delayed: self.delayed_len(),
             unacked: self.unacked,
             dead_lettering: self.dead_lettering,
+            held,
+            held_bytes,
             duplicates: self.duplicates(),
             consumers: self.consumers.len(),
             ready_bytes: self.waiting.body_bytes(),
@@ -176,6 +189,9 @@ impl Queue {
     pub fn configure(&mut self, settings: Settings, effects: &mut Effects) {
         let before = std::mem::replace(&mut self.settings, settings);
         self.configure_deduplication(effects);
+        if !self.settings.holds_dead() {
+            self.drop_held(effects);
+        }
         if before.expires() != self.settings.expires() {
             self.renew(effects.now);
         }
@@ -262,10 +278,12 @@ impl Queue {
         self.credit(slot, settled.len(), effects);
     }
 
-    /// Drops all messages that wait, delayed ones too; gives their number. Unacked ones stay.
+    /// Drops all messages that wait, delayed ones too, and gives their number; also the dead that it holds.
+    /// Unacked ones stay.
     pub fn purge(&mut self, effects: &mut Effects) -> usize {
         let count = self.waiting.len() + self.cancel_all_delayed(effects);
         drop_all(std::mem::take(&mut self.waiting), effects);
+        self.drop_held(effects);
         self.timed = None;
         count
     }
@@ -275,6 +293,7 @@ impl Queue {
         self.deleted = true;
         self.unacked = 0;
         self.dead_lettering = 0;
+        self.held = None;
         self.waiting.drain();
         self.timed = None;
         self.consumers.drain()

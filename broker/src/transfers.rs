@@ -11,7 +11,8 @@ use tokio::sync::Notify;
 
 use crate::broker::Broker;
 use crate::clock::{self, Timestamp};
-use crate::queue::shared::{DeadLetters, Work};
+use crate::queue::Queue;
+use crate::queue::shared::{DeadLetters, SharedQueue, Work};
 
 /// When a read failed, it is tried again after this long.
 const READ_AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -20,6 +21,8 @@ const READ_AGAIN_AFTER: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub struct Transfers {
     waiting: Mutex<VecDeque<DeadLetters>>,
+    /// Queues whose dead letters may arrive by now.
+    retries: Mutex<Vec<Arc<SharedQueue>>>,
     due: Notify,
 }
 
@@ -29,6 +32,24 @@ impl Transfers {
         letters.queue.begin_transfer();
         self.waiting.lock().push_back(letters);
         self.due.notify_one();
+    }
+
+    /// Has `queues` try again what did not arrive.
+    pub(crate) fn retry(&self, queues: Vec<Arc<SharedQueue>>) {
+        self.retries.lock().extend(queues);
+        self.due.notify_one();
+    }
+
+    /// Has queues send what did not arrive. Tells whether there were any.
+    fn retry_due(&self, broker: &Broker, now: Timestamp) -> bool {
+        let queues = std::mem::take(&mut *self.retries.lock());
+        let mut work = Work::default();
+        work.set_now(now);
+        for queue in &queues {
+            queue.run(&mut work, Queue::retry_held);
+            broker.finish(queue, &mut work);
+        }
+        !queues.is_empty()
     }
 
     fn next(&self) -> Option<DeadLetters> {
@@ -41,7 +62,7 @@ impl Transfers {
 
     /// Carries out everything that waits. Tells whether there was anything.
     pub fn run_due(&self, broker: &Broker, now: Timestamp) -> bool {
-        let mut any = false;
+        let mut any = self.retry_due(broker, now);
         while let Some(mut letters) = self.next() {
             any = true;
             if carry_out(broker, &mut letters, now).is_err() {
@@ -64,6 +85,7 @@ pub async fn run(broker: Arc<Broker>) {
 async fn transfer(broker: &Arc<Broker>) {
     let transfers = broker.paging().transfers();
     loop {
+        transfers.retry_due(broker, clock::now());
         let Some(mut letters) = transfers.next() else {
             transfers.due.notified().await;
             continue;
@@ -93,7 +115,7 @@ fn carry_out(broker: &Broker, letters: &mut DeadLetters, now: Timestamp) -> Resu
     work.set_now(now);
     while !letters.messages.is_empty() {
         let messages = letters.read_some()?;
-        vhost.dead_letter(letters, &messages, &mut work);
+        vhost.dead_letter(letters, messages, &mut work);
         vhost.finish(&mut work);
     }
     letters.queue.end_transfer();

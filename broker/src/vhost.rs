@@ -40,6 +40,9 @@ use crate::queue::shared::{SharedQueue, Work};
 use crate::reply_to::ReplyTo;
 use crate::session::outbox::Item;
 
+use forward::Blocked;
+pub(crate) use forward::Sent;
+
 pub use exchanges::ExchangeDeclare;
 pub use hidden::{Hidden, Purpose};
 pub use metadata::Metadata;
@@ -57,6 +60,7 @@ pub struct VHost {
     traced: AtomicBool,
     paging: Arc<Paging>,
     gate: Gate,
+    blocked: Blocked,
     /// Of queues whose arguments don't say.
     defaults: Defaults,
     users: Arc<Users>,
@@ -151,6 +155,7 @@ impl VHost {
             traced: AtomicBool::new(false),
             paging,
             gate: Gate::default(),
+            blocked: Blocked::default(),
             defaults,
             users,
             events,
@@ -313,6 +318,10 @@ impl Change<'_> {
         vhost.snapshot.store(Arc::new(self.next));
         vhost.generation.fetch_add(1, Ordering::Release);
         vhost.note_event_listeners();
+        let blocked = vhost.blocked.take();
+        if !blocked.is_empty() {
+            vhost.paging.transfers().retry(blocked);
+        }
         let on_disk = self.last.on_disk;
         drop(self.last);
         VHost::end_hidden_queues(self.ended);

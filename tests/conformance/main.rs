@@ -8,6 +8,7 @@ mod abuse;
 mod acks;
 mod alarms;
 mod alternate_exchange;
+mod at_least_once;
 mod bindings;
 mod channels;
 mod confirms;

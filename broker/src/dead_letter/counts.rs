@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::dead_letter::DeadLetterReason;
+use crate::vhost::Sent;
 
 /// Counted as long as the queue lives; never on the path of a message that lives.
 #[derive(Debug, Default)]
@@ -19,32 +20,26 @@ impl DeadLetterCounts {
         self.by_reason[reason as usize].load(Ordering::Relaxed)
     }
 
-    /// How many of them were dropped, because they reached no queue: there was no exchange, no route,
-    /// or the way led in a circle.
+    /// How often one reached no queue: there was no exchange, no route, or the way led in a circle. It was
+    /// dropped, or is tried again.
     pub fn unroutable(&self) -> u64 {
         self.unroutable.load(Ordering::Relaxed)
     }
 
-    /// How many of them were refused by a queue that was full.
+    /// How often one was refused by a queue that was full. It was dropped there, or is tried again.
     pub fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn add(
-        &self,
-        reasons: impl Iterator<Item = DeadLetterReason>,
-        unroutable: u64,
-        refused: u64,
-    ) {
-        let mut counts = [0; DeadLetterReason::COUNT];
-        reasons.for_each(|reason| counts[reason as usize] += 1);
-        for (total, count) in self.by_reason.iter().zip(counts) {
+    pub(crate) fn add(&self, sent: &Sent) {
+        for (total, count) in self.by_reason.iter().zip(sent.by_reason) {
             if count > 0 {
                 total.fetch_add(count, Ordering::Relaxed);
             }
         }
-        self.unroutable.fetch_add(unroutable, Ordering::Relaxed);
-        self.refused.fetch_add(refused, Ordering::Relaxed);
+        self.unroutable
+            .fetch_add(sent.unroutable, Ordering::Relaxed);
+        self.refused.fetch_add(sent.refused, Ordering::Relaxed);
     }
 
     /// A circle was cut: is it the first one?

@@ -1,5 +1,9 @@
 //! What must happen outside of a queue after a command on it.
 
+use std::collections::BTreeSet;
+
+use ferrymq_routing::QueueName;
+
 use crate::clock::Timestamp;
 use crate::dead_letter::DeadLetterReason;
 use crate::dedup::SlotChanges;
@@ -26,9 +30,16 @@ pub struct Dead {
     pub place: Option<(Sequence, Logged)>,
     /// Why.
     pub reason: DeadLetterReason,
+    /// When.
+    pub died_at: Timestamp,
     /// The message; `None`: it is on disk only.
     pub message: Option<Message>,
+    /// Where an earlier attempt got it.
+    pub arrived: Arrived,
 }
+
+/// The queues in which a dead letter is while others still refuse it.
+pub type Arrived = Option<Box<BTreeSet<QueueName>>>;
 
 /// What must happen after a command, in the order in which it must happen.
 #[derive(Default)]
@@ -82,7 +93,9 @@ impl Effects {
         self.dead.push(Dead {
             place: Some(place),
             reason,
+            died_at: self.now,
             message,
+            arrived: None,
         });
     }
 }

@@ -14,8 +14,9 @@ impl Queue {
         if features.overflow == Overflow::DropHead || !features.is_limited() {
             return false;
         }
-        let length = self.waiting.len() as u64 + 1;
-        let bytes = self.waiting.body_bytes() + message.body_len();
+        let (held, held_bytes) = self.held();
+        let length = (self.waiting.len() + held) as u64 + 1;
+        let bytes = self.waiting.body_bytes() + held_bytes + message.body_len();
         features.max_length.is_some_and(|max| length > max)
             || features.max_length_bytes.is_some_and(|max| bytes > max)
     }
@@ -32,7 +33,9 @@ impl Queue {
             effects.dead.push(Dead {
                 place: None,
                 reason: DeadLetterReason::MaxLength,
+                died_at: effects.now,
                 message: Some(message),
+                arrived: None,
             });
         }
     }
@@ -86,8 +89,10 @@ impl Queue {
         if let Taken::OnDisk(place) = taken {
             effects.unread.push(place);
         }
-        let features = self.settings.features.as_ref();
-        if features.is_some_and(|features| features.dead_letter.is_some()) {
+        if self.settings.holds_dead() {
+            return self.hold(taken, reason, effects);
+        }
+        if self.settings.dead_letter().is_some() {
             self.dead_lettering += 1;
             return effects.dead_letter(taken, reason);
         }

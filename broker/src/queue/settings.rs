@@ -116,6 +116,20 @@ impl Settings {
     pub fn dead_letter(&self) -> Option<&Arc<DeadLetter>> {
         self.features.as_ref()?.dead_letter.as_ref()
     }
+
+    /// Do they stay in the queue until they have arrived there?
+    pub fn holds_dead(&self) -> bool {
+        let features = self.features.as_ref();
+        features.is_some_and(|features| features.overflow == Overflow::RejectPublish)
+            && self.wants_to_hold_dead()
+    }
+
+    /// Were they to stay until they have arrived? That takes an overflow that refuses.
+    // Compat: with any other it has no effect.
+    pub fn wants_to_hold_dead(&self) -> bool {
+        let to = self.dead_letter();
+        to.is_some_and(|to| to.strategy == DeadLetterStrategy::AtLeastOnce)
+    }
 }
 
 impl Features {

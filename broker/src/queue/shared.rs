@@ -31,6 +31,7 @@ use crate::session::outbox::{Dirty, Handover, Item};
 use crate::timers::Alarm;
 
 pub use dead_letters::DeadLetters;
+pub(crate) use dead_letters::Place;
 
 /// A change of memory that is not worth reporting.
 const UNREPORTED_BYTES: u64 = 4 * 1024;
@@ -74,15 +75,14 @@ impl Work {
     }
 
     /// Collects what `queue` has just given up on.
-    fn dead_letter(&mut self, queue: &Arc<SharedQueue>, target: Arc<DeadLetter>) {
-        let at = self.effects.now;
+    fn dead_letter(&mut self, queue: &Arc<SharedQueue>, target: Arc<DeadLetter>, held: bool) {
         let messages = &mut self.effects.dead;
         match self.dead_letters.back_mut() {
-            Some(last) if last.continues(queue, &target, at) => last.messages.append(messages),
+            Some(last) if last.continues(queue, &target, held) => last.messages.append(messages),
             _ => self.dead_letters.push_back(DeadLetters {
                 queue: Arc::clone(queue),
                 target,
-                at,
+                held,
                 messages: std::mem::take(messages),
             }),
         }
@@ -160,6 +160,7 @@ impl SharedQueue {
         paging: Arc<Paging>,
     ) -> Self {
         let deduplicates = queue.deduplicates();
+        dead_letters::warn_of_fallback(&name, &vhost, queue.settings());
         Self {
             name,
             vhost,
@@ -194,7 +195,7 @@ impl SharedQueue {
         let page_out = queue.request_page_out();
         let dead_letter = match effects.dead.is_empty() {
             true => None,
-            false => queue.settings().dead_letter().cloned(),
+            false => DeadLetters::to(queue.settings()),
         };
         let timeout = queue.next_timeout();
         if !effects.unread.is_empty() || !effects.moved.is_empty() {
@@ -218,14 +219,15 @@ impl SharedQueue {
         if !effects.slots.is_empty() {
             note_slots(self.durable.as_ref(), effects, &mut work.slots);
         }
-        if let Some(target) = dead_letter {
-            work.dead_letter(self, target);
+        if let Some((target, held)) = dead_letter {
+            work.dead_letter(self, target, held);
         }
         result
     }
 
     /// From now on the queue obeys `settings`.
     pub fn configure(self: &Arc<Self>, settings: Settings, work: &mut Work) {
+        dead_letters::warn_of_fallback(&self.name, &self.vhost, &settings);
         self.run(work, |queue, effects| queue.configure(settings, effects));
         let deduplicates = self.inspect(Queue::deduplicates);
         self.deduplicates.store(deduplicates, Ordering::Relaxed);

@@ -9,6 +9,9 @@ use crate::clock::Timestamp;
 /// How many messages are dealt with at a time, so that nobody waits long for the queue.
 pub(super) const MESSAGES_AT_ONCE: usize = 2_000;
 
+/// While so many are on their way to the dead-letter exchange, no more expire.
+const MOST_DEAD_LETTERING: usize = 16 * 1024;
+
 /// What only queues have in which something has a deadline.
 #[derive(Debug, Default)]
 pub(super) struct Timed {
@@ -56,8 +59,9 @@ impl Queue {
     pub fn next_timeout(&self) -> Option<Timestamp> {
         let timed = self.timed.as_deref();
         let expiry = timed.and_then(|timed| timed.expiry.next());
+        let expiry = expiry.filter(|_| self.dead_lettering < MOST_DEAD_LETTERING);
         let delayed = timed.and_then(|timed| timed.delayed.next());
-        let all = [expiry, delayed, self.unused_until()];
+        let all = [expiry, delayed, self.held_timeout(), self.unused_until()];
         all.into_iter().flatten().min()
     }
 
@@ -68,7 +72,10 @@ impl Queue {
         }
         let left = self.release_due(MESSAGES_AT_ONCE, effects);
         // A time to live begins when the delay ends, so that what is due goes first.
-        self.expire_due(left, effects);
+        if self.dead_lettering < MOST_DEAD_LETTERING {
+            self.expire_due(left, effects);
+        }
+        self.retry_held_due(effects);
         self.serve(effects);
         self.enforce_limits(effects);
         let unused = self.unused_until();

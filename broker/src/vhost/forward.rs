@@ -3,15 +3,20 @@
 //! A dead letter is first appended to the queues that it reaches, then removed from the one in which it
 //! died, in this order in the log too: it is in both for a moment, never in neither.
 
+mod at_least_once;
+mod blocked;
 mod run;
 
 use ferrymq_store::Durability;
 
 use super::VHost;
-use crate::dead_letter::Death;
 use crate::queue::Dead;
 use crate::queue::shared::{DeadLetters, Work};
+use crate::vhost::forward::at_least_once::Attempt;
 use crate::vhost::forward::run::Run;
+
+pub(super) use blocked::Blocked;
+pub(crate) use run::Sent;
 
 /// So many dead letters are carried out at once where they come up; more are left to the background, so
 /// that a connection serves its socket again.
@@ -27,7 +32,7 @@ impl VHost {
             while let Some(queue) = work.deletions.pop() {
                 self.remove_queue(&queue, work);
             }
-            let Some(letters) = work.dead_letters.pop_front() else {
+            let Some(mut letters) = work.dead_letters.pop_front() else {
                 continue;
             };
             let count = letters.messages.len();
@@ -36,42 +41,65 @@ impl VHost {
                 continue;
             }
             left -= count;
-            self.dead_letter(&letters, &letters.messages, work);
+            let messages = std::mem::take(&mut letters.messages);
+            self.dead_letter(&letters, messages, work);
         }
     }
 
     /// Sends `messages`, some of those of `letters`, to their dead-letter exchange. Those that are not in
-    /// memory could not be read, and are given up.
-    pub(crate) fn dead_letter(&self, letters: &DeadLetters, messages: &[Dead], work: &mut Work) {
-        let queue = &letters.queue;
-        let mut run = Run::new(self);
-        for dead in messages {
-            let Some(message) = &dead.message else {
-                continue;
-            };
-            let death = Death {
-                queue: queue.name.as_str(),
-                reason: dead.reason,
-                at: letters.at,
-            };
-            let message = letters.target.publish(message, &death);
-            run.push(message, dead.reason, work);
+    /// memory could not be read.
+    pub(crate) fn dead_letter(&self, letters: &DeadLetters, messages: Vec<Dead>, work: &mut Work) {
+        let sent = match letters.held {
+            true => self.send_held(letters, messages, work),
+            false => self.send_once(letters, messages, work),
+        };
+        let counts = &letters.queue.dead_letter_counts;
+        counts.add(&sent);
+        let (queue, vhost) = (&letters.queue.name, &self.name);
+        if sent.unreadable > 0 {
+            let lost = sent.unreadable;
+            tracing::error!(
+                "queue '{queue}' in vhost '{vhost}': {lost} messages can't be read and are lost"
+            );
         }
-        let sent = run.end(work);
-        let reasons = messages.iter().map(|dead| dead.reason);
-        let counts = &queue.dead_letter_counts;
-        counts.add(reasons, sent.unroutable, sent.refused);
         if let Some(target) = &sent.cycle
             && counts.is_first_cycle()
         {
-            let (name, vhost) = (&queue.name, &self.name);
             tracing::warn!(
-                "queue '{name}' in vhost '{vhost}': dead letters that would go round in a circle to queue \
-                 '{target}' are dropped"
+                "queue '{queue}' in vhost '{vhost}': dead letters that would go round in a circle to queue \
+                 '{target}' are not sent there"
             );
         }
+    }
+
+    /// At most once: what does not arrive is dropped.
+    fn send_once(&self, letters: &DeadLetters, messages: Vec<Dead>, work: &mut Work) -> Sent {
         let places: Vec<_> = messages.iter().filter_map(|dead| dead.place).collect();
-        queue.forwarded(&places, sent.point, work);
+        let mut run = Run::new(self, letters);
+        for dead in messages {
+            run.push(dead, work);
+        }
+        let sent = run.end(work);
+        letters.queue.forwarded(&places, sent.point, work);
+        sent
+    }
+
+    /// At least once: what does not arrive is kept.
+    fn send_held(&self, letters: &DeadLetters, messages: Vec<Dead>, work: &mut Work) -> Sent {
+        let mut attempt = Attempt::new(self, letters);
+        for dead in messages {
+            attempt.push(dead, work);
+        }
+        attempt.flush(work);
+        let Attempt {
+            places, kept, sent, ..
+        } = attempt;
+        if !kept.is_empty() {
+            self.blocked.add(&letters.queue);
+        }
+        let queue = &letters.queue;
+        queue.settle_held(&places, kept, sent.point, work);
+        sent
     }
 }
 

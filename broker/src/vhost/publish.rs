@@ -124,6 +124,24 @@ impl Route {
         bound.map(|queue| queue.name.as_str())
     }
 
+    /// Does it lead to the same queues as `other`?
+    pub(crate) fn leads_where(&self, other: &Self) -> bool {
+        let same = |(a, b): (&Arc<SharedQueue>, &Arc<SharedQueue>)| Arc::ptr_eq(a, b);
+        self.queues.len() == other.queues.len() && self.queues.iter().zip(&other.queues).all(same)
+    }
+
+    /// Each queue that it leads to, with the route to it alone.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (QueueName, Self)> {
+        self.queues.iter().map(|queue| {
+            let alone = Self {
+                queues: SmallVec::from_buf([Arc::clone(queue)]),
+                durability: self.durability,
+                ..Self::default()
+            };
+            (queue.name.clone(), alone)
+        })
+    }
+
     /// Without the queues that `leave_out` accepts; `None` when it accepts none.
     pub(crate) fn without(&self, mut leave_out: impl FnMut(&QueueName) -> bool) -> Option<Self> {
         let mut queues = self.queues.clone();
@@ -186,7 +204,8 @@ impl VHost {
         self.route_in(&self.snapshot.load(), exchange, routing_keys, properties)
     }
 
-    fn route_in(
+    /// The same by what existed at one moment.
+    pub(super) fn route_in(
         &self,
         snapshot: &Snapshot,
         exchange: &str,

@@ -6,16 +6,18 @@ use ferrymq_store::CommitPoint;
 
 use crate::dead_letter::{self, DeadLetterReason, RoutingKeys};
 use crate::message::Message;
-use crate::queue::shared::Work;
+use crate::queue::Dead;
+use crate::queue::shared::{DeadLetters, Work};
 use crate::session::publishing::addressed;
 use crate::vhost::{Pending, Route, VHost};
 
 /// So many messages at most enter a queue under one lock.
-const RUN_MESSAGES: usize = 1024;
+pub(super) const RUN_MESSAGES: usize = 1024;
 
 /// Dead letters on their way, in order.
 pub(super) struct Run<'a> {
     vhost: &'a VHost,
+    letters: &'a DeadLetters,
     /// Where the pending ones go.
     route: Route,
     pending: Pending,
@@ -26,31 +28,51 @@ pub(super) struct Run<'a> {
 pub(crate) struct Sent {
     /// When those that must survive are safe where they went.
     pub(crate) point: CommitPoint,
-    /// How many reached no queue,
+    /// How many were sent, by reason,
+    pub(crate) by_reason: [u64; DeadLetterReason::COUNT],
+    /// how many reached no queue,
     pub(crate) unroutable: u64,
-    /// and how many were refused by a queue that is full.
+    /// how many were refused by a queue that is full,
     pub(crate) refused: u64,
+    /// and how many are damaged, and lost.
+    pub(crate) unreadable: u64,
     /// A queue in which some would have gone round in a circle.
     pub(crate) cycle: Option<QueueName>,
 }
 
+impl Default for Sent {
+    fn default() -> Self {
+        Self {
+            point: CommitPoint::ALWAYS,
+            by_reason: [0; DeadLetterReason::COUNT],
+            unroutable: 0,
+            refused: 0,
+            unreadable: 0,
+            cycle: None,
+        }
+    }
+}
+
 impl<'a> Run<'a> {
-    pub(super) fn new(vhost: &'a VHost) -> Self {
+    pub(super) fn new(vhost: &'a VHost, letters: &'a DeadLetters) -> Self {
         Self {
             vhost,
+            letters,
             route: Route::default(),
             pending: Pending::default(),
-            sent: Sent {
-                point: CommitPoint::ALWAYS,
-                unroutable: 0,
-                refused: 0,
-                cycle: None,
-            },
+            sent: Sent::default(),
         }
     }
 
     /// Sends one more.
-    pub(super) fn push(&mut self, message: Message, reason: DeadLetterReason, work: &mut Work) {
+    pub(super) fn push(&mut self, dead: Dead, work: &mut Work) {
+        let Some(message) = dead.message else {
+            self.sent.unreadable += 1;
+            return;
+        };
+        let reason = dead.reason;
+        self.sent.by_reason[reason as usize] += 1;
+        let message = self.letters.publish(&message, reason, dead.died_at);
         // Properties were checked when the message came.
         let properties = Properties::parse(message.properties()).ok();
         let headers = properties.and_then(|properties| properties.headers());
@@ -105,8 +127,10 @@ impl<'a> Run<'a> {
         }
         let all = std::mem::take(&mut self.route);
         self.flush_to(&all, work);
-        self.pending.messages.push(message.clone());
-        self.flush_to(&others, work);
+        if !others.is_empty() {
+            self.pending.messages.push(message.clone());
+            self.flush_to(&others, work);
+        }
         true
     }
 
