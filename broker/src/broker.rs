@@ -1,5 +1,7 @@
 //! The broker: vhosts, users, connections; start and stop.
 
+mod vhosts;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +18,7 @@ use crate::clock::{self, Timestamp};
 use crate::config::Config;
 use crate::events::{self, Event, Events};
 use crate::jobs::Jobs;
+use crate::limits::{Declarations, Usage};
 use crate::paging::Paging;
 use crate::parameters::Parameters;
 use crate::queue::shared::{SharedQueue, Work};
@@ -32,6 +35,8 @@ use crate::vhost::{Shared, VHost};
 /// How long connections get to be closed in an orderly way when the broker stops.
 const CLOSING_TIME: Duration = Duration::from_secs(5);
 
+pub use vhosts::VHostError;
+
 /// Why the broker did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -44,7 +49,7 @@ pub enum StartError {
 }
 
 /// All vhosts, by name.
-pub(crate) type VHosts = HashMap<Arc<str>, Arc<VHost>>;
+pub type VHosts = HashMap<Arc<str>, Arc<VHost>>;
 
 /// A running broker.
 pub struct Broker {
@@ -60,6 +65,11 @@ pub struct Broker {
     next_connection: AtomicU64,
     alarms: Mutex<Alarms>,
     consumer_timeouts: AtomicU64,
+    usage: Usage,
+    /// By the users' names.
+    users_usage: Mutex<HashMap<String, Arc<Usage>>>,
+    /// What a new vhost needs.
+    shared: Shared,
     stopping: watch::Sender<bool>,
     /// Told when the last connection has gone.
     all_gone: Notify,
@@ -103,6 +113,7 @@ impl Broker {
             users: Arc::clone(&users),
             events: Arc::clone(&events),
             reply_to: Arc::clone(&reply_to),
+            declared: Arc::new(Declarations::new(config.limits)),
         };
         let found = recovery::recover(&config, &shared, recovered, now)?;
         if let Some(vhost) = found.vhosts.get(config.default_vhost.as_str()) {
@@ -121,6 +132,9 @@ impl Broker {
             next_connection: AtomicU64::new(1),
             alarms: Mutex::default(),
             consumer_timeouts: AtomicU64::new(0),
+            usage: Usage::default(),
+            users_usage: Mutex::default(),
+            shared,
             stopping: watch::Sender::new(false),
             all_gone: Notify::new(),
             jobs: Jobs::default(),
@@ -182,6 +196,20 @@ impl Broker {
     /// How many AMQP connections there are.
     pub fn connection_count(&self) -> usize {
         self.connections.lock().len()
+    }
+
+    /// What is open.
+    pub fn usage(&self) -> &Usage {
+        &self.usage
+    }
+
+    /// What `user` has open.
+    pub fn usage_of(&self, user: &str) -> Arc<Usage> {
+        let mut usage = self.users_usage.lock();
+        match usage.get(user) {
+            Some(usage) => Arc::clone(usage),
+            None => Arc::clone(usage.entry(user.to_owned()).or_default()),
+        }
     }
 
     /// How many consumers were cancelled because they kept a delivery for too long.

@@ -14,6 +14,7 @@ use ferrymq_store::Durability;
 pub use keys::{Key, keys};
 pub use load::{ConfigError, Loaded, Override, load};
 
+use crate::limits::NodeLimits;
 use crate::queue::arguments::QueueType;
 use crate::queue::settings::{Defaults, DeliveryCounting};
 
@@ -53,6 +54,12 @@ pub struct Config {
     pub disk_free_limit_bytes: u64,
     /// How long a consumer may sit on a delivery.
     pub consumer_timeout: ConsumerTimeout,
+    /// The type of queues for which neither their declaration nor their vhost says.
+    pub default_queue_type: QueueType,
+    /// A quorum queue may be declared again as a classic one.
+    pub relaxed_redeclaration: bool,
+    /// How much there may be of what clients open and declare.
+    pub limits: NodeLimits,
     /// Users who may only connect from this machine.
     pub loopback_users: Vec<String>,
     /// The user that an empty data directory gets.
@@ -161,6 +168,9 @@ impl Default for Config {
             queue_memory: Watermark::Relative(0.4),
             disk_free_limit_bytes: 50_000_000,
             consumer_timeout: ConsumerTimeout::ByQueueType,
+            default_queue_type: QueueType::Classic,
+            relaxed_redeclaration: false,
+            limits: NodeLimits::default(),
             loopback_users: vec!["guest".into()],
             default_user: "guest".into(),
             default_pass: "guest".into(),
@@ -187,6 +197,8 @@ impl Config {
     /// What holds for queues whose declaration does not say.
     pub fn queue_defaults(&self) -> Defaults {
         Defaults {
+            queue_type: self.default_queue_type,
+            relaxed_redeclaration: self.relaxed_redeclaration,
             durability: self.durability,
             counting: self.delivery_counting,
         }

@@ -15,6 +15,7 @@ pub mod error;
 pub mod events;
 mod firehose;
 pub mod jobs;
+pub mod json;
 pub mod limits;
 pub mod message;
 pub mod names;

@@ -6,7 +6,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use ferrymq_amqp::FieldTable;
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::json;
 
 /// A limit: none if it is absent or negative; zero allows nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -42,6 +46,16 @@ pub struct VHostLimits {
     pub max_queues: Limit,
 }
 
+impl VHostLimits {
+    /// As an event shows them.
+    pub(crate) fn table(&self) -> FieldTable {
+        match serde_json::to_value(self) {
+            Ok(Json::Object(entries)) => json::to_table(&entries),
+            _ => FieldTable::default(),
+        }
+    }
+}
+
 /// What a user may open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -56,6 +70,81 @@ pub struct UserLimits {
 
 fn is_absent(limit: &Limit) -> bool {
     limit.0.is_none()
+}
+
+/// What the whole broker may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NodeLimits {
+    /// Open connections.
+    pub connections: Limit,
+    /// Open channels, over all connections.
+    pub channels: Limit,
+    /// Consumers on one channel.
+    pub consumers_per_channel: Limit,
+    /// Vhosts.
+    pub vhosts: Limit,
+    /// Queues, over all vhosts.
+    pub queues: Limit,
+    /// Exchanges, over all vhosts.
+    pub exchanges: Limit,
+}
+
+/// What is open: of the whole broker, of a vhost, or of a user.
+#[derive(Debug, Default)]
+pub struct Usage {
+    /// Connections.
+    pub connections: Arc<Counter>,
+    /// Channels.
+    pub channels: Arc<Counter>,
+}
+
+/// What is declared, over all vhosts.
+#[derive(Debug, Default)]
+pub struct Declarations {
+    limits: NodeLimits,
+    queues: AtomicUsize,
+    exchanges: AtomicUsize,
+}
+
+impl Declarations {
+    /// None yet.
+    pub fn new(limits: NodeLimits) -> Self {
+        Self {
+            limits,
+            ..Self::default()
+        }
+    }
+
+    /// May another queue be declared?
+    ///
+    /// # Errors
+    /// When there are enough.
+    pub fn check_queues(&self) -> Result<(), Reached> {
+        self.limits
+            .queues
+            .check(self.queues.load(Ordering::Relaxed))
+    }
+
+    /// May another exchange be declared?
+    ///
+    /// # Errors
+    /// When there are enough.
+    pub fn check_exchanges(&self) -> Result<(), Reached> {
+        let count = self.exchanges.load(Ordering::Relaxed);
+        self.limits.exchanges.check(count)
+    }
+
+    /// A vhost had `before`, queues and exchanges, and has `after`.
+    pub(crate) fn change(&self, before: (usize, usize), after: (usize, usize)) {
+        for (count, before, after) in [
+            (&self.queues, before.0, after.0),
+            (&self.exchanges, before.1, after.1),
+        ] {
+            if before != after {
+                count.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
+            }
+        }
+    }
 }
 
 /// How many of something are open.
@@ -124,6 +213,20 @@ mod tests {
         drop(ticket);
         assert_eq!(counter.count(), 0);
         assert!(counter.take(one).is_ok());
+    }
+
+    #[test]
+    fn declarations_are_counted_up_and_down() {
+        let limits = NodeLimits {
+            queues: Limit(Some(2)),
+            ..NodeLimits::default()
+        };
+        let declared = Declarations::new(limits);
+        declared.change((0, 0), (2, 7));
+        assert_eq!(declared.check_queues(), Err(Reached(2)));
+        assert!(declared.check_exchanges().is_ok());
+        declared.change((2, 7), (1, 7));
+        assert!(declared.check_queues().is_ok());
     }
 
     #[test]

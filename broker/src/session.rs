@@ -2,6 +2,7 @@
 //!
 //! [`connection::Connection`] is the whole of it; the rest are its parts.
 
+pub mod admission;
 pub mod blocking;
 pub mod channel;
 pub mod channels;

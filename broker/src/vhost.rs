@@ -6,6 +6,7 @@
 
 mod bindings;
 mod deduplicate;
+mod deletion;
 mod exchanges;
 mod forward;
 mod hidden;
@@ -16,6 +17,7 @@ mod policies;
 mod publish;
 mod queues;
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -30,7 +32,7 @@ use crate::dedup::Gate;
 use crate::definitions::{self, Definition};
 use crate::error::Error;
 use crate::events::{EVENT_EXCHANGE, Event, Events, INTERNAL_USER};
-use crate::limits::VHostLimits;
+use crate::limits::{Declarations, Usage, VHostLimits};
 use crate::names::Resource;
 use crate::paging::Paging;
 use crate::parameters::Parameters;
@@ -72,6 +74,8 @@ pub struct VHost {
     parameters: Mutex<Parameters<(String, String)>>,
     metadata: ArcSwap<Metadata>,
     limits: Mutex<VHostLimits>,
+    usage: Usage,
+    declared: Arc<Declarations>,
 }
 
 /// What a vhost begins with.
@@ -104,6 +108,8 @@ pub struct Shared {
     pub events: Arc<Events>,
     /// Who waits for answers by direct reply-to.
     pub reply_to: Arc<ReplyTo>,
+    /// How much is declared in all vhosts together.
+    pub declared: Arc<Declarations>,
 }
 
 /// What a change of durable definitions goes on from.
@@ -112,6 +118,8 @@ struct LastChange {
     on_disk: CommitPoint,
     /// The order of the latest binding.
     bindings: u64,
+    /// The vhost is gone: nothing is kept any more.
+    deleted: bool,
 }
 
 /// Everything that exists in a vhost at one moment.
@@ -134,6 +142,7 @@ impl VHost {
             users,
             events,
             reply_to,
+            declared,
         } = shared;
         let Contents {
             mut snapshot,
@@ -144,6 +153,7 @@ impl VHost {
             limits,
         } = contents;
         snapshot.set_alternates(&policies);
+        declared.change((0, 0), snapshot.sizes());
         Self {
             name,
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -151,8 +161,9 @@ impl VHost {
             writing: Mutex::new(LastChange {
                 on_disk: CommitPoint::ALWAYS,
                 bindings,
+                deleted: false,
             }),
-            traced: AtomicBool::new(false),
+            traced: AtomicBool::new(metadata.tracing),
             paging,
             gate: Gate::default(),
             blocked: Blocked::default(),
@@ -165,6 +176,8 @@ impl VHost {
             parameters: Mutex::new(parameters),
             metadata: ArcSwap::from_pointee(metadata),
             limits: Mutex::new(limits),
+            usage: Usage::default(),
+            declared,
         }
     }
 
@@ -175,13 +188,22 @@ impl VHost {
 
     /// Switches the firehose.
     pub fn set_tracing(&self, on: bool) {
-        self.traced.store(on, Ordering::Relaxed);
+        let metadata = Metadata::clone(&self.metadata());
+        self.set_metadata(Metadata {
+            tracing: on,
+            ..metadata
+        });
     }
 
     /// Is the firehose on?
     #[inline]
     pub fn is_traced(&self) -> bool {
         self.traced.load(Ordering::Relaxed)
+    }
+
+    /// What is open in it.
+    pub fn usage(&self) -> &Usage {
+        &self.usage
     }
 
     /// What exists now.
@@ -253,6 +275,11 @@ impl VHost {
 }
 
 impl Snapshot {
+    /// How many queues and exchanges there are.
+    fn sizes(&self) -> (usize, usize) {
+        (self.queues.len(), self.topology.exchange_count())
+    }
+
     fn durable_exchange(&self, name: &str) -> Option<&Exchange> {
         let exchange = self.topology.exchange(name)?;
         exchange.durable.then_some(&**exchange)
@@ -267,6 +294,12 @@ impl Snapshot {
             return Err(Error::Locked(Resource::queue(name, vhost)));
         }
         Ok(Arc::clone(queue))
+    }
+}
+
+impl fmt::Debug for VHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "vhost '{}'", self.name)
     }
 }
 
@@ -296,10 +329,10 @@ impl Change<'_> {
 
     /// Writes what has been collected to the log; gives the point at which it is on disk.
     fn log_now(&mut self) -> CommitPoint {
-        if !self.log.is_empty() {
+        if !self.log.is_empty() && !self.last.deleted {
             self.last.on_disk = definitions::log(self.vhost.paging.store(), &self.log);
-            self.log.clear();
         }
+        self.log.clear();
         self.last.on_disk
     }
 
@@ -313,8 +346,13 @@ impl Change<'_> {
 
     /// Logs the change, makes it visible and tells of it; gives the point at which it is on disk.
     fn publish(mut self) -> CommitPoint {
+        if self.last.deleted {
+            return self.last.on_disk;
+        }
         self.log_now();
         let vhost = self.vhost;
+        let before = vhost.snapshot.load().sizes();
+        vhost.declared.change(before, self.next.sizes());
         vhost.snapshot.store(Arc::new(self.next));
         vhost.generation.fetch_add(1, Ordering::Release);
         vhost.note_event_listeners();

@@ -96,6 +96,11 @@ impl Topology {
         self.node(name).map(|node| &node.exchange)
     }
 
+    /// How many exchanges there are, with the default one.
+    pub fn exchange_count(&self) -> usize {
+        self.exchanges.len()
+    }
+
     /// All exchanges with the default one, in no particular order.
     pub fn exchanges(&self) -> impl Iterator<Item = &Arc<Exchange>> {
         self.exchanges.values().map(|node| &node.exchange)

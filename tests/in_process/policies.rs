@@ -109,8 +109,12 @@ fn an_operator_policy_limits_what_others_want() {
     set_policy(&broker, "long", "q", json!({"max-length": 3}));
     assert_eq!(policies_of(&broker, "q"), ("long".into(), "cap".into()));
     assert_eq!(left_of(&channel, &queue, &["a", "b", "c", "d"]), ["d"]);
-    let cleared =
-        vhost(&broker).clear_policy(PolicyKind::Operator, "cap", ferrymq_broker::clock::now());
+    let cleared = vhost(&broker).clear_policy(
+        PolicyKind::Operator,
+        "cap",
+        "guest",
+        ferrymq_broker::clock::now(),
+    );
     assert!(cleared.is_some());
     assert_eq!(
         left_of(&channel, &queue, &["a", "b", "c", "d"]),

@@ -50,14 +50,14 @@ pub(crate) fn set(
     request: PolicyRequest,
 ) -> Result<(), PolicyError> {
     vhost(broker)
-        .set_policy(kind, name, request, clock::now())
+        .set_policy(kind, name, request, "guest", clock::now())
         .map(drop)
 }
 
 /// Clears a policy that is there.
 #[track_caller]
 pub(crate) fn clear_policy(broker: &InProcess, name: &str) {
-    let cleared = vhost(broker).clear_policy(PolicyKind::User, name, clock::now());
+    let cleared = vhost(broker).clear_policy(PolicyKind::User, name, "guest", clock::now());
     assert!(cleared.is_some(), "no policy '{name}'");
 }
 

@@ -283,6 +283,15 @@ impl Users {
         accounts.get(user)?.access.get(vhost)?.permissions.clone()
     }
 
+    /// The topic exchanges of `vhost` that `user` has permissions on.
+    pub fn topic_exchanges(&self, user: &str, vhost: &str) -> Vec<Arc<str>> {
+        let accounts = self.accounts.load();
+        let account = accounts.get(user);
+        let access = account.and_then(|account| account.access.get(vhost));
+        let exchanges = access.into_iter().flat_map(|access| access.topics.keys());
+        exchanges.cloned().collect()
+    }
+
     /// Adds a user, or replaces the one with this name, which keeps its permissions.
     pub fn put_user(&self, user: User) {
         self.change(|accounts| {

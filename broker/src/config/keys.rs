@@ -2,6 +2,7 @@
 
 use ferrymq_store::Durability;
 
+use crate::queue::arguments::QueueType;
 use crate::queue::settings::DeliveryCounting;
 
 use super::values::Value;
@@ -67,6 +68,7 @@ fn put<T>(field: &mut T, value: Option<T>) -> Option<()> {
 }
 
 const ADDRESS: &str = "ADDRESS:PORT, for example 127.0.0.1:5672 or [::]:5672";
+const LIMIT: &str = "a number, or \"none\"";
 const OPTIONAL_ADDRESS: &str = "ADDRESS:PORT, or \"none\"";
 
 static KEYS: &[Key] = &[
@@ -155,6 +157,40 @@ static KEYS: &[Key] = &[
             put(&mut config.consumer_timeout, word.or_else(time))
         },
     ),
+    key(
+        "queues.default_queue_type",
+        "\"classic\" or \"quorum\"",
+        |config, value| {
+            let queue_type = value.one_of(&[
+                ("classic", QueueType::Classic),
+                ("quorum", QueueType::Quorum),
+            ]);
+            put(&mut config.default_queue_type, queue_type)
+        },
+    ),
+    key(
+        "queues.relaxed_redeclaration",
+        "true or false",
+        |config, value| put(&mut config.relaxed_redeclaration, value.flag()),
+    ),
+    key("limits.connection_max", LIMIT, |config, value| {
+        put(&mut config.limits.connections, value.limit())
+    }),
+    key("limits.channel_max_per_node", LIMIT, |config, value| {
+        put(&mut config.limits.channels, value.limit())
+    }),
+    key("limits.consumer_max_per_channel", LIMIT, |config, value| {
+        put(&mut config.limits.consumers_per_channel, value.limit())
+    }),
+    key("limits.vhost_max", LIMIT, |config, value| {
+        put(&mut config.limits.vhosts, value.limit())
+    }),
+    key("limits.cluster_queue_limit", LIMIT, |config, value| {
+        put(&mut config.limits.queues, value.limit())
+    }),
+    key("limits.cluster_exchange_limit", LIMIT, |config, value| {
+        put(&mut config.limits.exchanges, value.limit())
+    }),
     key(
         "auth.loopback_users",
         "a list of user names, or \"none\"",

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Watermark;
+use crate::limits::Limit;
 
 /// A value before anybody knows what it is for. The environment and flags hold only text.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +48,25 @@ impl Value {
             _ => return None,
         };
         (min..=max).contains(&number).then_some(number)
+    }
+
+    /// True or false.
+    pub(super) fn flag(&self) -> Option<bool> {
+        match self {
+            Self::Flag(flag) => Some(*flag),
+            _ => self.one_of(&[("true", true), ("false", false)]),
+        }
+    }
+
+    /// A number that limits something; `none` does not.
+    pub(super) fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::Text(text) if text == "none" => Some(Limit::default()),
+            _ => {
+                let limit = self.integer(0, i64::MAX as u64)?;
+                Some(Limit(i64::try_from(limit).ok()))
+            }
+        }
     }
 
     /// Bytes within `min..=max`: a number, with or without a unit.

@@ -8,7 +8,7 @@ use ferrymq_amqp::{AMQPValue, FieldTable};
 use crate::queue::arguments::{ArgumentError, QueueType};
 use crate::queue::options::Value;
 
-pub(super) const QUEUE_TYPE: &str = "x-queue-type";
+pub(crate) const QUEUE_TYPE: &str = "x-queue-type";
 
 /// Ten years in milliseconds, the longest time span that clients may ask for.
 pub(crate) const MAX_SPAN_MS: i64 = 315_360_000_000;

@@ -54,6 +54,30 @@ pub fn check_equivalent(existing: &Declared, wanted: &Declared) -> Result<(), In
     Ok(())
 }
 
+/// Arguments in which a classic queue must agree with the quorum queue that took its place.
+const MIGRATED: [&str; 7] = [
+    "x-dead-letter-exchange",
+    "x-dead-letter-routing-key",
+    "x-expires",
+    "x-max-length",
+    "x-max-length-bytes",
+    "x-single-active-consumer",
+    "x-message-ttl",
+];
+
+/// Holds the declaration of a classic queue against the quorum queue that took its place, for
+/// applications that have not heard of that yet: type and flags don't count.
+///
+/// # Errors
+/// As [`check_equivalent`].
+pub fn check_migrated(existing: &Declared, wanted: &Declared) -> Result<(), Inequivalent> {
+    let (current, received) = (existing.arguments.table(), wanted.arguments.table());
+    MIGRATED.into_iter().try_for_each(|argument| {
+        let values = [current, received].map(|table| table::get(table, argument));
+        check_argument(argument, values[0], values[1])
+    })
+}
+
 fn check_flag(argument: &'static str, current: bool, received: bool) -> Result<(), Inequivalent> {
     if current == received {
         return Ok(());
@@ -183,6 +207,25 @@ mod tests {
             &[],
             "received 'classic' but current is 'quorum'",
         );
+    }
+
+    #[test]
+    fn who_moved_to_quorum_agrees_in_what_matters() {
+        let quorum = ("x-queue-type", text("quorum"));
+        let limit = |most| ("x-max-length", AMQPValue::LongInt(most));
+        let check = |existing: &[_], wanted: &[_], agrees: bool| {
+            let existing = declared(DURABLE, existing);
+            let wanted = declared(Flags::default(), wanted);
+            assert_eq!(check_migrated(&existing, &wanted).is_ok(), agrees);
+        };
+        check(&[quorum.clone(), ("x-mine", text("a"))], &[], true);
+        check(
+            std::slice::from_ref(&quorum),
+            &[("x-max-priority", AMQPValue::LongInt(5))],
+            true,
+        );
+        check(&[quorum.clone(), limit(5)], &[limit(5)], true);
+        check(&[quorum, limit(5)], &[], false);
     }
 
     #[test]

@@ -85,6 +85,10 @@ pub enum DeliveryCounting {
 /// What holds for queues whose declaration does not say.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Defaults {
+    /// Where the vhost does not say either.
+    pub queue_type: QueueType,
+    /// A quorum queue may be declared again as a classic one.
+    pub relaxed_redeclaration: bool,
     /// What a confirm stands for.
     pub durability: Durability,
     /// Which returns are failures.

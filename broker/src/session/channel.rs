@@ -8,6 +8,7 @@ use ferrymq_amqp::method::{self, Method, basic, confirm, exchange, queue, tx};
 use ferrymq_routing::QueueName;
 
 use crate::error::Error;
+use crate::limits::Ticket;
 use crate::queue::Return;
 use crate::queue::consumers::ChannelLimit;
 use crate::session::confirms::Confirms;
@@ -51,13 +52,16 @@ pub struct Channel {
     closing: bool,
     /// What it held was given back.
     pub released: bool,
+    /// It counts, as its user's and the broker's.
+    _tickets: [Ticket; 2],
 }
 
 impl Channel {
-    /// A channel just opened.
-    pub fn new(id: u16) -> Self {
+    /// A channel just opened, which `tickets` count.
+    pub fn new(id: u16, tickets: [Ticket; 2]) -> Self {
         Self {
             id,
+            _tickets: tickets,
             content: Content::default(),
             mode: Mode::Plain,
             unacked: UnackedList::default(),

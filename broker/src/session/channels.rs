@@ -276,7 +276,9 @@ impl Channels {
             );
             return Err(Failure::new(Error::NotAllowed(text), (20, 10)));
         }
-        self.open.insert(id, Box::new(Channel::new(id)));
+        let tickets = self.context.admission.open_channel(&self.context.broker);
+        let tickets = tickets.map_err(|error| Failure::new(error, (20, 10)))?;
+        self.open.insert(id, Box::new(Channel::new(id, tickets)));
         let context = &self.context;
         let events = context.broker.events();
         events.emit(|| Event::ChannelCreated(context.channel_event(id)));

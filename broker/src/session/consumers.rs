@@ -87,6 +87,12 @@ impl ConsumerTable {
             .collect()
     }
 
+    /// How many consume on `channel`.
+    pub fn count_live(&self, channel: u16) -> usize {
+        let live = |consumer: &Consumer| consumer.live && consumer.channel == channel;
+        self.iter().filter(|(_, consumer)| live(consumer)).count()
+    }
+
     /// The live consumer with this tag on `channel`.
     pub fn find(&self, channel: u16, tag: &str) -> Option<ConsumerNumber> {
         let wanted = |consumer: &Consumer| {

@@ -13,6 +13,7 @@ use crate::events::{self, ConsumerEvent, Event};
 use crate::queue::Settled;
 use crate::queue::shared::{SharedQueue, Work};
 use crate::session::ConnectionId;
+use crate::session::admission::Admission;
 use crate::session::consumers::ConsumerTable;
 use crate::session::endpoints::Endpoints;
 use crate::session::outbound::Outbound;
@@ -53,6 +54,8 @@ pub struct Context {
     pub actor: Actor,
     /// Where it runs.
     pub endpoints: Endpoints,
+    /// It counts, and so do its channels.
+    pub admission: Admission,
     /// What was agreed on.
     pub limits: Limits,
     /// What the client can take.
@@ -126,6 +129,7 @@ impl Context {
         broker: Arc<Broker>,
         vhost: Arc<VHost>,
         actor: Actor,
+        admission: Admission,
         limits: Limits,
         capabilities: Capabilities,
         outbound: Outbound,
@@ -137,6 +141,7 @@ impl Context {
             broker,
             vhost,
             actor,
+            admission,
             endpoints,
             limits,
             capabilities,

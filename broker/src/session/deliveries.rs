@@ -20,6 +20,7 @@ use crate::session::context::Context;
 use crate::session::outbound::Outbound;
 use crate::session::outbox::{ConsumerNumber, Handover, Item};
 use crate::session::unacked::Unacked;
+use crate::vhost::VHost;
 
 /// What others asked of the connection as a whole.
 #[derive(Default)]
@@ -55,6 +56,7 @@ impl Channels {
                     }
                     Item::Cancelled(number) => self.consumer_cancelled(number),
                     Item::TimeoutChanged(number) => self.consumer_timeout_changed(number),
+                    Item::VHostDeleted(vhost) => self.vhost_deleted(&vhost),
                     Item::Close(reason) => self.asked.close = Some(reason),
                     Item::Alarms(alarms) => self.asked.alarms = Some(alarms),
                 }
@@ -102,6 +104,14 @@ impl Channels {
             method::encode_deliver(out, id, tag, delivery_tag, redelivered, message.address());
         });
         outbound.returned_content(id, &message, returned, limits.frame_max);
+    }
+
+    /// Compat: RabbitMQ's code and words.
+    fn vhost_deleted(&mut self, vhost: &Arc<VHost>) {
+        if Arc::ptr_eq(&self.context.vhost, vhost) {
+            let reason = format!("vhost '{}' is deleted", vhost.name());
+            self.asked.close = Some(reason.into());
+        }
     }
 
     /// The consumer's queue went: tell the client, if it can take that.

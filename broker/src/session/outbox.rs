@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use crate::alarms::Alarms;
 use crate::message::Message;
 use crate::queue::entry::Entry;
+use crate::vhost::VHost;
 
 /// Waiting deliveries above this many bytes stop the credit of the connection's consumers.
 const HIGH_WATER_BYTES: usize = 512 * 1024;
@@ -43,6 +44,8 @@ pub enum Item {
     Cancelled(ConsumerNumber),
     /// The time-out of the consumer's queue is another now.
     TimeoutChanged(ConsumerNumber),
+    /// This vhost is gone; who is in it has to close.
+    VHostDeleted(Arc<VHost>),
     /// Close with 320 and this explanation.
     Close(Arc<str>),
     /// The alarms are now these.

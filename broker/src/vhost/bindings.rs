@@ -161,19 +161,24 @@ fn check_queue_type(
     }
 }
 
-impl Change<'_> {
-    /// A binding survives a restart only if both of its ends do. Asked of the snapshot before the
-    /// change, so that it also answers for ends that are about to go.
+impl Snapshot {
+    /// A binding survives a restart only if both of its ends do.
     pub(super) fn is_durable(&self, binding: &Binding) -> bool {
-        let before = self.vhost.snapshot.load();
-        before.durable_exchange(binding.source().as_str()).is_some()
+        self.durable_exchange(binding.source().as_str()).is_some()
             && match binding.destination() {
                 Destination::Queue(name) => {
-                    let queue = before.queues.get(name);
+                    let queue = self.queues.get(name);
                     queue.is_some_and(|queue| queue.durable.is_some())
                 }
-                Destination::Exchange(name) => before.durable_exchange(name.as_str()).is_some(),
+                Destination::Exchange(name) => self.durable_exchange(name.as_str()).is_some(),
             }
+    }
+}
+
+impl Change<'_> {
+    /// Asked of the snapshot before the change, so that it also answers for ends that are about to go.
+    pub(super) fn is_durable(&self, binding: &Binding) -> bool {
+        self.vhost.snapshot.load().is_durable(binding)
     }
 
     /// Takes bindings and auto-deleted exchanges that went with something else out of the log, and

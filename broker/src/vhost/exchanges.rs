@@ -12,6 +12,7 @@ use crate::auth::Permission;
 use crate::definitions::Definition;
 use crate::error::Error;
 use crate::events::{Event, ExchangeEvent};
+use crate::limits::Reached;
 
 /// What `exchange.declare` asks for.
 pub struct ExchangeDeclare {
@@ -74,6 +75,11 @@ impl VHost {
             self.require_exchange(actor, Permission::Read, name)?;
             self.require_exchange(actor, Permission::Write, alternate)?;
         }
+        self.declared.check_exchanges().map_err(|Reached(most)| {
+            Error::PreconditionFailed(format!(
+                "cannot declare exchange '{name}': exchange limit of {most} is reached"
+            ))
+        })?;
         if exchange.durable {
             change.put(Definition::exchange(&self.name, &exchange));
         }

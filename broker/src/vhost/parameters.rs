@@ -1,7 +1,9 @@
 //! A vhost's parameters, metadata and limits: set, cleared, and kept in the log.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
+use ferrymq_amqp::AMQPValue;
 use ferrymq_store::CommitPoint;
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -9,6 +11,8 @@ use serde_json::Value as Json;
 use super::{Metadata, VHost};
 use crate::clock::Timestamp;
 use crate::definitions::Definition;
+use crate::events::{Event, ParameterEvent};
+use crate::json;
 use crate::limits::VHostLimits;
 use crate::parameters::{ParameterError, Parameters};
 use crate::policy::{PolicyKind, PolicyRequest};
@@ -55,6 +59,7 @@ impl VHost {
         component: &str,
         name: &str,
         value: Json,
+        by: &str,
         now: Timestamp,
     ) -> Result<CommitPoint, ParameterError> {
         let bad = |why: String| ParameterError::BadValue {
@@ -67,14 +72,14 @@ impl VHost {
             OPERATOR_POLICY => {
                 let request = PolicyRequest::deserialize(value);
                 let request = request.map_err(|why| bad(why.to_string()))?;
-                Ok(self.set_policy(PolicyKind::Operator, name, request, now)?)
+                Ok(self.set_policy(PolicyKind::Operator, name, request, by, now)?)
             }
             VHOST_LIMITS if name != LIMITS => Err(bad(format!("expected the name '{LIMITS}'"))),
             VHOST_LIMITS => {
                 let limits = VHostLimits::deserialize(value);
-                Ok(self.set_limits(limits.map_err(|why| bad(why.to_string()))?))
+                Ok(self.set_limits(limits.map_err(|why| bad(why.to_string()))?, by))
             }
-            kept if KEPT.contains(&kept) => Ok(self.keep_parameter(component, name, value)),
+            kept if KEPT.contains(&kept) => Ok(self.keep_parameter(component, name, value, by)),
             unknown => Err(ParameterError::UnknownComponent(unknown.to_owned())),
         }
     }
@@ -84,12 +89,13 @@ impl VHost {
         &self,
         component: &str,
         name: &str,
+        by: &str,
         now: Timestamp,
     ) -> Option<CommitPoint> {
         match component {
-            OPERATOR_POLICY => return self.clear_policy(PolicyKind::Operator, name, now),
+            OPERATOR_POLICY => return self.clear_policy(PolicyKind::Operator, name, by, now),
             VHOST_LIMITS if name == LIMITS && self.limits() != VHostLimits::default() => {
-                return Some(self.set_limits(VHostLimits::default()));
+                return Some(self.set_limits(VHostLimits::default(), by));
             }
             _ => {}
         }
@@ -97,16 +103,45 @@ impl VHost {
         let place = (component.to_owned(), name.to_owned());
         let value = self.parameters.lock().remove(&place)?;
         change.remove(Definition::parameter(&self.name, component, name, value));
-        Some(change.log_now())
+        let point = change.log_now();
+        drop(change);
+        self.events.emit(|| {
+            let event = self.parameter_event(component, name, None, by);
+            Event::ParameterCleared(event)
+        });
+        Some(point)
     }
 
-    fn keep_parameter(&self, component: &str, name: &str, value: Json) -> CommitPoint {
+    fn keep_parameter(&self, component: &str, name: &str, value: Json, by: &str) -> CommitPoint {
+        let shown = json::to_amqp(&value);
         let mut change = self.change();
         let kept = Definition::parameter(&self.name, component, name, value.clone());
         change.put(kept);
         let place = (component.to_owned(), name.to_owned());
         self.parameters.lock().insert(place, value);
-        change.log_now()
+        let point = change.log_now();
+        drop(change);
+        self.events.emit(|| {
+            let event = self.parameter_event(component, name, Some(shown), by);
+            Event::ParameterSet(event)
+        });
+        point
+    }
+
+    fn parameter_event(
+        &self,
+        component: &str,
+        name: &str,
+        value: Option<AMQPValue>,
+        by: &str,
+    ) -> Box<ParameterEvent> {
+        Box::new(ParameterEvent {
+            vhost: Some(Arc::clone(&self.name)),
+            component: component.to_owned(),
+            name: name.to_owned(),
+            value,
+            by: by.to_owned(),
+        })
     }
 
     /// What is known about it.
@@ -117,6 +152,7 @@ impl VHost {
     /// Changes what is known about it; gives the point at which that is on disk.
     pub fn set_metadata(&self, metadata: Metadata) -> CommitPoint {
         let mut change = self.change();
+        self.traced.store(metadata.tracing, Ordering::Relaxed);
         self.metadata.store(Arc::new(metadata));
         change.put(self.definition());
         change.log_now()
@@ -129,14 +165,26 @@ impl VHost {
 
     /// Limits how much there may be in it; what there is stays. Gives the point at which that is on
     /// disk.
-    pub fn set_limits(&self, limits: VHostLimits) -> CommitPoint {
+    pub fn set_limits(&self, limits: VHostLimits, by: &str) -> CommitPoint {
         let mut change = self.change();
         *self.limits.lock() = limits;
         change.put(self.definition());
-        change.log_now()
+        let point = change.log_now();
+        drop(change);
+        let (name, by) = (self.name.to_string(), by.to_owned());
+        self.events.emit(|| match limits == VHostLimits::default() {
+            true => Event::VHostLimitsCleared { name, by },
+            false => Event::VHostLimitsSet {
+                name,
+                limits: limits.table(),
+                by,
+            },
+        });
+        point
     }
 
-    fn definition(&self) -> Definition {
+    /// What the log has of the vhost itself.
+    pub(crate) fn definition(&self) -> Definition {
         Definition::VHost {
             name: self.name.to_string(),
             metadata: Metadata::clone(&self.metadata()),

@@ -13,6 +13,8 @@ use ferrymq_store::CommitPoint;
 use super::{Snapshot, VHost};
 use crate::clock::Timestamp;
 use crate::definitions::Definition;
+use crate::events::{Event, PolicyEvent};
+use crate::json;
 use crate::policy::{Policies, Policy, PolicyError, PolicyKind, PolicyRequest};
 use crate::queue::shared::Work;
 
@@ -30,7 +32,7 @@ impl VHost {
         self.policies.load().for_exchange(name).cloned()
     }
 
-    /// Sets a policy, instead of the one with its name, and applies it. It may take a while with
+    /// Sets a policy on behalf of the user `by`, instead of the one with its name, and applies it. It may take a while with
     /// very many queues; gives the point at which the policy is on disk.
     ///
     /// # Errors
@@ -40,9 +42,11 @@ impl VHost {
         kind: PolicyKind,
         name: &str,
         request: PolicyRequest,
+        by: &str,
         now: Timestamp,
     ) -> Result<CommitPoint, PolicyError> {
         let policy = Policy::parse(kind, name, request.clone())?;
+        let event = policy.event(&self.name, by);
         let mut change = self.change();
         change.put(Definition::policy(&self.name, kind, name, request));
         let next = self.policies.load().with(kind, policy);
@@ -50,6 +54,7 @@ impl VHost {
         let point = change.log_now();
         drop(change);
         self.apply_policies(now);
+        self.events.emit(|| Event::PolicySet(Box::new(event)));
         Ok(point)
     }
 
@@ -59,6 +64,7 @@ impl VHost {
         &self,
         kind: PolicyKind,
         name: &str,
+        by: &str,
         now: Timestamp,
     ) -> Option<CommitPoint> {
         let mut change = self.change();
@@ -69,6 +75,11 @@ impl VHost {
         let point = change.log_now();
         drop(change);
         self.apply_policies(now);
+        self.events.emit(|| Event::PolicyCleared {
+            vhost: Arc::clone(&self.name),
+            name: name.to_owned(),
+            by: by.to_owned(),
+        });
         Some(point)
     }
 
@@ -103,6 +114,20 @@ impl VHost {
             }
             // What a confirm stands for may have changed too, and is part of cached routes.
             change.publish();
+        }
+    }
+}
+
+impl Policy {
+    fn event(&self, vhost: &Arc<str>, by: &str) -> PolicyEvent {
+        PolicyEvent {
+            vhost: Arc::clone(vhost),
+            name: self.name.to_string(),
+            pattern: self.pattern.as_str().to_owned(),
+            apply_to: self.apply_to.to_string(),
+            definition: json::to_table(self.definition.entries()),
+            priority: self.priority,
+            by: by.to_owned(),
         }
     }
 }

@@ -4,18 +4,20 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ferrymq_amqp::FieldTable;
+use ferrymq_amqp::{FieldTable, table};
 use ferrymq_routing::QueueName;
 use ferrymq_store::{CommitPoint, Durability};
 
-use super::{Change, VHost, end_queue};
+use super::{Change, Snapshot, VHost, end_queue};
 use crate::actor::Actor;
 use crate::auth::{Permission, ResourceKind};
 use crate::definitions::Definition;
 use crate::error::Error;
 use crate::events::Event;
+use crate::limits::Reached;
+use crate::queue::argument_rules::QUEUE_TYPE;
 use crate::queue::arguments::{self, Declared, Flags, QueueType};
-use crate::queue::equivalence::check_equivalent;
+use crate::queue::equivalence::{check_equivalent, check_migrated};
 use crate::queue::settings::Settings;
 use crate::queue::shared::{Durable, SharedQueue, Work, policies};
 use crate::queue::{Queue, Sequence};
@@ -66,21 +68,18 @@ impl VHost {
         let server_named = declare.name.is_empty();
         let name = self.queue_name(&declare)?;
         self.require_queue(actor, Permission::Configure, &name)?;
+        let explicit = table::get(&declare.arguments, QUEUE_TYPE).is_some();
         let declared = Declared::parse(
             declare.flags,
             server_named,
             declare.arguments,
-            QueueType::Classic,
+            self.default_queue_type(&name),
         )
         .map_err(|why| why.on(self.queue_resource(&name)));
         let mut change = self.change_by(actor);
         if change.next.queues.contains_key(name.as_str()) {
             let existing = change.next.queue(&self.name, actor, &name)?;
-            if declare.flags.exclusive != existing.owner.is_some() {
-                return Err(Error::Locked(self.queue_resource(&name)));
-            }
-            check_equivalent(&existing.declared, &declared?)
-                .map_err(|difference| difference.on(self.queue_resource(&name)))?;
+            self.check_declared_again(&existing, declare.flags, declared?, explicit)?;
             renew(&existing, work);
             return Ok(status(&existing));
         }
@@ -89,12 +88,61 @@ impl VHost {
             self.require_queue(actor, Permission::Read, &name)?;
             self.require_exchange(actor, Permission::Write, exchange)?;
         }
+        self.check_queue_limits(&change.next, &name)?;
         let queue = create(&mut change, name.into(), declared, actor);
         change.note(|by| Event::QueueCreated(queue.event(by)));
         change.publish();
         queue.run(work, |queue, effects| queue.renew(effects.now));
         log_relaxed(&queue);
         Ok(status(&queue))
+    }
+
+    /// The type of a queue whose declaration names none. Who declares a classic queue again need not
+    /// know that others are the default by now.
+    fn default_queue_type(&self, name: &str) -> QueueType {
+        let snapshot = self.snapshot.load();
+        match snapshot.queues.get(name) {
+            Some(queue) if queue.declared.arguments.queue_type == QueueType::Classic => {
+                QueueType::Classic
+            }
+            _ => {
+                let of_vhost = self.metadata.load().default_queue_type;
+                of_vhost.unwrap_or(self.defaults.queue_type)
+            }
+        }
+    }
+
+    /// Is `existing` what the declaration asks for? `explicit`: it names a type.
+    fn check_declared_again(
+        &self,
+        existing: &SharedQueue,
+        flags: Flags,
+        declared: Declared,
+        explicit: bool,
+    ) -> Result<(), Error> {
+        let resource = || self.queue_resource(existing.name.as_str());
+        let types = [&existing.declared, &declared].map(|queue| queue.arguments.queue_type);
+        let migrating = explicit && types == [QueueType::Quorum, QueueType::Classic];
+        let equivalent = if migrating && self.defaults.relaxed_redeclaration {
+            check_migrated(&existing.declared, &declared)
+        } else if flags.exclusive != existing.owner.is_some() {
+            return Err(Error::Locked(resource()));
+        } else {
+            check_equivalent(&existing.declared, &declared)
+        };
+        equivalent.map_err(|difference| difference.on(resource()))
+    }
+
+    fn check_queue_limits(&self, snapshot: &Snapshot, name: &str) -> Result<(), Error> {
+        let refused = |place: &str, most: usize| {
+            Error::PreconditionFailed(format!(
+                "cannot declare queue '{name}': queue limit in {place} ({most}) is reached"
+            ))
+        };
+        let in_vhost = self.limits().max_queues.check(snapshot.queues.len());
+        in_vhost.map_err(|Reached(most)| refused(&format!("vhost '{}'", self.name), most))?;
+        let in_all = self.declared.check_queues();
+        in_all.map_err(|Reached(most)| refused("cluster", most))
     }
 
     /// Finds a queue without changing anything (`queue.declare` with passive).

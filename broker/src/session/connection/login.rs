@@ -13,6 +13,7 @@ use crate::auth::{Credentials, LoginRefused, User, sasl};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::events::{self, Event};
+use crate::session::admission::Admission;
 use crate::session::blocking::Blocking;
 use crate::session::channels::Channels;
 use crate::session::context::Context;
@@ -84,15 +85,7 @@ impl Connection {
         vhost: &str,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let not_allowed = |text: String| Error::NotAllowed(text);
-        let vhost = self
-            .broker
-            .vhost(vhost)
-            .ok_or_else(|| not_allowed(format!("vhost {vhost} not found")))?;
-        self.broker
-            .users()
-            .require_vhost(&user, vhost.name())
-            .map_err(|refused| not_allowed(refused.to_string()))?;
+        let (vhost, admission) = Admission::new(&self.broker, &user, vhost)?;
         tracing::info!(
             connection = self.id.0,
             "connection {}: user '{}' authenticated and granted access to vhost '{}'",
@@ -116,6 +109,7 @@ impl Connection {
                 user,
                 connection: Some(self.id),
             },
+            admission,
             tuned.limits,
             self.client.capabilities,
             outbound,

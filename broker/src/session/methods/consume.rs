@@ -9,6 +9,7 @@ use ferrymq_amqp::{AMQPClass, ShortString};
 
 use crate::error::Error;
 use crate::events::{ConsumerEvent, ConsumerMode, Event};
+use crate::limits::{Limit, Reached};
 use crate::names::Resource;
 use crate::queue::consumer_arguments::ConsumerArguments;
 use crate::queue::consumers::{Port, Subscription};
@@ -69,6 +70,7 @@ impl Channel {
         }
         let queue = context.vhost.readable_queue(&context.actor, &name)?;
         self.refuse_used_tag(context, &tag)?;
+        self.check_consumer_limit(context)?;
         let queue_type = queue.declared.arguments.queue_type;
         let arguments = ConsumerArguments::parse(&consume.arguments, queue_type)
             .map_err(|why| why.on(Resource::queue(&name, context.vhost.name())))?;
@@ -189,6 +191,17 @@ impl Channel {
         self.reply_consumer = Some((number, name));
         self.consume_ok(context, tag, consume.nowait);
         Ok(())
+    }
+
+    fn check_consumer_limit(&self, context: &Context) -> Result<(), Error> {
+        let limit = context.broker.config().limits.consumers_per_channel;
+        if limit == Limit::default() {
+            return Ok(());
+        }
+        let count = context.consumers.count_live(self.id);
+        limit.check(count).map_err(|Reached(most)| {
+            Error::NotAllowed(format!("reached maximum ({most}) of consumers per channel"))
+        })
     }
 
     fn consume_ok(&self, context: &mut Context, tag: &str, nowait: bool) {

@@ -1,0 +1,173 @@
+//! Vhosts come and go; and how much a user may open.
+
+use std::sync::Arc;
+
+use ferrymq_store::CommitPoint;
+
+use super::{Broker, VHosts};
+use crate::auth::users::NoSuchUser;
+use crate::auth::{PermissionSet, TopicPermissionSet};
+use crate::clock::Timestamp;
+use crate::definitions::{self, Change, Definition};
+use crate::events::Event;
+use crate::limits::{Reached, UserLimits, VHostLimits};
+use crate::session::outbox::Item;
+use crate::vhost::{Contents, Metadata, VHost};
+
+/// Why a vhost is not created or deleted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VHostError {
+    /// It has no name.
+    #[error("vhost name cannot be blank")]
+    Blank,
+    /// There are as many as there may be.
+    #[error("cannot create vhost '{name}': vhost limit of {most} is reached")]
+    LimitReached {
+        /// The one too many.
+        name: String,
+        /// As many as there may be.
+        most: usize,
+    },
+    /// There is none with this name.
+    #[error("vhost '{0}' does not exist")]
+    NotFound(String),
+}
+
+impl Broker {
+    /// All vhosts.
+    pub fn vhosts(&self) -> Arc<VHosts> {
+        self.vhosts.load_full()
+    }
+
+    /// Creates a vhost on behalf of the user `by`; one that is there gets the metadata. Nobody has
+    /// permissions in a new one. Gives the point at which it is on disk.
+    ///
+    /// # Errors
+    /// When its name is empty, or there are enough.
+    pub fn create_vhost(
+        &self,
+        name: &str,
+        metadata: Metadata,
+        by: &str,
+    ) -> Result<CommitPoint, VHostError> {
+        if name.is_empty() {
+            return Err(VHostError::Blank);
+        }
+        let _changing = self.parameters.lock();
+        let mut vhosts = VHosts::clone(&self.vhosts.load());
+        if let Some(vhost) = vhosts.get(name) {
+            return Ok(vhost.set_metadata(metadata));
+        }
+        let limit = self.config.limits.vhosts.check(vhosts.len());
+        limit.map_err(|Reached(most)| VHostError::LimitReached {
+            name: name.to_owned(),
+            most,
+        })?;
+        let definition = Definition::VHost {
+            name: name.to_owned(),
+            metadata: metadata.clone(),
+            limits: VHostLimits::default(),
+        };
+        let point = definitions::log(self.store(), &[Change::put(&definition)]);
+        let Metadata {
+            description, tags, ..
+        } = metadata.clone();
+        vhosts.insert(name.into(), self.new_vhost(name, metadata));
+        self.vhosts.store(Arc::new(vhosts));
+        self.events.emit(|| Event::VHostCreated {
+            name: name.to_owned(),
+            description,
+            tags,
+            by: by.to_owned(),
+        });
+        Ok(point)
+    }
+
+    fn new_vhost(&self, name: &str, metadata: Metadata) -> Arc<VHost> {
+        let mut contents = Contents {
+            metadata,
+            ..Contents::default()
+        };
+        let has_events = name == self.config.default_vhost;
+        if has_events {
+            contents.snapshot.topology.add_event_exchange();
+        }
+        let vhost = Arc::new(VHost::new(name.into(), contents, self.shared.clone()));
+        if has_events {
+            self.events.attach(&vhost);
+        }
+        vhost
+    }
+
+    /// Deletes a vhost with all that is in it, closes its connections, and takes everybody's
+    /// permissions in it. Gives the point at which it is gone from disk.
+    ///
+    /// # Errors
+    /// When there is no such vhost.
+    pub fn delete_vhost(
+        &self,
+        name: &str,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<CommitPoint, VHostError> {
+        let _changing = self.parameters.lock();
+        let mut vhosts = VHosts::clone(&self.vhosts.load());
+        let Some(vhost) = vhosts.remove(name) else {
+            return Err(VHostError::NotFound(name.to_owned()));
+        };
+        self.vhosts.store(Arc::new(vhosts));
+        self.tell_all(|| Item::VHostDeleted(Arc::clone(&vhost)));
+        vhost.delete(now);
+        let mut changes = self.permissions_in(name);
+        changes.push(Change::remove(&vhost.definition()));
+        let point = definitions::log(self.store(), &changes);
+        self.users.delete_vhost(name);
+        self.events.emit(|| Event::VHostDeleted {
+            name: name.to_owned(),
+            by: by.to_owned(),
+        });
+        Ok(point)
+    }
+
+    /// Takes everybody's permissions in a vhost from the log; what they were does not matter there.
+    fn permissions_in(&self, vhost: &str) -> Vec<Change> {
+        let mut gone = Vec::new();
+        for user in self.users.users() {
+            let user = user.name();
+            if self.users.permissions(user, vhost).is_some() {
+                gone.push(Change::remove(&Definition::Permission {
+                    vhost: vhost.to_owned(),
+                    user: user.to_owned(),
+                    set: PermissionSet::all(),
+                }));
+            }
+            for exchange in self.users.topic_exchanges(user, vhost) {
+                gone.push(Change::remove(&Definition::TopicPermission {
+                    vhost: vhost.to_owned(),
+                    user: user.to_owned(),
+                    exchange: exchange.to_string(),
+                    set: TopicPermissionSet::trusted("", "", user, vhost),
+                }));
+            }
+        }
+        gone
+    }
+
+    /// Limits how much a user may open; what is open stays. Gives the point at which that is on disk.
+    ///
+    /// # Errors
+    /// When there is no such user.
+    pub fn set_user_limits(
+        &self,
+        name: &str,
+        limits: UserLimits,
+    ) -> Result<CommitPoint, NoSuchUser> {
+        let _changing = self.parameters.lock();
+        let user = self.users.user(name);
+        let user = user.ok_or_else(|| NoSuchUser(name.to_owned()))?;
+        let user = user.as_ref().clone().with_limits(limits);
+        let changes = [Change::put(&Definition::User(user.clone()))];
+        self.users.put_user(user);
+        Ok(definitions::log(self.store(), &changes))
+    }
+}

@@ -1,0 +1,79 @@
+//! The end of a vhost: everything in it goes, from memory and from the log.
+
+use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::{Snapshot, VHost, end_queue};
+use crate::clock::Timestamp;
+use crate::definitions::{self, Change, Definition};
+use crate::policy::PolicyKind;
+use crate::queue::shared::Work;
+
+/// Changes that are one record of the log, at most.
+const CHANGES_AT_ONCE: usize = 1_000;
+
+impl VHost {
+    /// Removes all that is in it. From now on nothing that is declared in it is kept, or found; who
+    /// is still connected is about to be told.
+    ///
+    /// Its own definition stays for whoever deletes it: everything else needs it at a start.
+    pub(crate) fn delete(&self, now: Timestamp) {
+        let snapshot = self.empty();
+        for changes in self.contents(&snapshot).chunks(CHANGES_AT_ONCE) {
+            definitions::log(self.paging.store(), changes);
+        }
+        let mut work = Work::default();
+        work.set_now(now);
+        for queue in snapshot.queues.values() {
+            end_queue(queue, &mut work);
+        }
+        self.finish(&mut work);
+        work.dirty.wake();
+    }
+
+    /// Leaves nothing in it, and nothing that could be put there; gives what there was.
+    fn empty(&self) -> Snapshot {
+        let mut change = self.change();
+        change.last.deleted = true;
+        let before = change.next.clone();
+        self.declared.change(before.sizes(), (0, 0));
+        self.snapshot.store(Arc::default());
+        self.generation.fetch_add(1, Ordering::Release);
+        before
+    }
+
+    /// Everything that the log has of it.
+    fn contents(&self, snapshot: &Snapshot) -> Vec<Change> {
+        let name = &self.name;
+        let mut gone = Vec::new();
+        let bindings = snapshot.topology.bindings();
+        for binding in bindings.filter(|binding| snapshot.is_durable(binding)) {
+            gone.push(Definition::binding(name, binding, 0));
+        }
+        let exchanges = snapshot.topology.exchanges();
+        for exchange in exchanges.filter(|exchange| exchange.durable) {
+            gone.push(Definition::exchange(name, exchange));
+        }
+        for queue in snapshot.queues.values() {
+            if let Some(durable) = &queue.durable {
+                let declared = &queue.declared;
+                gone.push(Definition::queue(name, &queue.name, durable.id, declared));
+            }
+        }
+        for kind in [PolicyKind::User, PolicyKind::Operator] {
+            for policy in self.policies.load().list(kind) {
+                gone.push(Definition::policy(
+                    name,
+                    kind,
+                    &policy.name,
+                    policy.request(),
+                ));
+            }
+        }
+        for ((component, parameter), value) in mem::take(&mut *self.parameters.lock()) {
+            gone.push(Definition::parameter(name, &component, &parameter, value));
+        }
+        gone.iter().map(Change::remove).collect()
+    }
+}
