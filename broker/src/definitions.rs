@@ -112,6 +112,13 @@ pub enum Definition {
         /// What the store calls it.
         id: QueueId,
     },
+    /// A queue whose deliveries are paused.
+    PausedQueue {
+        /// The vhost.
+        vhost: String,
+        /// The queue.
+        name: QueueName,
+    },
     /// A binding between durable things.
     Binding {
         /// The vhost.
@@ -185,6 +192,14 @@ impl Definition {
         }
     }
 
+    /// A paused queue of `vhost`.
+    pub fn paused_queue(vhost: &str, name: &QueueName) -> Self {
+        Self::PausedQueue {
+            vhost: vhost.to_owned(),
+            name: name.clone(),
+        }
+    }
+
     /// A binding in `vhost`, made after those of a lower `order`.
     pub fn binding(vhost: &str, binding: &Binding, order: u64) -> Self {
         Self::Binding {
@@ -230,6 +245,9 @@ impl Definition {
                 Kind::ExchangeQueue,
                 &[vhost, exchange.as_str(), purpose.as_str()],
             ),
+            Self::PausedQueue { vhost, name } => {
+                key::encode(Kind::PausedQueue, &[vhost, name.as_str()])
+            }
             Self::Binding { vhost, binding, .. } => binding_key(vhost, binding),
         }
     }

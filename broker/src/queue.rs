@@ -34,6 +34,7 @@ pub mod schedule;
 mod sections;
 pub mod settings;
 pub mod shared;
+mod throttle;
 pub mod timeouts;
 mod transfer;
 pub mod waiting;
@@ -47,6 +48,7 @@ use crate::queue::held::Held;
 use crate::queue::paged::Ranges;
 use crate::queue::ready::Found;
 use crate::queue::settings::{Features, Settings};
+use crate::queue::throttle::Throttle;
 use crate::queue::timeouts::{MESSAGES_AT_ONCE, Recovered, Timed};
 use crate::queue::waiting::{Load, Waiting};
 
@@ -120,6 +122,7 @@ pub struct Queue {
     next_sequence: Sequence,
     deduplicator: Option<Box<Deduplicator>>,
     timed: Option<Box<Timed>>,
+    throttle: Option<Box<Throttle>>,
     /// Without consumers it goes then, if it is to go at all.
     unused_until: Timestamp,
     /// Invariant: a deleted queue holds nothing and takes nothing.
@@ -129,7 +132,7 @@ pub struct Queue {
 impl Queue {
     /// An empty queue whose first message gets `next_sequence`.
     pub fn new(settings: Settings, next_sequence: Sequence) -> Self {
-        Self {
+        let mut queue = Self {
             consumers: Consumers::new(settings.single_active_consumer),
             settings,
             waiting: Waiting::default(),
@@ -139,9 +142,12 @@ impl Queue {
             next_sequence,
             deduplicator: None,
             timed: None,
+            throttle: None,
             unused_until: Timestamp::NEVER,
             deleted: false,
-        }
+        };
+        queue.configure_rate(Timestamp::from_millis(0));
+        queue
     }
 
     /// A queue with the messages that the log held at start.
@@ -192,15 +198,17 @@ impl Queue {
         if !self.settings.holds_dead() {
             self.drop_held(effects);
         }
+        self.configure_rate(effects.now);
         if before.expires() != self.settings.expires() {
             self.renew(effects.now);
         }
         self.enforce_limits(effects);
+        self.serve(effects);
     }
 
     /// Takes the next message for `basic.get`, and tells how many are left.
     ///
-    /// With `no_ack` it counts as settled.
+    /// With `no_ack` it counts as settled. A queue that may hand out nothing now seems empty.
     pub fn get(&mut self, no_ack: bool, effects: &mut Effects) -> Got {
         self.renew(effects.now);
         let now = effects.now;
@@ -208,12 +216,16 @@ impl Queue {
         while self.waiting.front().is_some_and(expired) {
             self.expire_front(effects);
         }
+        if self.is_held_back(now) {
+            return Got::Empty;
+        }
         let Some(entry) = self.waiting.pop() else {
             return match self.waiting.is_empty() {
                 true => Got::Empty,
                 false => Got::OnDisk,
             };
         };
+        self.note_handed_out();
         if no_ack {
             effects.remove(entry.sequence, entry.logged);
         } else {
@@ -384,6 +396,7 @@ impl Queue {
         if self.consumers.is_empty() {
             return;
         }
+        self.begin_serving();
         let mut expired = 0;
         while let Some(front) = self.waiting.front() {
             if front.expires_at <= effects.now {
@@ -394,6 +407,11 @@ impl Queue {
                 expired += 1;
                 self.expire_front(effects);
                 continue;
+            }
+            if let Some(throttle) = &mut self.throttle
+                && throttle.holds_back(effects.now)
+            {
+                break;
             }
             let Some(slot) = self.consumers.next(&front.message) else {
                 break;
@@ -413,6 +431,7 @@ impl Queue {
         if !no_ack {
             self.unacked += 1;
         }
+        self.note_handed_out();
         effects.deliveries.push(Delivery { slot, entry });
         no_ack
     }

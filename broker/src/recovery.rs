@@ -21,7 +21,7 @@ use crate::policy::{Applied, Policy};
 use crate::queue::Queue;
 use crate::queue::arguments::Declared;
 use crate::queue::settings::{Defaults, Settings};
-use crate::queue::shared::{Durable, SharedQueue, policies};
+use crate::queue::shared::{Durable, SharedQueue, Work, policies};
 use crate::vhost::{Contents, Metadata, Shared, VHost};
 use values::Values;
 
@@ -107,7 +107,7 @@ fn sort(definitions: &mut [Definition]) {
         | Definition::GlobalParameter { .. }
         | Definition::Policy { .. } => (2, 0),
         Definition::Exchange { .. } | Definition::Queue { .. } => (3, 0),
-        Definition::ExchangeQueue { .. } => (4, 0),
+        Definition::ExchangeQueue { .. } | Definition::PausedQueue { .. } => (4, 0),
         Definition::Binding { order, .. } => (5, *order),
     });
 }
@@ -262,6 +262,14 @@ impl Builder<'_> {
                 let queue = self.restore(&vhost, name, id, declared, None);
                 let snapshot = &mut self.vhost(&vhost)?.snapshot;
                 snapshot.add_hidden_queue(&exchange, purpose, queue);
+            }
+            Definition::PausedQueue { vhost, name } => {
+                let queues = self.vhosts.get(&*vhost);
+                let queue = queues.and_then(|contents| contents.snapshot.queues.get(&name));
+                if let Some(queue) = queue {
+                    let mut work = Work::default();
+                    queue.run(&mut work, |queue, effects| queue.set_paused(true, effects));
+                }
             }
             Definition::Binding {
                 vhost,

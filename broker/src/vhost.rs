@@ -13,6 +13,7 @@ mod hidden;
 mod history;
 mod metadata;
 mod parameters;
+mod pause;
 mod policies;
 mod publish;
 mod queues;

@@ -9,6 +9,7 @@ mod firehose;
 mod jobs;
 mod limits;
 mod parameters;
+mod pause;
 mod policies;
 mod restart;
 mod support;

@@ -22,6 +22,7 @@ pub(super) enum Kind {
     Queue = 9,
     ExchangeQueue = 10,
     Binding = 11,
+    PausedQueue = 12,
 }
 
 /// The key of the definition of `kind` with these names.

@@ -106,6 +106,10 @@ enum Value {
         purpose: Purpose,
         id: u64,
     },
+    PausedQueue {
+        vhost: String,
+        name: String,
+    },
     Binding {
         vhost: String,
         source: String,
@@ -246,6 +250,10 @@ impl Value {
                 purpose: *purpose,
                 id: id.0,
             },
+            Definition::PausedQueue { vhost, name } => Self::PausedQueue {
+                vhost: vhost.clone(),
+                name: name.to_string(),
+            },
             Definition::Binding {
                 vhost,
                 binding,
@@ -374,6 +382,10 @@ impl Value {
                 exchange: exchange.into(),
                 purpose,
                 id: QueueId(id),
+            },
+            Self::PausedQueue { vhost, name } => Definition::PausedQueue {
+                vhost,
+                name: name.into(),
             },
             Self::Binding {
                 vhost,

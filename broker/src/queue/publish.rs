@@ -141,7 +141,7 @@ impl Queue {
     /// Hands a new message over, or appends it.
     #[inline]
     fn enter(&mut self, entry: Entry, effects: &mut Effects) -> Accepted {
-        match self.next_consumer(&entry.message) {
+        match self.next_consumer(&entry.message, effects.now) {
             Some(slot) => self.hand_over_new(slot, entry, effects),
             None => self.wait(entry),
         }
@@ -166,7 +166,7 @@ impl Queue {
 
     /// As [`Queue::enter`], with a deadline.
     fn enter_for_a_time(&mut self, entry: Entry, effects: &mut Effects) -> Accepted {
-        match self.next_consumer(&entry.message) {
+        match self.next_consumer(&entry.message, effects.now) {
             Some(slot) => self.hand_over_new(slot, entry, effects),
             None if entry.expires_at > effects.now => {
                 self.schedule_expiry(&entry);
@@ -185,8 +185,8 @@ impl Queue {
 
     /// A consumer for a message that just came. Order: what waits goes first.
     #[inline]
-    fn next_consumer(&mut self, message: &Message) -> Option<Slot> {
-        if !self.waiting.is_empty() {
+    fn next_consumer(&mut self, message: &Message, now: Timestamp) -> Option<Slot> {
+        if !self.waiting.is_empty() || self.is_held_back(now) {
             return None;
         }
         self.consumers.next(message)

@@ -57,6 +57,8 @@ pub struct Features {
     pub delayed: bool,
     /// How long a message that came back waits.
     pub retry: Option<Retry>,
+    /// So many messages a second are handed out, at most.
+    pub max_deliver_rate: Option<u64>,
     /// Drops messages that repeat a value.
     pub deduplication: Option<Box<Deduplication>>,
 }
@@ -160,6 +162,7 @@ impl Features {
             counting,
             delayed: false,
             retry: Retry::new(options),
+            max_deliver_rate: options.max_deliver_rate.filter(|rate| *rate > 0),
             deduplication: options.deduplication(),
         }
     }

@@ -61,7 +61,13 @@ impl Queue {
         let expiry = timed.and_then(|timed| timed.expiry.next());
         let expiry = expiry.filter(|_| self.dead_lettering < MOST_DEAD_LETTERING);
         let delayed = timed.and_then(|timed| timed.delayed.next());
-        let all = [expiry, delayed, self.held_timeout(), self.unused_until()];
+        let all = [
+            expiry,
+            delayed,
+            self.held_timeout(),
+            self.unused_until(),
+            self.served_again_at(),
+        ];
         all.into_iter().flatten().min()
     }
 

@@ -8,6 +8,7 @@ use super::{Snapshot, VHost, end_queue};
 use crate::clock::Timestamp;
 use crate::definitions::{self, Change, Definition};
 use crate::policy::PolicyKind;
+use crate::queue::Queue;
 use crate::queue::shared::Work;
 
 /// Changes that are one record of the log, at most.
@@ -59,6 +60,9 @@ impl VHost {
             if let Some(durable) = &queue.durable {
                 let declared = &queue.declared;
                 gone.push(Definition::queue(name, &queue.name, durable.id, declared));
+                if queue.inspect(Queue::is_paused) {
+                    gone.push(Definition::paused_queue(name, &queue.name));
+                }
             }
         }
         for kind in [PolicyKind::User, PolicyKind::Operator] {

@@ -220,6 +220,9 @@ impl VHost {
                 durable.id,
                 &queue.declared,
             ));
+            if queue.inspect(Queue::is_paused) {
+                change.remove(Definition::paused_queue(&self.name, &queue.name));
+            }
         }
         change.note(|by| Event::QueueDeleted(queue.event(by)));
         let point = change.publish();
@@ -254,7 +257,7 @@ impl VHost {
         self.queue(actor, name)
     }
 
-    fn require_queue(
+    pub(super) fn require_queue(
         &self,
         actor: &Actor,
         permission: Permission,
