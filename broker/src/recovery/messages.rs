@@ -19,14 +19,17 @@ use crate::queue::waiting::Waiting;
 struct Noted {
     /// Ready ones above priority 0, by priority,
     ready: BTreeMap<u8, Ranges>,
-    /// and those whose time has not come.
+    /// and those that had a delay, which may be over by now:
     delayed: BTreeMap<u8, Ranges>,
+    /// then they may have been delivered before.
+    overdue: Ranges,
     due: Deadlines,
     expiry: Deadlines,
 }
 
 /// A queue with what the log has of it; nothing is read before somebody wants it. After an unclean
 /// stop any message that was ready may have been delivered before, so all of them count as redelivered.
+/// A message whose delay is over by now becomes ready, or leaves, like one whose delay ends later.
 pub(super) fn refill(
     store: &Store,
     recovered: &RecoveredQueue,
@@ -59,7 +62,11 @@ pub(super) fn refill(
         sections.collect::<Vec<_>>()
     };
     let mut ready = sections(&noted.ready, returned);
-    let delayed = sections(&noted.delayed, &recovered.redelivered);
+    let overdue = match clean {
+        true => &recovered.redelivered,
+        false => &noted.overdue,
+    };
+    let delayed = sections(&noted.delayed, overdue);
     let others = others
         .iter()
         .map(|range| (Sequence(*range.start()), Sequence(*range.end())));
@@ -86,9 +93,12 @@ impl Noted {
             self.expiry.push((expires, first, last));
         }
         let due = Timestamp::from_millis(due);
-        if due > now {
+        if due > Timestamp::default() {
             self.due.push((due, first, last));
             self.delayed.entry(level).or_default().push((first, last));
+            if due <= now {
+                self.overdue.push((first, last));
+            }
         } else if level > 0 {
             self.ready.entry(level).or_default().push((first, last));
         }

@@ -183,6 +183,7 @@ fn delayed_messages_are_ready_when_they_would_have_been() {
     }
     machine.publish(&[0, 0], 5);
     machine = machine.restart(1_150);
+    machine.pass(1_150);
     let counts = machine.counts();
     assert_eq!((counts.ready, counts.delayed), (2, 3));
     assert_eq!(counts.ready_bytes, 2);
@@ -191,7 +192,7 @@ fn delayed_messages_are_ready_when_they_would_have_been() {
     assert_eq!((counts.ready, counts.delayed), (4, 1));
     assert_eq!(counts.ready_bytes, 4);
     assert_eq!(machine.drain(), [2, 3, 4, 5]);
-    machine = machine.restart(1_250);
+    machine = machine.restart(1_300);
     machine.pass(1_300);
     assert_eq!(machine.drain(), [1]);
 }
@@ -218,6 +219,7 @@ fn what_was_to_be_tried_again_later_is_ready_after_a_restart() {
     let queue = machine.queue().unwrap();
     let mut work = machine.work();
     let (entry, _) = queue.get(false, &mut work).unwrap().unwrap();
+    assert_eq!(entry.returns, 0);
     queue.run(&mut work, |queue, effects| {
         let how = crate::queue::Return::Nacked;
         queue.requeue(None, [entry].into_iter(), how, effects);
