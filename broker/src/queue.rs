@@ -191,8 +191,9 @@ impl Queue {
         &self.settings
     }
 
-    /// From now on it obeys `settings`, which may differ in their features.
-    pub fn configure(&mut self, settings: Settings, effects: &mut Effects) {
+    /// From now on it obeys `settings`, which may differ in their features. Tells whether there are
+    /// messages left to drop: see [`Queue::enforce_limits_some`].
+    pub fn configure(&mut self, settings: Settings, effects: &mut Effects) -> bool {
         let before = std::mem::replace(&mut self.settings, settings);
         self.configure_deduplication(effects);
         if !self.settings.holds_dead() {
@@ -202,8 +203,9 @@ impl Queue {
         if before.expires() != self.settings.expires() {
             self.renew(effects.now);
         }
-        self.enforce_limits(effects);
+        let more = self.enforce_limits_some(MESSAGES_AT_ONCE, effects);
         self.serve(effects);
+        more
     }
 
     /// Takes the next message for `basic.get`, and tells how many are left.

@@ -304,6 +304,32 @@ fn thousands_of_queues_are_told_live() {
 }
 
 #[test]
+fn a_long_queue_is_cut_to_a_lower_limit() {
+    const MESSAGES: usize = 5_000;
+    let broker = InProcess::start();
+    let channel = channel(&broker);
+    channel.queue("dead");
+    channel.queue_with("q", table([("x-dead-letter-exchange", long_string(""))]));
+    channel.queue_with("q2", FieldTable::default());
+    channel.confirm();
+    for queue in ["q", "q2"] {
+        for number in 0..MESSAGES {
+            channel.publish("", queue, &number.to_string());
+        }
+    }
+    channel.confirmed(2 * MESSAGES as u64);
+    set_policy(
+        &broker,
+        "cut",
+        "q",
+        json!({"max-length": 3, "dead-letter-routing-key": "dead"}),
+    );
+    assert_eq!(channel.drain("q"), ["4997", "4998", "4999"]);
+    assert_eq!(channel.drain("q2"), ["4997", "4998", "4999"]);
+    assert_eq!(channel.counts("dead").0, MESSAGES as u32 - 3);
+}
+
+#[test]
 fn durability_by_policy_is_what_later_confirms_stand_for() {
     let broker = InProcess::start();
     let channel = Connection::open(broker.amqp()).channel();

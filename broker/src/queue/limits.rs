@@ -45,28 +45,40 @@ impl Queue {
     /// With a limit of bytes it needs the sizes of what it drops: it has messages read that are on disk
     /// only, and goes on when they have come.
     pub(super) fn enforce_limits(&mut self, effects: &mut Effects) {
-        let Some(features) = self.settings.features.clone() else {
-            return;
-        };
-        if features.overflow != Overflow::DropHead || !features.is_limited() {
-            return;
-        }
-        self.drop_heads(&features, effects);
-        // What stood in front may have been on disk only, and consumers waited for it.
-        self.serve(effects);
+        self.enforce_limits_some(usize::MAX, effects);
     }
 
-    fn drop_heads(&mut self, features: &Features, effects: &mut Effects) {
+    /// The same, but drops at most so many messages. Tells whether there are more to drop now.
+    pub fn enforce_limits_some(&mut self, most: usize, effects: &mut Effects) -> bool {
+        let Some(features) = self.settings.features.clone() else {
+            return false;
+        };
+        if features.overflow != Overflow::DropHead || !features.is_limited() {
+            return false;
+        }
+        let more = self.drop_heads(&features, most, effects);
+        // What stood in front may have been on disk only, and consumers waited for it.
+        self.serve(effects);
+        more
+    }
+
+    fn drop_heads(&mut self, features: &Features, most: usize, effects: &mut Effects) -> bool {
+        let mut dropped = 0;
         let needs_sizes = features.max_length_bytes.is_some();
         while self.is_beyond(features.max_length, self.waiting.len() as u64)
             || self.is_beyond(features.max_length_bytes, self.waiting.body_bytes())
         {
             if needs_sizes && self.waiting.front().is_none() {
                 effects.load |= self.waiting.request_load();
-                return;
+                return false;
+            }
+            if dropped == most {
+                return true;
             }
             self.drop_head(effects);
+            dropped += 1;
         }
+        false
     }
 
     fn is_beyond(&self, max: Option<u64>, is: u64) -> bool {

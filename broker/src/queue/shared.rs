@@ -225,12 +225,15 @@ impl SharedQueue {
         result
     }
 
-    /// From now on the queue obeys `settings`.
-    pub fn configure(self: &Arc<Self>, settings: Settings, work: &mut Work) {
+    /// From now on the queue obeys `settings`. Tells whether it has messages left to drop: see
+    /// [`Queue::enforce_limits_some`].
+    pub fn configure(self: &Arc<Self>, settings: Settings, work: &mut Work) -> bool {
         dead_letters::warn_of_fallback(&self.name, &self.vhost, &settings);
-        self.run(work, |queue, effects| queue.configure(settings, effects));
-        let deduplicates = self.inspect(Queue::deduplicates);
+        let (more, deduplicates) = self.run(work, |queue, effects| {
+            (queue.configure(settings, effects), queue.deduplicates())
+        });
         self.deduplicates.store(deduplicates, Ordering::Relaxed);
+        more
     }
 
     /// Does it drop what repeats a value? If so, publishers pass the [gate](crate::dedup::Gate).

@@ -17,6 +17,7 @@ use crate::events::{Event, PolicyEvent};
 use crate::json;
 use crate::policy::{Policies, Policy, PolicyError, PolicyKind, PolicyRequest};
 use crate::queue::shared::Work;
+use crate::queue::timeouts::MESSAGES_AT_ONCE;
 
 /// What telling so many queues leaves to do is done before the next are told.
 const QUEUES_AT_ONCE: usize = 1_000;
@@ -97,7 +98,14 @@ impl VHost {
         for (told, queue) in queues.values().enumerate() {
             let queue_type = queue.declared.arguments.queue_type;
             let applied = policies.for_queue(queue.name.as_str(), queue_type);
-            rerouted |= queue.apply(applied, &self.defaults, &mut work);
+            let mut follows = queue.apply(applied, &self.defaults, &mut work);
+            rerouted |= follows.rerouted;
+            while follows.more {
+                self.finish(&mut work);
+                follows.more = queue.run(&mut work, |queue, effects| {
+                    queue.enforce_limits_some(MESSAGES_AT_ONCE, effects)
+                });
+            }
             if told % QUEUES_AT_ONCE == 0 {
                 self.finish(&mut work);
                 work.dirty.wake();

@@ -24,6 +24,15 @@ pub fn options<'a>(declared: &'a Declared, applied: Option<&Applied>) -> Cow<'a,
     }
 }
 
+/// What follows when other policies apply to a queue.
+#[derive(Default)]
+pub(crate) struct Told {
+    /// Its confirms stand for something else.
+    pub(crate) rerouted: bool,
+    /// It has messages left to drop.
+    pub(crate) more: bool,
+}
+
 impl SharedQueue {
     /// The policies that apply to it.
     pub fn policies(&self) -> Option<Arc<Applied>> {
@@ -41,20 +50,19 @@ impl SharedQueue {
         Some(self.options().durability.unwrap_or(durable.durability))
     }
 
-    /// From now on these policies apply to it. Tells whether its confirms stand for something else
-    /// because of that.
+    /// From now on these policies apply to it.
     pub(crate) fn apply(
         self: &Arc<Self>,
         applied: Option<Arc<Applied>>,
         defaults: &Defaults,
         work: &mut Work,
-    ) -> bool {
+    ) -> Told {
         let same = match (&*self.applied.load(), &applied) {
             (Some(before), Some(after)) => before.is_same(after),
             (before, after) => before.is_none() && after.is_none(),
         };
         if same {
-            return false;
+            return Told::default();
         }
         let durability = self.durability();
         let before = self.options().consumer_timeout;
@@ -62,11 +70,14 @@ impl SharedQueue {
         let options = self.options();
         let settings = Settings::new(&self.declared, &options, defaults);
         let timeout_changed = before != options.consumer_timeout;
-        self.configure(settings, work);
+        let more = self.configure(settings, work);
         if timeout_changed {
             self.tell_consumers(work);
         }
-        self.durability() != durability
+        Told {
+            rerouted: self.durability() != durability,
+            more,
+        }
     }
 
     /// Has the connections of all consumers look at their time-outs anew.
