@@ -5,6 +5,7 @@
 //! for so long at most; that the message was consumed meanwhile changes nothing. What the broker itself passes on
 //! (dead letters, moved messages) is not looked at: it would find its own value and vanish.
 
+mod exchange;
 mod gate;
 mod slots;
 pub mod value;
@@ -21,6 +22,7 @@ use crate::dedup::window::Window;
 use crate::message::Message;
 use crate::queue::options::Deduplication;
 
+pub use exchange::{ExchangeWindow, Sifted};
 pub use gate::Gate;
 pub use slots::{Owner, Slot, SlotChanges, log, stored};
 

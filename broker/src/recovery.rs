@@ -70,7 +70,8 @@ pub(crate) fn recover(
     for definition in definitions {
         builder.add(definition)?;
     }
-    let snapshots = builder.vhosts.values().map(|contents| &contents.snapshot);
+    let vhosts = builder.vhosts.iter_mut();
+    let snapshots = vhosts.map(|(name, contents)| (&**name, &mut contents.snapshot));
     values.restore(snapshots, shared.paging.store());
     let bindings = builder.bindings;
     let vhosts = builder.vhosts.into_iter().map(|(name, contents)| {

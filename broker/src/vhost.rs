@@ -29,7 +29,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::actor::Actor;
 use crate::auth::{User, Users};
-use crate::dedup::Gate;
+use crate::dedup::{ExchangeWindow, Gate};
 use crate::definitions::{self, Definition};
 use crate::error::Error;
 use crate::events::{EVENT_EXCHANGE, Event, Events, INTERNAL_USER};
@@ -132,6 +132,8 @@ pub struct Snapshot {
     pub queues: imbl::HashMap<QueueName, Arc<SharedQueue>>,
     /// The queues that exchanges keep messages in, by exchange.
     pub hidden: imbl::HashMap<ExchangeName, Hidden>,
+    /// What exchanges that drop repeated messages have seen.
+    pub windows: imbl::HashMap<ExchangeName, Arc<ExchangeWindow>>,
 }
 
 impl VHost {

@@ -1,7 +1,9 @@
 //! What a publisher repeats is confirmed and dropped.
 
 use ferrymq_tests::InProcess;
-use ferrymq_tests::raw::{AMQPValue, BasicProperties, Channel, Connection, FieldTable, basic};
+use ferrymq_tests::raw::{
+    AMQPValue, BasicProperties, Channel, Connection, FieldTable, basic, exchange,
+};
 
 fn arguments(more: &[(&str, AMQPValue)]) -> FieldTable {
     let mut table = FieldTable::default();
@@ -160,6 +162,87 @@ fn a_dead_letter_is_no_duplicate_of_itself() {
     let got = channel.got("q");
     channel.reject(got.delivery_tag, false);
     assert_eq!(channel.got("q").text(), "a");
+}
+
+#[test]
+fn an_exchange_takes_no_value_twice_and_remembers_it() {
+    let mut broker = InProcess::start();
+    let channel = confirming(&broker);
+    let declare = |channel: &Channel| {
+        channel.call::<exchange::DeclareOk>(exchange::Declare {
+            exchange: "once".into(),
+            kind: "fanout".into(),
+            durable: true,
+            arguments: arguments(&[]),
+            ..exchange::Declare::default()
+        });
+    };
+    declare(&channel);
+    channel.durable_queue_with("q", FieldTable::default());
+    channel.bind("q", "once", "");
+    let send = |channel: &Channel, value: &str| {
+        let properties = with_value("x-deduplication-header", text(value));
+        channel.publish_with("once", "", value, &properties);
+    };
+    for value in ["1", "2", "1", "3", "2"] {
+        send(&channel, value);
+    }
+    channel.confirmed(5);
+    assert_eq!(channel.drain("q"), ["1", "2", "3"]);
+    drop(channel);
+    broker.restart();
+    let channel = confirming(&broker);
+    for value in ["3", "4", "1"] {
+        send(&channel, value);
+    }
+    channel.confirmed(3);
+    assert_eq!(channel.drain("q"), ["4"]);
+    channel.delete_exchange("once");
+    declare(&channel);
+    channel.bind("q", "once", "");
+    send(&channel, "4");
+    answered(&channel, 4);
+    assert_eq!(channel.drain("q"), ["4"]);
+}
+
+#[test]
+fn what_a_queue_refused_may_be_sent_to_the_exchange_again() {
+    let broker = InProcess::start();
+    let channel = confirming(&broker);
+    channel.exchange_with("once", "fanout", arguments(&[]));
+    let mut limits = FieldTable::default();
+    limits.insert("x-max-length".into(), AMQPValue::LongInt(1));
+    limits.insert("x-overflow".into(), text("reject-publish"));
+    channel.queue_with("q", limits);
+    channel.bind("q", "once", "");
+    let send = |value: &str| {
+        let properties = with_value("x-deduplication-header", text(value));
+        channel.publish_with("once", "", value, &properties);
+    };
+    send("1");
+    answered(&channel, 1);
+    // The second is refused, and so is what repeats it.
+    send("2");
+    channel.expect::<basic::Nack>();
+    send("2");
+    channel.expect::<basic::Nack>();
+    assert_eq!(channel.drain("q"), ["1"]);
+    send("2");
+    answered(&channel, 4);
+    assert_eq!(channel.drain("q"), ["2"]);
+}
+
+#[test]
+fn a_wrong_argument_is_refused_by_name() {
+    let broker = InProcess::start();
+    let channel = Connection::open(broker.amqp()).channel();
+    channel.send(exchange::Declare {
+        exchange: "once".into(),
+        kind: "fanout".into(),
+        arguments: arguments(&[("x-cache-size", AMQPValue::LongInt(0))]),
+        ..exchange::Declare::default()
+    });
+    channel.refused(406, "x-cache-size");
 }
 
 #[test]

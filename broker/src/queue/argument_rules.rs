@@ -5,6 +5,7 @@
 use ferrymq_amqp::table::{integer_value, type_name};
 use ferrymq_amqp::{AMQPValue, FieldTable};
 
+use crate::dedup::MAX_CACHE_SIZE;
 use crate::queue::arguments::{ArgumentError, QueueType};
 use crate::queue::options::Value;
 
@@ -64,6 +65,8 @@ pub(crate) const NAME_BYTES: usize = 255;
 /// The longest prefix of a server-generated name, in bytes.
 pub(super) const NAME_PREFIX_BYTES: usize = 64;
 pub(crate) const COUNT: Check = Integer(0, i64::MAX);
+/// Values that are remembered.
+const CACHE_SIZE: Check = Integer(1, MAX_CACHE_SIZE.cast_signed());
 pub(crate) const POSITIVE: Check = Integer(1, i64::MAX);
 
 /// What `queue.declare` knows.
@@ -114,7 +117,7 @@ pub(super) static QUEUE: &[Rule] = &[
     rule("x-member-placement-tag", Quorum, Text(NAME_BYTES)),
     rule("x-durability", Queues, OneOf(&["strict", "relaxed"])),
     rule("x-message-deduplication", Queues, Flag),
-    rule("x-cache-size", Queues, COUNT),
+    rule("x-cache-size", Queues, CACHE_SIZE),
     rule("x-cache-ttl", Queues, COUNT),
     rule("x-deduplication-header", Queues, Text(NAME_BYTES)),
     rule("x-max-age", Stream, Age),
@@ -130,6 +133,14 @@ pub(super) static QUEUE: &[Rule] = &[
     rule("x-queue-master-locator", Obsolete, Anything),
     rule("x-max-in-memory-length", Obsolete, Anything),
     rule("x-max-in-memory-bytes", Obsolete, Anything),
+];
+
+/// What `exchange.declare` knows on every exchange type.
+pub(super) static EXCHANGE: &[Rule] = &[
+    rule("x-message-deduplication", All, Flag),
+    rule("x-cache-size", All, CACHE_SIZE),
+    rule("x-cache-ttl", All, COUNT),
+    rule("x-deduplication-header", All, Text(NAME_BYTES)),
 ];
 
 /// What `basic.consume` knows.

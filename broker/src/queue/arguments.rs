@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::names::Resource;
 use crate::queue::argument_rules::{self as rules, NAME_PREFIX_BYTES, QUEUE_TYPE};
-use crate::queue::options::Options;
+use crate::queue::options::{Deduplication, Options};
 
 const NAME_PREFIX: &str = "x-name-prefix";
 const DEAD_LETTER_EXCHANGE: &str = "x-dead-letter-exchange";
@@ -244,6 +244,27 @@ fn without_name_prefix(table: FieldTable) -> FieldTable {
     let mut entries = table.inner().clone();
     entries.remove(NAME_PREFIX);
     entries.into()
+}
+
+/// Checks what `exchange.declare` may ask for beside its type's own arguments.
+///
+/// # Errors
+/// When a value is wrong.
+pub fn check_exchange(table: &FieldTable) -> Result<(), ArgumentError> {
+    rules::check_all(rules::EXCHANGE, table, QueueType::Classic)
+}
+
+/// The window in which an exchange takes no value twice, if its arguments, which were checked, ask for one.
+pub fn exchange_deduplication(table: &FieldTable) -> Option<Box<Deduplication>> {
+    let mut options = Options::default();
+    for rule in rules::EXCHANGE {
+        let value = table::get(table, rule.name);
+        let option = rule.name.strip_prefix("x-").unwrap_or(rule.name);
+        if let Some(value) = value {
+            options.set(option, value.into());
+        }
+    }
+    options.deduplication()
 }
 
 /// Why a declaration or a consumer is refused.

@@ -1,10 +1,12 @@
 //! What queues had seen published before the start; see `dedup.rs`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use ferrymq_store::{Durability, Store};
 
-use crate::dedup::{self, Owner, Slot, SlotChanges};
+use crate::dedup::{self, ExchangeWindow, Owner, Slot, SlotChanges};
+use crate::queue::arguments;
 use crate::queue::shared::Work;
 use crate::vhost::Snapshot;
 
@@ -24,21 +26,20 @@ impl Values {
     /// Gives everybody their own, and forgets those of nobody.
     pub(super) fn restore<'a>(
         mut self,
-        snapshots: impl Iterator<Item = &'a Snapshot>,
+        vhosts: impl Iterator<Item = (&'a str, &'a mut Snapshot)>,
         store: &Store,
     ) {
-        if self.0.is_empty() {
-            return;
-        }
         let mut work = Work::default();
-        let queues = snapshots.flat_map(|snapshot| snapshot.queues.values());
-        for queue in queues {
-            let id = queue.durable.as_ref().map(|durable| durable.id);
-            let slots = id.and_then(|id| self.0.remove(&Owner::Queue(id)));
-            if let Some(slots) = slots {
-                queue.run(&mut work, |queue, effects| {
-                    queue.restore_values(slots, effects)
-                });
+        for (name, snapshot) in vhosts {
+            self.restore_exchanges(name, snapshot, &mut work);
+            for queue in snapshot.queues.values() {
+                let id = queue.durable.as_ref().map(|durable| durable.id);
+                let slots = id.and_then(|id| self.0.remove(&Owner::Queue(id)));
+                if let Some(slots) = slots {
+                    queue.run(&mut work, |queue, effects| {
+                        queue.restore_values(slots, effects);
+                    });
+                }
             }
         }
         for (owner, slots) in self.0 {
@@ -47,5 +48,21 @@ impl Values {
             work.slots.push((owner, SlotChanges { removed, put }));
         }
         work.log_slots(store, Durability::Relaxed);
+    }
+
+    fn restore_exchanges(&mut self, vhost: &str, snapshot: &mut Snapshot, work: &mut Work) {
+        for exchange in snapshot.topology.exchanges() {
+            let Some(asked) = arguments::exchange_deduplication(&exchange.arguments) else {
+                continue;
+            };
+            let owner = Owner::exchange(vhost, exchange.name.as_str());
+            let slots = self.0.remove(&owner).unwrap_or_default();
+            let (window, changes) = ExchangeWindow::recovered(&asked, owner, slots);
+            if !changes.is_empty() {
+                work.slots.push((owner, changes));
+            }
+            let name = exchange.name.clone();
+            snapshot.windows.insert(name, Arc::new(window));
+        }
     }
 }

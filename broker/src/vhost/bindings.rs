@@ -202,6 +202,7 @@ impl Change<'_> {
                 self.remove(Definition::exchange(&self.vhost.name, exchange));
             }
             self.remove_hidden_queues(&exchange.name);
+            self.remove_window(exchange);
             let vhost = self.vhost;
             let exchange = Arc::clone(exchange);
             self.note(|by| Event::ExchangeDeleted(vhost.exchange_event(exchange, by)));

@@ -13,6 +13,7 @@ use crate::definitions::Definition;
 use crate::error::Error;
 use crate::events::{Event, ExchangeEvent};
 use crate::limits::Reached;
+use crate::queue::arguments;
 
 /// What `exchange.declare` asks for.
 pub struct ExchangeDeclare {
@@ -57,6 +58,10 @@ impl VHost {
         let valid = exchange
             .validate()
             .map_err(|why| self.invalid_exchange(name, &why));
+        let valid = valid.and_then(|()| {
+            arguments::check_exchange(&exchange.arguments)
+                .map_err(|why| why.on(self.exchange_resource(name)))
+        });
         let mut change = self.change_by(actor);
         if let Some(existing) = change.next.topology.exchange(name) {
             existing
@@ -91,6 +96,7 @@ impl VHost {
         topology.set_policy_alternate(name, alternate);
         if let Some(exchange) = change.next.topology.exchange(name).cloned() {
             change.create_hidden_queues(&exchange);
+            change.create_window(&exchange);
             change.note(|by| Event::ExchangeCreated(self.exchange_event(exchange, by)));
         }
         Ok(change.publish())

@@ -11,6 +11,7 @@ use super::{Purpose, Snapshot, VHost};
 use crate::actor::Actor;
 use crate::auth::Permission;
 use crate::clock::Timestamp;
+use crate::dedup::ExchangeWindow;
 use crate::error::Error;
 use crate::message::Message;
 use crate::queue::entry::Entry;
@@ -30,6 +31,8 @@ pub struct Route {
     /// An exchange keeps the message until its delay is over.
     waits: bool,
     requesters: SmallVec<[Requester; 1]>,
+    /// The exchange drops what repeats a value.
+    window: Option<Arc<ExchangeWindow>>,
     /// What a confirm stands for: the strictest of the queues decides.
     durability: Durability,
     /// Holds for this message only: its headers decided, or chance did.
@@ -91,16 +94,22 @@ impl Route {
         }
     }
 
-    /// Does any of its queues drop what repeats a value?
+    /// Does its exchange or any of its queues drop what repeats a value?
     #[inline]
     pub(super) fn deduplicates(&self) -> bool {
-        self.queues.iter().any(|queue| queue.deduplicates())
+        self.window.is_some() || self.queues.iter().any(|queue| queue.deduplicates())
+    }
+
+    /// What its exchange has seen.
+    pub(super) fn window(&self) -> Option<&Arc<ExchangeWindow>> {
+        self.window.as_ref()
     }
 
     /// Does a restart remember what any of them has seen?
     pub(super) fn keeps_values(&self) -> bool {
         let keeps = |queue: &Arc<SharedQueue>| queue.deduplicates() && queue.durable.is_some();
-        self.queues.iter().any(keeps)
+        let window = self.window.as_ref();
+        window.is_some_and(|window| window.owner().is_some()) || self.queues.iter().any(keeps)
     }
 
     /// What a confirm stands for.
@@ -326,6 +335,7 @@ impl Snapshot {
         Route {
             bound,
             waits,
+            window: self.windows.get(exchange).cloned(),
             once: routed.depends_on_message || routing_keys.len() > 1 || unroutable,
             ..Route::new(queues)
         }
