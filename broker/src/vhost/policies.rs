@@ -151,8 +151,6 @@ impl Snapshot {
 
     fn changed_alternates(&self, policies: &Policies) -> Vec<(ExchangeName, Option<ExchangeName>)> {
         let exchanges = self.topology.exchanges().map(|exchange| &exchange.name);
-        // Spec: the default exchange leads to the queue of the key's name, or nowhere.
-        let exchanges = exchanges.filter(|name| !name.is_default());
         let wanted = exchanges.map(|name| (name, alternate(policies, name)));
         let current = |name: &ExchangeName| self.topology.policy_alternate(name.as_str());
         let changed = wanted.filter(|(name, wanted)| current(name) != wanted.as_ref());
