@@ -7,6 +7,7 @@ mod deduplication;
 mod events;
 mod firehose;
 mod jobs;
+mod killed;
 mod limits;
 mod parameters;
 mod pause;
