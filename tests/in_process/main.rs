@@ -12,6 +12,7 @@ mod limits;
 mod parameters;
 mod pause;
 mod policies;
+mod queue_features;
 mod restart;
 mod support;
 mod vhosts;
