@@ -35,6 +35,9 @@ const DIED: u8 = 1 << 1;
 /// Its `CC` header routes no more: it was dead-lettered with a key of the queue's.
 const CC_SPENT: u8 = 1 << 2;
 
+/// It was published with a time to live of its own.
+const EXPIRES: u8 = 1 << 3;
+
 /// What [`Message::from_stored`] was given is not a message.
 #[derive(Debug, thiserror::Error)]
 #[error("a stored message of {0} bytes is too short for its own lengths")]
@@ -69,12 +72,13 @@ impl Message {
         Self::with_large_body(bytes, address_len, flag(persistent), chunks.into())
     }
 
+    #[inline]
     fn with_small_body(bytes: &[u8], address_len: usize, properties_len: usize, flags: u8) -> Self {
         debug_assert!(address_len + properties_len <= bytes.len());
         let head = Head {
             address_len: address_len as u16,
             properties_len: properties_len as u32,
-            flags,
+            flags: flags | expires(bytes, address_len),
             body_len: (bytes.len() - address_len - properties_len) as u64,
             large_body: None,
         };
@@ -86,7 +90,7 @@ impl Message {
         let head = Head {
             address_len: address_len as u16,
             properties_len: (bytes.len() - address_len) as u32,
-            flags,
+            flags: flags | expires(bytes, address_len),
             body_len: chunks.iter().map(|chunk| chunk.len() as u64).sum(),
             large_body: Some(chunks),
         };
@@ -187,7 +191,7 @@ impl Message {
     /// Was it published with a time to live of its own?
     #[inline]
     pub fn has_expiration(&self) -> bool {
-        self.has_property(Property::Expiration)
+        self.head().flags & EXPIRES != 0
     }
 
     /// For one of the first eight properties.
@@ -312,6 +316,16 @@ impl Message {
 
     fn head(&self) -> &Head {
         &self.0.header.header
+    }
+}
+
+/// [`EXPIRES`], if the properties behind the address say so.
+#[inline]
+fn expires(bytes: &[u8], address_len: usize) -> u8 {
+    let [high, _] = Property::Expiration.flag().to_be_bytes();
+    match bytes.get(address_len) {
+        Some(flags) if flags & high != 0 => EXPIRES,
+        _ => 0,
     }
 }
 

@@ -1,7 +1,9 @@
 //! What queues are asked for outlives a restart, together with the messages.
 
 use ferrymq_tests::InProcess;
-use ferrymq_tests::raw::{AMQPValue, BasicProperties, Channel, Connection, basic, long_string, table};
+use ferrymq_tests::raw::{
+    AMQPValue, BasicProperties, Channel, Connection, basic, long_string, table,
+};
 
 fn open(broker: &InProcess) -> Channel {
     Connection::open(broker.amqp()).channel()
@@ -41,9 +43,17 @@ fn a_quorum_queue_keeps_transient_messages() {
 fn priorities_hold_after_a_restart() {
     let mut broker = InProcess::start();
     let channel = open(&broker);
-    channel.durable_queue_with("levels", table([("x-max-priority", AMQPValue::LongInt(10))]));
+    channel.durable_queue_with(
+        "levels",
+        table([("x-max-priority", AMQPValue::LongInt(10))]),
+    );
     let at = |priority| persistent().with_priority(priority);
-    let messages = [("low", at(1)), ("high", at(9)), ("middle", at(5)), ("high too", at(9))];
+    let messages = [
+        ("low", at(1)),
+        ("high", at(9)),
+        ("middle", at(5)),
+        ("high too", at(9)),
+    ];
     publish(&channel, "levels", &messages);
     drop(channel);
     broker.restart();

@@ -81,6 +81,8 @@ impl Queue {
         persistent && self.settings.durable
     }
 
+    #[cold]
+    #[inline(never)]
     fn publish_by_features(&mut self, message: Message, effects: &mut Effects) -> Outcome {
         static PLAIN: LazyLock<Features> = LazyLock::new(Features::default);
         let features = self.settings.features.clone();
@@ -139,7 +141,7 @@ impl Queue {
     }
 
     /// Hands a new message over, or appends it.
-    #[inline]
+    #[inline(always)]
     fn enter(&mut self, entry: Entry, effects: &mut Effects) -> Accepted {
         match self.next_consumer(&entry.message, effects.now) {
             Some(slot) => self.hand_over_new(slot, entry, effects),
@@ -147,7 +149,7 @@ impl Queue {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn hand_over_new(&mut self, slot: Slot, entry: Entry, effects: &mut Effects) -> Accepted {
         let accepted = Accepted::new(&entry);
         let settled = self.hand_over(slot, entry, effects);

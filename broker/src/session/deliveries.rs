@@ -8,14 +8,13 @@ use ferrymq_amqp::method::{self, basic};
 use ferrymq_amqp::{AMQPClass, AMQPValue, ShortString};
 
 use crate::events::Event;
-use crate::message::Message;
 use crate::queue::consumers::Slot;
 use crate::queue::entry::Entry;
-use crate::queue::paged::Returned;
 use crate::queue::shared::SharedQueue;
 use crate::queue::{Effects, Queue, Return, Settled};
 use crate::session::channel::Channel;
 use crate::session::channels::Channels;
+use crate::session::consumers::Consumer;
 use crate::session::context::Context;
 use crate::session::outbound::Outbound;
 use crate::session::outbox::{ConsumerNumber, Handover, Item};
@@ -87,23 +86,26 @@ impl Channels {
         let Some(channel) = open.get_mut(&consumer.channel) else {
             return;
         };
-        let returned = Returned::of(&handover.entry);
-        let message = handover.entry.message.clone();
-        let delivery_tag = if consumer.no_ack {
-            channel.unacked.skip()
-        } else {
-            consumer.unacked += 1;
-            channel.unacked.push(Unacked::sent(handover, *now))
-        };
-        if channel.is_closing() {
+        let (id, closing) = (channel.id, channel.is_closing());
+        if consumer.no_ack {
+            let delivery_tag = channel.unacked.skip();
+            if !closing {
+                outbound.deliver(
+                    id,
+                    consumer,
+                    delivery_tag,
+                    &handover.entry,
+                    limits.frame_max,
+                );
+            }
             return;
         }
-        let (tag, id) = (&*consumer.tag, channel.id);
-        outbound.append(|out| {
-            let redelivered = returned.returns > 0;
-            method::encode_deliver(out, id, tag, delivery_tag, redelivered, message.address());
-        });
-        outbound.returned_content(id, &message, returned, limits.frame_max);
+        consumer.unacked += 1;
+        let unacked = channel.unacked.push(Unacked::sent(handover, *now));
+        if !closing {
+            let delivery_tag = unacked.delivery_tag;
+            outbound.deliver(id, consumer, delivery_tag, &unacked.entry, limits.frame_max);
+        }
     }
 
     /// Compat: RabbitMQ's code and words.
@@ -315,24 +317,37 @@ impl Context {
 }
 
 impl Outbound {
-    /// The content of a message. From the second delivery on it carries how often it was handed out
-    /// before, and how often it failed.
-    pub fn returned_content(
+    /// Sends a message to a consumer.
+    #[inline(always)]
+    fn deliver(
         &mut self,
         id: u16,
-        message: &Message,
-        returned: Returned,
+        consumer: &Consumer,
+        delivery_tag: u64,
+        entry: &Entry,
         frame_max: u32,
     ) {
-        if returned.returns == 0 {
-            return self.content(id, message, frame_max);
+        self.append(|out| {
+            let address = entry.message.address();
+            let redelivered = entry.returns > 0;
+            method::encode_deliver(out, id, &consumer.tag, delivery_tag, redelivered, address);
+        });
+        self.returned_content(id, entry, frame_max);
+    }
+
+    /// The content of a message. From the second delivery on it carries how often it was handed out
+    /// before, and how often it failed.
+    #[inline]
+    pub fn returned_content(&mut self, id: u16, entry: &Entry, frame_max: u32) {
+        if entry.returns == 0 {
+            return self.content(id, &entry.message, frame_max);
         }
         let count = |count: u16| AMQPValue::LongLongInt(count.into());
-        let mut properties = message.properties().to_vec();
-        if returned.failures > 0 {
-            properties = with_header(&properties, "x-delivery-count", &count(returned.failures));
+        let mut properties = entry.message.properties().to_vec();
+        if entry.failures > 0 {
+            properties = with_header(&properties, "x-delivery-count", &count(entry.failures));
         }
-        let counted = with_header(&properties, "x-acquired-count", &count(returned.returns));
-        self.content_with(id, message, &counted, frame_max);
+        let counted = with_header(&properties, "x-acquired-count", &count(entry.returns));
+        self.content_with(id, &entry.message, &counted, frame_max);
     }
 }

@@ -104,12 +104,15 @@ impl UnackedList {
     }
 
     /// Keeps a delivery until it is settled, and gives it its tag.
-    pub fn push(&mut self, mut delivery: Unacked) -> u64 {
-        let tag = self.skip();
-        delivery.delivery_tag = tag;
+    #[inline]
+    pub fn push(&mut self, mut delivery: Unacked) -> &Unacked {
+        delivery.delivery_tag = self.skip();
         self.count += 1;
         self.places.push_back(Place::Held(delivery));
-        tag
+        match self.places.back() {
+            Some(Place::Held(delivery)) => delivery,
+            _ => unreachable!("it was just put there"),
+        }
     }
 
     /// Takes the delivery with this tag, or with `multiple` all up to it (0: all), oldest first,
@@ -212,7 +215,7 @@ mod tests {
     fn list(deliveries: u32) -> UnackedList {
         let mut list = UnackedList::default();
         for number in 1..=deliveries {
-            assert_eq!(list.push(delivery(number)), u64::from(number));
+            assert_eq!(list.push(delivery(number)).delivery_tag, u64::from(number));
         }
         list
     }
@@ -224,7 +227,7 @@ mod tests {
         assert_eq!(taken(&mut list, 2, false), None, "acked twice");
         assert_eq!(taken(&mut list, 1, false), Some(vec![1]));
         assert_eq!(taken(&mut list, 3, false), Some(vec![3]));
-        assert_eq!(list.push(delivery(4)), 4);
+        assert_eq!(list.push(delivery(4)).delivery_tag, 4);
         assert_eq!(list.count(), 1);
     }
 
@@ -244,9 +247,9 @@ mod tests {
     fn no_ack_deliveries_use_up_tags() {
         let mut list = UnackedList::default();
         assert_eq!(list.skip(), 1);
-        assert_eq!(list.push(delivery(2)), 2);
+        assert_eq!(list.push(delivery(2)).delivery_tag, 2);
         assert_eq!(list.skip(), 3);
-        assert_eq!(list.push(delivery(4)), 4);
+        assert_eq!(list.push(delivery(4)).delivery_tag, 4);
         assert_eq!(taken(&mut list, 3, false), None);
         assert_eq!(taken(&mut list, 2, false), Some(vec![2]));
         assert_eq!(taken(&mut list, 4, true), Some(vec![4]));
@@ -274,7 +277,7 @@ mod tests {
     fn one_old_delivery_does_not_keep_the_settled_ones_after_it() {
         let mut list = list(1);
         for number in 2..10_000 {
-            let tag = list.push(delivery(number));
+            let tag = list.push(delivery(number)).delivery_tag;
             assert_eq!(taken(&mut list, tag, false), Some(vec![number]));
         }
         assert!(list.places.len() <= 2 + TOLERATED_GAPS);

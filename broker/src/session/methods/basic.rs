@@ -5,7 +5,7 @@ use ferrymq_amqp::method::{self, basic};
 
 use crate::error::Error;
 use crate::queue::Return;
-use crate::queue::paged::Returned;
+use crate::queue::entry::Entry;
 use crate::reply_to;
 use crate::session::channel::{Channel, Mode};
 use crate::session::consumers::Consumer;
@@ -58,45 +58,30 @@ impl Channel {
             context.send(self.id, AMQPClass::Basic(empty));
             return Ok(());
         };
-        let returned = Returned::of(&entry);
-        let message = entry.message.clone();
         if context.vhost.is_traced() {
-            context.trace_delivered(self.id, &message, &name, returned.returns > 0);
+            context.trace_delivered(self.id, &entry.message, &name, entry.returns > 0);
         }
-        let delivery_tag = if get.no_ack {
-            self.unacked.skip()
-        } else {
-            // A consumer of one delivery, which is not live: it goes when that is settled.
-            let consumer = context.consumers.add(Consumer {
-                channel: self.id,
-                tag: Box::default(),
-                queue: Some(queue),
-                slot: None,
-                no_ack: false,
-                unacked: 1,
-                own_timeout: None,
-                timeout: None,
-                live: false,
-            });
-            let handover = Handover { consumer, entry };
-            self.unacked.push(Unacked::sent(handover, context.now))
-        };
         let left = u32::try_from(left).unwrap_or(u32::MAX);
-        context.outbound.append(|out| {
-            let address = message.address();
-            method::encode_get_ok(
-                out,
-                self.id,
-                delivery_tag,
-                returned.returns > 0,
-                address,
-                left,
-            );
+        if get.no_ack {
+            let delivery_tag = self.unacked.skip();
+            send_got(context, self.id, delivery_tag, &entry, left);
+            return Ok(());
+        }
+        // A consumer of one delivery, which is not live: it goes when that is settled.
+        let consumer = context.consumers.add(Consumer {
+            channel: self.id,
+            tag: Box::default(),
+            queue: Some(queue),
+            slot: None,
+            no_ack: false,
+            unacked: 1,
+            own_timeout: None,
+            timeout: None,
+            live: false,
         });
-        let frame_max = context.limits.frame_max;
-        context
-            .outbound
-            .returned_content(self.id, &message, returned, frame_max);
+        let handover = Handover { consumer, entry };
+        let unacked = self.unacked.push(Unacked::sent(handover, context.now));
+        send_got(context, self.id, unacked.delivery_tag, &unacked.entry, left);
         Ok(())
     }
 
@@ -154,4 +139,14 @@ impl Channel {
         context.reply(self.id, !reply, AMQPClass::Basic(ok));
         Ok(())
     }
+}
+
+/// Answers `basic.get` with a message, behind which `left` wait.
+fn send_got(context: &mut Context, id: u16, delivery_tag: u64, entry: &Entry, left: u32) {
+    context.outbound.append(|out| {
+        let (address, redelivered) = (entry.message.address(), entry.returns > 0);
+        method::encode_get_ok(out, id, delivery_tag, redelivered, address, left);
+    });
+    let frame_max = context.limits.frame_max;
+    context.outbound.returned_content(id, entry, frame_max);
 }
