@@ -58,6 +58,7 @@ struct Head {
 
 impl Message {
     /// A message with a small body: `bytes` is address, properties and body, one after another.
+    #[inline]
     pub fn small(
         bytes: &[u8],
         address_len: usize,

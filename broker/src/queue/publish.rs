@@ -61,7 +61,6 @@ impl Accepted {
 impl Queue {
     /// Accepts `message`: hands it to a consumer that can take it now, or appends it; or refuses it, by
     /// the queue's limits.
-    #[inline]
     pub fn publish(&mut self, message: Message, effects: &mut Effects) -> Outcome {
         if self.deleted {
             return Outcome::Gone;

@@ -39,7 +39,7 @@ pub struct Ready {
     page_out_at: u64,
 }
 
-/// Invariant: everything in the head < the first paged < every stray; everything paged < the tail.
+/// Invariant: everything in the head < the first paged < every stray; all of these < the tail.
 /// There is always something paged.
 #[derive(Debug, Default)]
 struct Rest {
@@ -313,7 +313,8 @@ impl Rest {
 
     /// Takes a message that belongs behind the first paged one.
     fn put_back(&mut self, entry: Entry) {
-        if self.paged.last() < Some(entry.sequence) {
+        let last_stray = self.strays.last_key_value().map(|(sequence, _)| *sequence);
+        if self.paged.last().max(last_stray) < Some(entry.sequence) {
             self.tail.insert(entry);
         } else {
             self.strays.insert(entry.sequence, entry);

@@ -14,7 +14,6 @@ use crate::queue::shared::SharedQueue;
 use crate::queue::{Effects, Queue, Return, Settled};
 use crate::session::channel::Channel;
 use crate::session::channels::Channels;
-use crate::session::consumers::Consumer;
 use crate::session::context::Context;
 use crate::session::outbound::Outbound;
 use crate::session::outbox::{ConsumerNumber, Handover, Item};
@@ -87,25 +86,23 @@ impl Channels {
             return;
         };
         let (id, closing) = (channel.id, channel.is_closing());
-        if consumer.no_ack {
-            let delivery_tag = channel.unacked.skip();
-            if !closing {
-                outbound.deliver(
-                    id,
-                    consumer,
-                    delivery_tag,
-                    &handover.entry,
-                    limits.frame_max,
-                );
-            }
+        let sent;
+        let (delivery_tag, entry) = if consumer.no_ack {
+            sent = handover;
+            (channel.unacked.skip(), &sent.entry)
+        } else {
+            consumer.unacked += 1;
+            let unacked = channel.unacked.push(Unacked::sent(handover, *now));
+            (unacked.delivery_tag, &unacked.entry)
+        };
+        if closing {
             return;
         }
-        consumer.unacked += 1;
-        let unacked = channel.unacked.push(Unacked::sent(handover, *now));
-        if !closing {
-            let delivery_tag = unacked.delivery_tag;
-            outbound.deliver(id, consumer, delivery_tag, &unacked.entry, limits.frame_max);
-        }
+        outbound.append(|out| {
+            let (address, redelivered) = (entry.message.address(), entry.returns > 0);
+            method::encode_deliver(out, id, &consumer.tag, delivery_tag, redelivered, address);
+        });
+        outbound.returned_content(id, entry, limits.frame_max);
     }
 
     /// Compat: RabbitMQ's code and words.
@@ -317,24 +314,6 @@ impl Context {
 }
 
 impl Outbound {
-    /// Sends a message to a consumer.
-    #[inline(always)]
-    fn deliver(
-        &mut self,
-        id: u16,
-        consumer: &Consumer,
-        delivery_tag: u64,
-        entry: &Entry,
-        frame_max: u32,
-    ) {
-        self.append(|out| {
-            let address = entry.message.address();
-            let redelivered = entry.returns > 0;
-            method::encode_deliver(out, id, &consumer.tag, delivery_tag, redelivered, address);
-        });
-        self.returned_content(id, entry, frame_max);
-    }
-
     /// The content of a message. From the second delivery on it carries how often it was handed out
     /// before, and how often it failed.
     #[inline]

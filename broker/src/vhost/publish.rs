@@ -359,16 +359,19 @@ fn enqueue_last(queue: &Arc<SharedQueue>, pending: &mut Pending, work: &mut Work
     let id = queue.durable.as_ref().map(|durable| durable.id);
     queue.run(work, |queue, effects| {
         for (index, message) in messages.drain(..).enumerate() {
-            let copy = id
-                .filter(|_| queue.keeps(&message))
-                .map(|id| (id, message.clone()));
-            match (queue.publish(message, effects), copy) {
-                (Outcome::Accepted(accepted), Some((id, message))) if accepted.stored => {
-                    let mut message = Stored::new(message);
-                    message.add(id, &accepted);
-                    stored.push(message);
+            let Some(id) = id.filter(|_| queue.keeps(&message)) else {
+                if queue.publish(message, effects) == Outcome::Refused {
+                    refused.push(index);
                 }
-                (Outcome::Refused, _) => refused.push(index),
+                continue;
+            };
+            let mut copy = Stored::new(message.clone());
+            match queue.publish(message, effects) {
+                Outcome::Accepted(accepted) if accepted.stored => {
+                    copy.add(id, &accepted);
+                    stored.push(copy);
+                }
+                Outcome::Refused => refused.push(index),
                 _ => {}
             }
         }

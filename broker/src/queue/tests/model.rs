@@ -1,23 +1,24 @@
 //! The queue, with any of its features, against a list.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use ferrymq_amqp::AMQPValue;
+use ferrymq_amqp::content::with_header;
 use ferrymq_store::Attributes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::queue::options::{DeadLetterStrategy, Overflow};
+use crate::queue::options::{DeadLetterStrategy, Options, Overflow};
+use crate::queue::paged::Returned;
+use crate::queue::retry::Retry;
 use crate::queue::scan::Position;
 use crate::queue::settings::{DeadLetter, DeliveryCounting};
 
 /// What somebody may do to a queue.
 #[derive(Debug, Clone)]
 enum Step {
-    Publish {
-        persistent: bool,
-        priority: u8,
-        size: usize,
-    },
+    Publish(Publish),
     Get,
     Settle(usize),
     Reject(usize),
@@ -41,6 +42,19 @@ enum Step {
     FinishLoad,
     /// A policy changes the limits.
     Configure(Option<u64>),
+    /// So many milliseconds pass.
+    Pass(u64),
+}
+
+#[derive(Debug, Clone)]
+struct Publish {
+    persistent: bool,
+    priority: u8,
+    size: usize,
+    /// Milliseconds.
+    expiration: Option<u64>,
+    /// Milliseconds.
+    delay: Option<u64>,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -51,9 +65,11 @@ fn step() -> impl Strategy<Value = Step> {
         Just(Return::TimedOut)
     ];
     prop_oneof![
-        6 => (any::<bool>(), 0..4u8, 0..9usize).prop_map(|(persistent, priority, size)| {
-            Step::Publish { persistent, priority, size }
-        }),
+        6 => (any::<bool>(), 0..4u8, 0..9usize, in_a_while(), in_a_while()).prop_map(
+            |(persistent, priority, size, expiration, delay)| {
+                Step::Publish(Publish { persistent, priority, size, expiration, delay })
+            },
+        ),
         2 => Just(Step::Get),
         3 => (0..8usize).prop_map(Step::Settle),
         1 => (0..8usize).prop_map(Step::Reject),
@@ -67,6 +83,24 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (1..6u64).prop_map(Step::BeginLoad),
         3 => Just(Step::FinishLoad),
         1 => prop::option::of(0..6u64).prop_map(Step::Configure),
+        2 => (0..12u64).prop_map(Step::Pass),
+    ]
+}
+
+/// Mostly never.
+fn in_a_while() -> impl Strategy<Value = Option<u64>> {
+    prop_oneof![4 => Just(None), 1 => (0..30u64).prop_map(Some)]
+}
+
+fn retry() -> impl Strategy<Value = Option<Retry>> {
+    let options = (1..10u64, 1..3u64).prop_map(|(delay, backoff)| Options {
+        retry_delay: Some(Duration::from_millis(delay)),
+        retry_backoff: Some(backoff),
+        ..Options::default()
+    });
+    prop_oneof![
+        3 => Just(None),
+        1 => options.prop_map(|options| Retry::new(&options)),
     ]
 }
 
@@ -89,15 +123,22 @@ fn features() -> impl Strategy<Value = Features> {
         ),
         prop::option::of(1..4u8),
         (prop::option::of(0..4u16), counting),
+        (in_a_while(), any::<bool>(), retry()),
     )
         .prop_map(
-            |((persist_all, returned_first, dead_letter), limits, max_priority, delivery)| {
+            |((persist_all, returned_first, dead_letter), limits, max_priority, delivery, time)| {
+                let (message_ttl, delayed, retry) = time;
+                // Sizes of what was delayed on disk are known only after a command.
+                let sizes_are_known = !delayed && retry.is_none();
                 Features {
                     persist_all,
                     returned_first,
                     max_length: limits.0,
-                    max_length_bytes: limits.1,
+                    max_length_bytes: limits.1.filter(|_| sizes_are_known),
                     overflow: limits.2,
+                    message_ttl: message_ttl.map(Duration::from_millis),
+                    delayed,
+                    retry,
                     max_priority,
                     delivery_limit: delivery.0,
                     counting: delivery.1,
@@ -140,13 +181,27 @@ struct Item {
     sequence: u64,
     level: u8,
     size: usize,
+    expires: u64,
 }
+
+/// What a message is like, whatever becomes of it.
+#[derive(Debug, Clone, Copy)]
+struct Meta {
+    size: usize,
+    expires: u64,
+}
+
+type Messages = BTreeMap<u64, Meta>;
 
 /// The same queue as lists of sequences.
 #[derive(Default)]
 struct Model {
     features: Features,
+    /// Milliseconds.
+    now: u64,
     waiting: BTreeMap<Place, Item>,
+    /// By the time at which they will be ready; and whether they came back.
+    delayed: BTreeMap<(u64, u64), (Item, bool)>,
     /// In the order in which they were handed out.
     unacked: Vec<(Option<Slot>, Entry)>,
     consumer: Option<(Slot, u16)>,
@@ -259,9 +314,13 @@ impl Model {
         }
     }
 
-    fn forget_unread(bench: &mut Bench, sizes: &BTreeMap<u64, usize>) {
+    fn forget_unread(bench: &mut Bench, messages: &Messages) {
+        for place in std::mem::take(&mut bench.effects.moved) {
+            let size = messages[&place.sequence.0].size;
+            bench.queue.move_bytes(place.section, size as u64);
+        }
         for place in std::mem::take(&mut bench.effects.unread) {
-            let size = sizes[&place.sequence.0];
+            let size = messages[&place.sequence.0].size;
             bench.queue.forget_bytes(place.section, size as u64);
         }
     }
@@ -302,7 +361,7 @@ impl Model {
         }
     }
 
-    fn finish_load(&mut self, bench: &mut Bench, sizes: &BTreeMap<u64, usize>) {
+    fn finish_load(&mut self, bench: &mut Bench, messages: &Messages) {
         let Some(asked) = self.reading.take() else {
             return;
         };
@@ -313,8 +372,8 @@ impl Model {
         let found = asked.places.iter().filter(|place| logged(place));
         let found = found.map(|(sequence, _)| Found {
             sequence: *sequence,
-            expires_at: Timestamp::NEVER,
-            message: sized(sizes[&sequence.0], true, 0),
+            expires_at: Timestamp::from_millis(messages[&sequence.0].expires),
+            message: sized(messages[&sequence.0].size, true, 0),
         });
         let found = found.collect();
         for (sequence, _) in &asked.places {
@@ -349,13 +408,66 @@ impl Model {
             sequence: entry.sequence.0,
             level: entry.level,
             size: entry.message.body_len() as usize,
+            expires: entry.expires_at.as_millis(),
         };
+        if item.expires <= self.now {
+            self.dead.push((item.sequence, DeadLetterReason::Expired));
+            return;
+        }
+        let returned = Returned {
+            returns: entry.returns + 1,
+            failures,
+        };
+        let was_failure = matches!(how, Return::Rejected | Return::Lost);
+        let retry = self.features.retry;
+        match retry.and_then(|retry| retry.delay(returned, was_failure)) {
+            Some(delay) => {
+                let due = self.now + delay.as_millis() as u64;
+                self.delayed.insert((due, item.sequence), (item, true));
+            }
+            None => self.wait_again(item),
+        }
+    }
+
+    fn wait_again(&mut self, item: Item) {
         if !self.features.returned_first {
             return self.wait(item);
         }
         self.returned += 1;
         let first = (self.returned, std::cmp::Reverse(item.level), item.sequence);
         self.waiting.insert(first, item);
+    }
+
+    fn pass(&mut self, bench: &mut Bench, milliseconds: u64) {
+        self.now += milliseconds;
+        bench.effects.now = Timestamp::from_millis(self.now);
+        bench.queue.handle_timeout(&mut bench.effects);
+        while let Some(first) = self.delayed.first_entry()
+            && first.key().0 <= self.now
+        {
+            let (item, returned) = first.remove();
+            match returned && !self.on_disk.contains(&item.sequence) {
+                true => self.wait_again(item),
+                false => self.wait(item),
+            }
+        }
+        let waiting = self.waiting.values();
+        let delayed = self.delayed.values().map(|(item, _)| item);
+        let all = waiting
+            .chain(delayed)
+            .map(|item| (item.expires, item.sequence));
+        let mut expired: Vec<_> = all.filter(|(expires, _)| *expires <= self.now).collect();
+        expired.sort_unstable();
+        for (_, sequence) in expired {
+            self.dead.push((sequence, DeadLetterReason::Expired));
+            self.waiting.retain(|_, item| item.sequence != sequence);
+            self.delayed
+                .retain(|_, (item, _)| item.sequence != sequence);
+            self.on_disk.remove(&sequence);
+        }
+        self.handed_before_drops(bench);
+        let next = bench.queue.next_timeout();
+        assert!(next.is_none_or(|next| next > bench.effects.now));
     }
 
     fn slot_of(&self, slot: Option<Slot>) -> Option<Slot> {
@@ -365,6 +477,7 @@ impl Model {
     fn check(&self, bench: &mut Bench) {
         let counts = bench.queue.counts();
         assert_eq!(counts.ready, self.waiting.len());
+        assert_eq!(counts.delayed, self.delayed.len());
         assert_eq!(counts.ready_bytes, self.bytes() as u64);
         assert_eq!(counts.unacked, self.unacked.len());
         assert_eq!(bench.queue.paged(), self.on_disk.len());
@@ -383,33 +496,62 @@ impl Model {
         assert!(!ask, "what somebody waits for is being read, or asked for");
     }
 
-    fn publish(&mut self, bench: &mut Bench, persistent: bool, priority: u8, size: usize) {
-        let message = sized(size, persistent, priority);
+    fn publish(&mut self, bench: &mut Bench, publish: Publish, messages: &mut Messages) {
+        let Publish {
+            persistent,
+            priority,
+            size,
+            expiration,
+            delay,
+        } = publish;
+        let message = with_times(size, persistent, priority, expiration, delay);
         let outcome = bench.queue.publish(message, &mut bench.effects);
-        if self.features.overflow != Overflow::DropHead && self.is_full(1, size) {
+        let delay = delay.filter(|delay| *delay > 0 && self.features.delayed);
+        let refuses = self.features.overflow != Overflow::DropHead && self.is_full(1, size);
+        if delay.is_none() && refuses {
             assert_eq!(outcome, Outcome::Refused);
             return;
         }
         self.published += 1;
-        let stored = persistent || self.features.persist_all;
+        let ready_at = self.now + delay.unwrap_or(0);
+        let queue_ttl = self.features.message_ttl.map(|ttl| ttl.as_millis() as u64);
+        let ttl = expiration.into_iter().chain(queue_ttl).min();
+        let expires = ttl.map_or(u64::MAX, |ttl| ready_at + ttl);
+        messages.insert(self.published, Meta { size, expires });
+        let item = Item {
+            sequence: self.published,
+            level: priority.min(self.features.max_priority.unwrap_or(0)),
+            size,
+            expires,
+        };
+        let handed = bench.effects.deliveries.iter();
+        let is_handed = handed
+            .map(|delivery| delivery.entry.sequence.0)
+            .any(|of| of == item.sequence);
+        let is_dead = delay.is_none() && expires <= self.now && !is_handed;
+        let leaves = !is_dead || self.features.dead_letter.is_some();
+        let stored = (persistent || self.features.persist_all) && leaves;
         let accepted = Accepted {
             sequence: Sequence(self.published),
             stored,
             attributes: Attributes {
-                level: priority.min(self.features.max_priority.unwrap_or(0)),
-                ..Attributes::NONE
+                level: item.level,
+                due: delay.map_or(0, |_| ready_at),
+                expires: ttl.map_or(0, |_| expires.max(1)),
             },
         };
         assert_eq!(outcome, Outcome::Accepted(accepted));
         if stored {
             self.stored.push(self.published);
         }
-        let highest = self.features.max_priority.unwrap_or(0);
-        self.wait(Item {
-            sequence: self.published,
-            level: priority.min(highest),
-            size,
-        });
+        match delay {
+            Some(_) => drop(
+                self.delayed
+                    .insert((ready_at, item.sequence), (item, false)),
+            ),
+            None if is_dead => self.dead.push((item.sequence, DeadLetterReason::Expired)),
+            None => self.wait(item),
+        }
         self.handed_before_drops(bench);
     }
 
@@ -426,16 +568,9 @@ impl Model {
         }
     }
 
-    fn apply(&mut self, step: Step, bench: &mut Bench, sizes: &mut BTreeMap<u64, usize>) {
+    fn apply(&mut self, step: Step, bench: &mut Bench, messages: &mut Messages) {
         match step {
-            Step::Publish {
-                persistent,
-                priority,
-                size,
-            } => {
-                sizes.insert(self.published + 1, size);
-                self.publish(bench, persistent, priority, size);
-            }
+            Step::Publish(publish) => self.publish(bench, publish, messages),
             Step::Get => self.get(bench),
             Step::Settle(index) if index < self.unacked.len() => {
                 let (slot, entry) = self.unacked.remove(index);
@@ -474,8 +609,9 @@ impl Model {
             }
             Step::Purge => {
                 let purged = bench.queue.purge(&mut bench.effects);
-                assert_eq!(purged, self.waiting.len());
+                assert_eq!(purged, self.waiting.len() + self.delayed.len());
                 self.waiting.clear();
+                self.delayed.clear();
                 self.on_disk.clear();
             }
             Step::PageOut {
@@ -489,7 +625,8 @@ impl Model {
                 self.page_out(bench, part, keep, all, stored);
             }
             Step::BeginLoad(messages) => self.begin_load(bench, messages),
-            Step::FinishLoad => self.finish_load(bench, sizes),
+            Step::FinishLoad => self.finish_load(bench, messages),
+            Step::Pass(milliseconds) => self.pass(bench, milliseconds),
             Step::Configure(max_length) => {
                 self.features.max_length = max_length;
                 let settings = with_features(&self.features);
@@ -500,7 +637,7 @@ impl Model {
         }
         self.handed(bench);
         self.left(bench);
-        Self::forget_unread(bench, sizes);
+        Self::forget_unread(bench, messages);
         self.check(bench);
     }
 }
@@ -518,6 +655,29 @@ fn sized(size: usize, persistent: bool, priority: u8) -> Message {
     Message::small(&bytes, 2, 3, persistent)
 }
 
+/// The same with a time to live and a delay, in milliseconds.
+fn with_times(
+    size: usize,
+    persistent: bool,
+    priority: u8,
+    expiration: Option<u64>,
+    delay: Option<u64>,
+) -> Message {
+    let mut properties = vec![0x08, 0x00, priority];
+    if let Some(milliseconds) = expiration {
+        let text = milliseconds.to_string();
+        properties[0] |= 0x01;
+        properties.push(text.len() as u8);
+        properties.extend_from_slice(text.as_bytes());
+    }
+    if let Some(milliseconds) = delay {
+        let delay = AMQPValue::LongLongInt(milliseconds as i64);
+        properties = with_header(&properties, "x-delay", &delay);
+    }
+    let bytes = [&[0, 0], &properties[..], &vec![b'm'; size]].concat();
+    Message::small(&bytes, 2, properties.len(), persistent)
+}
+
 fn take(sequences: &mut Vec<u64>, sequence: u64) {
     let place = sequences.iter().position(|&stored| stored == sequence);
     sequences.remove(place.expect("removed once, and only what is stored"));
@@ -531,30 +691,36 @@ fn check_is_a_list(settings: Settings, steps: Vec<Step>) {
         features,
         ..Model::default()
     };
-    let mut sizes = BTreeMap::new();
+    let mut messages = Messages::new();
     for step in steps {
         if !(is_plain && matches!(step, Step::Configure(_))) {
-            model.apply(step, &mut bench, &mut sizes);
+            model.apply(step, &mut bench, &mut messages);
         }
     }
     // Everything persistent that is neither ready nor unacked has left the log.
     let mut kept: Vec<u64> = model.waiting.values().map(|item| item.sequence).collect();
+    kept.extend(model.delayed.values().map(|(item, _)| item.sequence));
     kept.extend(model.unacked.iter().map(|(_, entry)| entry.sequence.0));
     assert!(model.stored.iter().all(|stored| kept.contains(stored)));
     assert!(model.volatile.iter().all(|stored| kept.contains(stored)));
     // Everything ready comes out, in order.
-    model.apply(Step::Unsubscribe, &mut bench, &mut sizes);
-    model.apply(Step::FinishLoad, &mut bench, &mut sizes);
-    while !model.waiting.is_empty() {
+    model.apply(Step::Unsubscribe, &mut bench, &mut messages);
+    model.apply(Step::FinishLoad, &mut bench, &mut messages);
+    model.apply(Step::Pass(1_000), &mut bench, &mut messages);
+    for _ in 0..1_000 {
         for step in [
             Step::Get,
             Step::FinishLoad,
             Step::BeginLoad(2),
             Step::FinishLoad,
         ] {
-            model.apply(step, &mut bench, &mut sizes);
+            model.apply(step, &mut bench, &mut messages);
+        }
+        if model.waiting.is_empty() {
+            break;
         }
     }
+    assert!(model.waiting.is_empty(), "all comes out");
     assert_eq!(bench.queue.resident_bytes(), 0);
     assert_eq!(bench.queue.counts().ready_bytes, 0);
 }
@@ -578,11 +744,11 @@ proptest! {
     fn everything_but_the_head_can_leave_memory(count in 1..60usize) {
         let mut bench = Bench::new(durable());
         let mut model = Model::default();
-        let mut sizes = BTreeMap::new();
+        let mut messages = Messages::new();
         for number in 0..count {
             let persistent = number % 3 != 0;
-            let publish = Step::Publish { persistent, priority: 0, size: 1 };
-            model.apply(publish, &mut bench, &mut sizes);
+            let publish = Publish { persistent, priority: 0, size: 1, expiration: None, delay: None };
+            model.apply(Step::Publish(publish), &mut bench, &mut messages);
         }
         for _ in 0..20 {
             model.page_out(&mut bench, Section::Ready(0), 2, true, usize::MAX);
