@@ -14,7 +14,7 @@ use ferrymq_amqp::Properties;
 use ferrymq_amqp::content::append_without_expiration;
 
 use crate::clock::Timestamp;
-use crate::dead_letter::history::{Entry, History, Keys};
+use crate::dead_letter::history::{History, Latest};
 use crate::message::Message;
 use crate::queue::settings::DeadLetter;
 
@@ -69,22 +69,22 @@ impl DeadLetter {
         let properties = Properties::parse(message.properties()).ok();
         let headers = properties.and_then(|properties| properties.headers());
         let keys = routing_keys(message, headers);
-        let history = History::of(message, headers).followed_by(Entry {
-            count: 1,
-            reason: death.reason.as_str().as_bytes(),
-            queue: death.queue.as_bytes(),
+        let history = History::of(message, headers);
+        let latest = Latest {
+            reason: death.reason,
+            queue: death.queue,
             time: u64::from(death.at.as_seconds()),
             exchange: message.exchange(),
-            routing_keys: Keys::Now(&keys),
-            original_expiration: properties.and_then(|properties| properties.expiration()),
-        });
+            routing_keys: &keys,
+            expiration: properties.and_then(|properties| properties.expiration()),
+        };
         let mut bytes = Vec::with_capacity(message.own_bytes().len() + NEW_HEADERS_BYTES);
         let address_len = self.append_address(&mut bytes, message);
         match properties {
             Some(properties) => append_without_expiration(&mut bytes, &properties, |table| {
                 let others = headers.unwrap_or_default();
                 table.entries(others, |name| !history::is_death_header(name));
-                history.write(table);
+                history.write(&latest, table);
             }),
             None => bytes.extend_from_slice(message.properties()),
         }

@@ -7,6 +7,7 @@ mod acknowledgement;
 mod backlog;
 mod connections;
 mod consuming;
+mod dead_letters;
 mod durability;
 mod exchanges;
 mod full_disk;

@@ -109,7 +109,7 @@ pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// Asks until the answer is yes: for effects that AMQP does not announce.
-pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut ask: impl FnMut() -> F) {
+pub(crate) async fn eventually(what: &str, mut ask: impl AsyncFnMut() -> bool) {
     let poll = async {
         let mut pause = tokio::time::interval(Duration::from_millis(10));
         while !ask().await {

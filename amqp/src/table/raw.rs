@@ -184,11 +184,6 @@ impl<'a> RawTable<'a> {
 }
 
 impl<'a> RawArray<'a> {
-    /// The encoded values, without a length in front of them.
-    pub fn as_bytes(&self) -> &'a [u8] {
-        self.0
-    }
-
     /// The values in order.
     pub fn iter(&self) -> impl Iterator<Item = RawValue<'a>> + use<'a> {
         let mut reader = Reader(self.0);

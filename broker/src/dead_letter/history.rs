@@ -8,7 +8,7 @@
 //! ```
 
 use ferrymq_amqp::table::{ArrayWriter, TableWriter};
-use ferrymq_amqp::{RawArray, RawTable, RawValue};
+use ferrymq_amqp::{RawTable, RawValue};
 use smallvec::SmallVec;
 
 use crate::dead_letter::DeadLetterReason;
@@ -19,9 +19,6 @@ const X_DEATH: &str = "x-death";
 /// A message whose history takes more is hardly deliverable: headers must fit into one frame, which is
 /// 128 KiB unless somebody configures more. The oldest entries are left out then.
 const MAX_HISTORY_BYTES: usize = 112 * 1024;
-
-/// Bytes of an entry beside its texts.
-const ENTRY_OVERHEAD_BYTES: usize = 128;
 
 /// Is this header written by [`History::write`]?
 pub(super) fn is_death_header(name: &str) -> bool {
@@ -35,11 +32,11 @@ pub(super) fn is_death_header(name: &str) -> bool {
             .is_some_and(|field| matches!(field, "queue" | "reason" | "exchange"))
 }
 
-/// The deaths of one message.
+/// The deaths of one message before the present one.
 pub(super) struct History<'a> {
     first: Option<Summary<'a>>,
-    /// The latest first.
-    entries: SmallVec<[Entry<'a>; 2]>,
+    /// The entries of `x-death`, the latest first. Only what is asked for is decoded: there may be many.
+    entries: SmallVec<[RawTable<'a>; 2]>,
 }
 
 /// What the headers beside `x-death` tell of one death.
@@ -50,27 +47,29 @@ struct Summary<'a> {
     exchange: &'a [u8],
 }
 
-/// All deaths in one queue for one reason.
-#[derive(Clone, Copy)]
-pub(super) struct Entry<'a> {
-    /// How many.
-    pub(super) count: i64,
-    pub(super) reason: &'a [u8],
+/// A death of the past.
+pub(super) struct Past<'a> {
     pub(super) queue: &'a [u8],
-    /// When it was the first time, in seconds. So are all that follow.
-    pub(super) time: u64,
-    /// Where the message had been published to.
+    /// Where the message had been published to, the first time it died so,
     pub(super) exchange: &'a [u8],
-    pub(super) routing_keys: Keys<'a>,
-    /// If it had one.
-    pub(super) original_expiration: Option<&'a str>,
+    /// and with which key before all others.
+    pub(super) routing_key: Option<&'a [u8]>,
+    /// Its `expiration`, if it had one.
+    pub(super) expiration: Option<&'a str>,
 }
 
-/// Routing keys: of this death, or as an earlier one noted them.
-#[derive(Clone, Copy)]
-pub(super) enum Keys<'a> {
-    Now(&'a [&'a str]),
-    Noted(RawArray<'a>),
+/// A death, as it is noted the first time in this queue for this reason.
+pub(super) struct Latest<'a> {
+    pub(super) reason: DeadLetterReason,
+    pub(super) queue: &'a str,
+    /// In seconds.
+    pub(super) time: u64,
+    /// Where the message had been published to,
+    pub(super) exchange: &'a [u8],
+    /// and with which keys.
+    pub(super) routing_keys: &'a [&'a str],
+    /// If it had one.
+    pub(super) expiration: Option<&'a str>,
 }
 
 impl<'a> History<'a> {
@@ -78,62 +77,69 @@ impl<'a> History<'a> {
     pub(super) fn of(message: &Message, headers: Option<RawTable<'a>>) -> Self {
         let headers = headers.filter(|_| message.has_died()).unwrap_or_default();
         let entries = match headers.get(X_DEATH) {
-            Some(RawValue::Array(deaths)) => deaths.iter().filter_map(Entry::read).collect(),
+            Some(RawValue::Array(deaths)) => deaths.iter().filter_map(table).collect(),
             _ => SmallVec::new(),
         };
         let first = Summary::first_in(headers);
         Self { first, entries }
     }
 
-    /// With one more death: as the first entry, or counted by the entry that is there for the same queue
-    /// and reason, which then comes first.
-    pub(super) fn followed_by(mut self, mut death: Entry<'a>) -> Self {
-        let same = |entry: &Entry<'_>| entry.queue == death.queue && entry.reason == death.reason;
-        if let Some(known) = self.entries.iter().position(same) {
-            death = self.entries.remove(known);
-            death.count = death.count.saturating_add(1);
-        }
-        self.entries.insert(0, death);
-        self
-    }
-
     /// The latest death.
-    pub(super) fn latest(&self) -> Option<&Entry<'a>> {
-        self.entries.first()
+    pub(super) fn latest(&self) -> Option<Past<'a>> {
+        let entry = *self.entries.first()?;
+        let keys = match entry.get("routing-keys")? {
+            RawValue::Array(keys) => keys,
+            _ => return None,
+        };
+        Some(Past {
+            queue: text(entry, "queue")?,
+            exchange: text(entry, "exchange")?,
+            routing_key: keys.iter().next().and_then(long_string),
+            expiration: entry
+                .get("original-expiration")
+                .and_then(|value| value.string()),
+        })
     }
 
     /// See [`super::is_cycle`].
     pub(super) fn is_cycle(&self, queue: &[u8]) -> bool {
         let rejected = DeadLetterReason::Rejected.as_str().as_bytes();
-        let since_rejected = self
-            .entries
-            .iter()
-            .take_while(|entry| entry.reason != rejected);
-        since_rejected.into_iter().any(|entry| entry.queue == queue)
+        let is = |entry: &RawTable<'_>, name, value| text(*entry, name) == Some(value);
+        let mut since_rejected = self.entries.iter();
+        since_rejected
+            .find(|entry| is(entry, "queue", queue) || is(entry, "reason", rejected))
+            .is_some_and(|entry| !is(entry, "reason", rejected))
     }
 
-    /// Writes all headers that tell of it. There is at least one death.
-    pub(super) fn write(&self, table: &mut TableWriter<'_>) {
-        let mut left_bytes = MAX_HISTORY_BYTES;
-        table.array(X_DEATH, |deaths| {
-            let fits = |(place, entry): &(usize, &Entry<'_>)| {
-                let fits = *place == 0 || entry.bytes() <= left_bytes;
-                left_bytes = left_bytes.saturating_sub(entry.bytes());
-                fits
-            };
-            let newest = self.entries.iter().enumerate().take_while(fits);
-            newest.for_each(|(_, entry)| entry.write(deaths));
+    /// Writes all headers that tell of it and of one more death, which is the first entry, or counted by
+    /// the entry that is there for the same queue and reason and comes first then.
+    pub(super) fn write(&self, latest: &Latest<'_>, headers: &mut TableWriter<'_>) {
+        let is_same = |entry: &RawTable<'_>| latest.is_like(*entry);
+        let known = self.entries.iter().position(is_same);
+        headers.array(X_DEATH, |deaths| {
+            match known {
+                Some(known) => count_again(self.entries[known], deaths),
+                None => latest.write(deaths),
+            }
+            let mut left_bytes = MAX_HISTORY_BYTES;
+            for (place, entry) in self.entries.iter().enumerate() {
+                let Some(left) = left_bytes.checked_sub(entry.as_bytes().len() + 5) else {
+                    break;
+                };
+                left_bytes = left;
+                if Some(place) != known {
+                    deaths.table(|copy| copy.all(*entry));
+                }
+            }
         });
-        let Some(last) = self.entries.first().map(Entry::summary) else {
-            return;
-        };
+        let last = latest.summary();
         let first = self.first.unwrap_or(last);
-        table.string("x-first-death-queue", first.queue);
-        table.string("x-first-death-reason", first.reason);
-        table.string("x-first-death-exchange", first.exchange);
-        table.string("x-last-death-queue", last.queue);
-        table.string("x-last-death-reason", last.reason);
-        table.string("x-last-death-exchange", last.exchange);
+        headers.string("x-first-death-queue", first.queue);
+        headers.string("x-first-death-reason", first.reason);
+        headers.string("x-first-death-exchange", first.exchange);
+        headers.string("x-last-death-queue", last.queue);
+        headers.string("x-last-death-reason", last.reason);
+        headers.string("x-last-death-exchange", last.exchange);
     }
 }
 
@@ -147,76 +153,61 @@ impl<'a> Summary<'a> {
     }
 }
 
-impl<'a> Entry<'a> {
-    /// The key that the message had been published with.
-    pub(super) fn routing_key(&self) -> Option<&'a [u8]> {
-        match self.routing_keys {
-            Keys::Now(keys) => keys.first().map(|key| key.as_bytes()),
-            Keys::Noted(keys) => match keys.iter().next()? {
-                RawValue::LongString(key) => Some(key),
-                _ => None,
-            },
+impl<'a> Latest<'a> {
+    fn summary(&self) -> Summary<'a> {
+        Summary {
+            queue: self.queue.as_bytes(),
+            reason: self.reason.as_str().as_bytes(),
+            exchange: self.exchange,
         }
     }
 
-    fn read(value: RawValue<'a>) -> Option<Self> {
-        let RawValue::Table(entry) = value else {
-            return None;
-        };
-        let Some(RawValue::Timestamp(time)) = entry.get("time") else {
-            return None;
-        };
-        let Some(RawValue::Array(routing_keys)) = entry.get("routing-keys") else {
-            return None;
-        };
-        let expiration = entry.get("original-expiration");
-        Some(Self {
-            count: entry.get("count")?.integer()?,
-            reason: text(entry, "reason")?,
-            queue: text(entry, "queue")?,
-            time,
-            exchange: text(entry, "exchange")?,
-            routing_keys: Keys::Noted(routing_keys),
-            original_expiration: expiration.and_then(|value| value.string()),
-        })
+    /// Is `entry` for the same queue and reason?
+    fn is_like(&self, entry: RawTable<'_>) -> bool {
+        let Summary { queue, reason, .. } = self.summary();
+        text(entry, "queue") == Some(queue) && text(entry, "reason") == Some(reason)
     }
 
     fn write(&self, deaths: &mut ArrayWriter<'_>) {
         deaths.table(|entry| {
-            entry.long("count", self.count);
-            entry.string("reason", self.reason);
-            entry.string("queue", self.queue);
+            entry.long("count", 1);
+            entry.string("reason", self.reason.as_str().as_bytes());
+            entry.string("queue", self.queue.as_bytes());
             entry.timestamp("time", self.time);
             entry.string("exchange", self.exchange);
-            entry.array("routing-keys", |keys| match self.routing_keys {
-                Keys::Now(now) => now.iter().for_each(|key| keys.string(key.as_bytes())),
-                Keys::Noted(noted) => keys.values(noted),
+            entry.array("routing-keys", |keys| {
+                let all = self.routing_keys.iter();
+                all.for_each(|key| keys.string(key.as_bytes()));
             });
-            if let Some(expiration) = self.original_expiration {
+            if let Some(expiration) = self.expiration {
                 entry.string("original-expiration", expiration.as_bytes());
             }
         });
     }
+}
 
-    fn bytes(&self) -> usize {
-        let keys = match self.routing_keys {
-            Keys::Now(now) => now.iter().map(|key| key.len() + 5).sum(),
-            Keys::Noted(noted) => noted.as_bytes().len(),
-        };
-        self.queue.len() + self.exchange.len() + keys + ENTRY_OVERHEAD_BYTES
-    }
+/// Writes `entry` with one death more. Everything else tells of the first.
+fn count_again(entry: RawTable<'_>, deaths: &mut ArrayWriter<'_>) {
+    let count = entry.get("count").and_then(|count| count.integer());
+    deaths.table(|again| {
+        again.long("count", count.unwrap_or(0).saturating_add(1));
+        again.entries(entry, |name| name != "count");
+    });
+}
 
-    fn summary(&self) -> Summary<'a> {
-        Summary {
-            queue: self.queue,
-            reason: self.reason,
-            exchange: self.exchange,
-        }
+fn table(value: RawValue<'_>) -> Option<RawTable<'_>> {
+    match value {
+        RawValue::Table(table) => Some(table),
+        _ => None,
     }
 }
 
 fn text<'a>(table: RawTable<'a>, name: &str) -> Option<&'a [u8]> {
-    match table.get(name)? {
+    long_string(table.get(name)?)
+}
+
+fn long_string(value: RawValue<'_>) -> Option<&[u8]> {
+    match value {
         RawValue::LongString(text) => Some(text),
         _ => None,
     }

@@ -35,7 +35,7 @@ pub fn revive(message: &Message, how: Revival) -> Option<Revived> {
     let death = history.latest()?;
     let own_key = message.routing_key();
     let mut bytes = Vec::with_capacity(message.own_bytes().len());
-    for text in [death.exchange, death.routing_key().unwrap_or(own_key)] {
+    for text in [death.exchange, death.routing_key.unwrap_or(own_key)] {
         // They were names when they were noted, of at most 255 bytes.
         let text = &text[..text.len().min(usize::from(u8::MAX))];
         bytes.push(text.len() as u8);
@@ -47,7 +47,7 @@ pub fn revive(message: &Message, how: Revival) -> Option<Revived> {
         let keeps = |name: &str| how.keep_history || !history::is_death_header(name);
         table.entries(headers.unwrap_or_default(), keeps);
     });
-    let expiration = death.original_expiration.filter(|_| how.restore_expiration);
+    let expiration = death.expiration.filter(|_| how.restore_expiration);
     let others = match expiration {
         Some(expiration) => with_expiration(&others, expiration),
         None => others,

@@ -18,15 +18,17 @@ use crate::vhost::forward::run::Run;
 pub(super) use blocked::Blocked;
 pub(crate) use run::Sent;
 
-/// So many dead letters are carried out at once where they come up; more are left to the background, so
-/// that a connection serves its socket again.
-const MESSAGES_AT_ONCE: usize = 16 * 1024;
+/// Dead letters of so many bytes are carried out at once where they come up; more are left to the
+/// background, so that a connection serves its socket again.
+const BYTES_AT_ONCE: usize = 16 * 1024 * 1024;
+/// What a dead letter counts beside its own bytes.
+const OVERHEAD_BYTES: usize = 512;
 
 impl VHost {
     /// Carries out what `work` was left with, and what that leaves in turn, until nothing is left. What
     /// takes long is left to [`Transfers`](crate::transfers::Transfers).
     pub fn finish(&self, work: &mut Work) {
-        let mut left = MESSAGES_AT_ONCE;
+        let mut left_bytes = BYTES_AT_ONCE;
         while !work.is_done() {
             work.log_slots(self.paging.store(), Durability::Relaxed);
             while let Some(queue) = work.deletions.pop() {
@@ -35,12 +37,12 @@ impl VHost {
             let Some(mut letters) = work.dead_letters.pop_front() else {
                 continue;
             };
-            let count = letters.messages.len();
-            if count > left || !letters.can_go_at_once() {
+            let bytes = letters.bytes();
+            if bytes > left_bytes || !letters.can_go_at_once() {
                 self.paging.transfers().push(letters);
                 continue;
             }
-            left -= count;
+            left_bytes -= bytes;
             let messages = std::mem::take(&mut letters.messages);
             self.dead_letter(&letters, messages, work);
         }
@@ -104,6 +106,14 @@ impl VHost {
 }
 
 impl DeadLetters {
+    /// What it takes to carry them out: large bodies are not copied.
+    fn bytes(&self) -> usize {
+        let messages = self.messages.iter();
+        let messages = messages.filter_map(|dead| dead.message.as_ref());
+        let bytes = messages.map(|message| message.own_bytes().len() + OVERHEAD_BYTES);
+        bytes.sum()
+    }
+
     /// Are all of them in memory, and none before them waiting?
     fn can_go_at_once(&self) -> bool {
         let in_memory = |dead: &Dead| dead.message.is_some();
