@@ -75,7 +75,7 @@ fn without_time_to_live_a_message_reaches_only_who_waits_for_it() {
     assert_eq!(channel.counts(&queue).0, 0);
     let consumer = connect().channel();
     consumer.consume(&queue);
-    channel.publish_with("", &queue, "somebody", &expiring("0"));
+    consumer.publish_with("", &queue, "somebody", &expiring("0"));
     assert_eq!(consumer.deliveries(1), ["somebody"]);
     channel.delete_queue(&queue);
 }

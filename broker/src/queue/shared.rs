@@ -3,6 +3,7 @@
 //! (after, because the log's order does not matter). Messages' way to disk and back: `paging.rs`.
 
 mod dead_letters;
+mod delayed;
 mod paging;
 pub mod policies;
 mod scan;

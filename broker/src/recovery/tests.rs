@@ -254,3 +254,33 @@ fn an_unused_queue_gets_its_time_anew() {
     machine = machine.restart(5_100);
     assert!(machine.queue().is_none());
 }
+
+#[test]
+fn delayed_messages_are_listed_wherever_they_are() {
+    let mut machine = Machine::new();
+    machine.declare(&[DELAYED]);
+    for (body, span) in [(1, 300), (2, 100), (3, 200)] {
+        machine.publish(&delay(span), body);
+    }
+    machine = machine.restart(1_000);
+    machine.publish(&delay(150), 4);
+    let queue = machine.queue().unwrap();
+    let list = |after, count| -> Vec<(u64, u8)> {
+        let listed = queue.delayed(after, count).unwrap().into_iter();
+        let body = |message: Message| *message.own_bytes().last().unwrap();
+        let listed = listed.map(|listed| (listed.due.as_millis(), body(listed.message.unwrap())));
+        listed.collect()
+    };
+    assert_eq!(list(None, 2), [(1_100, 2), (1_150, 4)]);
+    let last = queue.delayed(None, 2).unwrap().pop().unwrap();
+    let after = (last.due, last.sequence);
+    assert_eq!(list(Some(after), 9), [(1_200, 3), (1_300, 1)]);
+    let mut work = machine.work();
+    queue.run(&mut work, |queue, effects| {
+        assert!(queue.cancel_delayed(Sequence(3), effects));
+    });
+    drop(queue);
+    machine = machine.restart(2_000);
+    machine.pass(2_000);
+    assert_eq!(machine.drain(), [1, 2, 4]);
+}
