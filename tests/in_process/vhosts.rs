@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
+use ferrymq_broker::actor::Actor;
 use ferrymq_broker::auth::PermissionSet;
 use ferrymq_broker::broker::VHostError;
 use ferrymq_broker::clock;
 use ferrymq_broker::limits::{Limit, NodeLimits};
 use ferrymq_broker::queue::arguments::QueueType;
+use ferrymq_broker::queue::shared::Work;
 use ferrymq_broker::vhost::Metadata;
 use ferrymq_tests::InProcess;
 use ferrymq_tests::raw::{
-    BasicProperties, Channel, Connection, FieldTable, Login, basic, connections, long_string,
-    queue, table,
+    AMQPValue, BasicProperties, Channel, Connection, FieldTable, Login, basic, connections,
+    exchange, long_string, queue, table,
 };
 use serde_json::json;
 
@@ -23,6 +25,11 @@ fn create(broker: &InProcess, name: &str) {
         .broker()
         .create_vhost(name, Metadata::default(), "guest");
     created.expect("a new vhost");
+    permit(broker, name);
+}
+
+/// Gives the default user permissions, until the next restart.
+fn permit(broker: &InProcess, name: &str) {
     let users = broker.broker().users();
     let permitted = users.set_permissions("guest", name, PermissionSet::all());
     permitted.expect("the default user");
@@ -111,6 +118,53 @@ fn a_vhost_goes_with_all_that_is_in_it() {
 }
 
 #[test]
+fn nothing_of_a_vhost_comes_back_with_its_name() {
+    let mut broker = InProcess::start();
+    for _ in 0..2 {
+        create(&broker, "other");
+        let channel = open(&broker, "other").channel();
+        channel.call::<exchange::DeclareOk>(exchange::Declare {
+            exchange: "once".into(),
+            kind: "fanout".into(),
+            durable: true,
+            arguments: table([("x-message-deduplication", AMQPValue::Boolean(true))]),
+            ..Default::default()
+        });
+        channel.durable_queue_with("q", FieldTable::default());
+        drop(channel);
+        broker.restart();
+        permit(&broker, "other");
+        let channel = open(&broker, "other").channel();
+        let queue = "q".to_owned();
+        assert_eq!(channel.drain(&queue), [""; 0]);
+        channel.bind(&queue, "once", "");
+        channel.confirm();
+        let headers = table([("x-deduplication-header", long_string("1"))]);
+        let properties = BasicProperties::default()
+            .with_delivery_mode(2)
+            .with_headers(headers);
+        channel.publish_with("once", "", "a", &properties);
+        channel.expect::<basic::Ack>();
+        assert_eq!(channel.counts(&queue).0, 1);
+        pause(&broker, &queue);
+        drop(channel);
+        delete(&broker, "other").unwrap();
+    }
+    broker.restart();
+}
+
+fn pause(broker: &InProcess, queue: &str) {
+    let user = broker.broker().users().user("guest");
+    let actor = Actor {
+        user: user.expect("the default user"),
+        connection: None,
+    };
+    let other = broker.broker().vhost("other").expect("the vhost");
+    let paused = other.pause_queue(&actor, queue, &mut Work::default());
+    paused.expect("a queue that is there");
+}
+
+#[test]
 fn nobody_opens_a_vhost_that_is_gone() {
     let broker = InProcess::start();
     create(&broker, "other");
@@ -144,6 +198,11 @@ fn vhosts_with_policies_and_parameters_survive_and_go() {
     let other = broker.broker().vhost("other").expect("it survives");
     assert_eq!(*other.metadata(), metadata);
     assert!(other.is_traced());
+    let kept = Metadata {
+        tracing: false,
+        ..metadata
+    };
+    other.set_metadata(kept);
     let set = other.set_parameter(
         "shovel",
         "s",

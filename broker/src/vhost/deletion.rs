@@ -4,8 +4,11 @@ use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use ferrymq_store::Durability;
+
 use super::{Snapshot, VHost, end_queue};
 use crate::clock::Timestamp;
+use crate::dedup;
 use crate::definitions::{self, Change, Definition};
 use crate::policy::PolicyKind;
 use crate::queue::Queue;
@@ -31,6 +34,12 @@ impl VHost {
         }
         self.finish(&mut work);
         work.dirty.wake();
+        for window in snapshot.windows.values() {
+            if let Some(owner) = window.owner() {
+                let store = self.paging.store();
+                dedup::log(store, owner, &window.places(), Durability::Relaxed);
+            }
+        }
     }
 
     /// Leaves nothing in it, and nothing that could be put there; gives what there was.

@@ -64,18 +64,16 @@ impl SharedQueue {
         if same {
             return Told::default();
         }
-        let durability = self.durability();
-        let before = self.options().consumer_timeout;
+        let before = self.options();
         self.applied.store(applied);
         let options = self.options();
         let settings = Settings::new(&self.declared, &options, defaults);
-        let timeout_changed = before != options.consumer_timeout;
         let more = self.configure(settings, work);
-        if timeout_changed {
+        if before.consumer_timeout != options.consumer_timeout {
             self.tell_consumers(work);
         }
         Told {
-            rerouted: self.durability() != durability,
+            rerouted: before.durability != options.durability,
             more,
         }
     }
