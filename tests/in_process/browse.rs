@@ -1,24 +1,20 @@
 //! Looking at messages changes nothing.
 
-use ferrymq_broker::actor::Actor;
 use ferrymq_broker::browse::{Browse, Browsed, Filter, HeaderFilter, KeyPattern, Page};
 use ferrymq_broker::clock::Timestamp;
 use ferrymq_tests::InProcess;
 use ferrymq_tests::raw::{AMQPValue, BasicProperties, Connection, FieldTable};
 
+use crate::support::{actor, vhost};
+
 fn browse(broker: &InProcess, queue: &str, browse: &Browse) -> Page {
-    let user = broker.broker().users().user("guest").unwrap();
-    let actor = Actor {
-        user,
-        connection: None,
-    };
-    let vhost = broker.broker().vhost("/").unwrap();
     let now = Timestamp::from_millis(10_000);
-    vhost.browse(&actor, queue, browse, now).unwrap()
+    let page = vhost(broker).browse(&actor(broker), queue, browse, now);
+    page.expect("a queue that can be read")
 }
 
 fn bodies(messages: &[Browsed]) -> Vec<String> {
-    let text = |message: &Browsed| String::from_utf8(message.body.clone()).unwrap();
+    let text = |message: &Browsed| String::from_utf8_lossy(&message.body).into_owned();
     messages.iter().map(text).collect()
 }
 

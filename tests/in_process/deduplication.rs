@@ -1,5 +1,6 @@
 //! What a publisher repeats is confirmed and dropped.
 
+use crate::support::vhost;
 use ferrymq_tests::InProcess;
 use ferrymq_tests::raw::{
     AMQPValue, BasicProperties, Channel, Connection, FieldTable, basic, exchange,
@@ -47,7 +48,7 @@ fn answered(channel: &Channel, tag: u64) {
 }
 
 fn duplicates(broker: &InProcess, queue: &str) -> u64 {
-    let vhost = broker.broker().vhost("/").unwrap();
+    let vhost = vhost(broker);
     let snapshot = vhost.snapshot();
     let counts = snapshot.queues[queue].inspect(|queue| queue.counts());
     counts.duplicates

@@ -1,11 +1,12 @@
 //! Moves, copies, redrives and purges.
 
-use ferrymq_broker::actor::Actor;
 use ferrymq_broker::browse::Filter;
 use ferrymq_broker::dead_letter::Revival;
 use ferrymq_broker::jobs::{Order, Origin, Progress, State, Target, Task};
 use ferrymq_tests::InProcess;
 use ferrymq_tests::raw::{AMQPValue, BasicProperties, Channel, Connection, FieldTable};
+
+use crate::support::actor;
 
 fn order(source: &str, task: Task) -> Order {
     Order {
@@ -22,18 +23,11 @@ fn to_queue(queue: &str) -> Target {
     Target::Queue(queue.into())
 }
 
-fn actor(broker: &InProcess) -> Actor {
-    let user = broker.broker().users().user("guest").unwrap();
-    Actor {
-        user,
-        connection: None,
-    }
-}
-
 /// Carries out a job to its end.
 async fn run(broker: &InProcess, order: Order) -> (State, Progress) {
     let jobs = broker.broker().jobs();
-    let job = jobs.begin(broker.broker(), actor(broker), order).unwrap();
+    let job = jobs.begin(broker.broker(), actor(broker), order);
+    let job = job.expect("a job that begins");
     job.ended().await;
     assert!(jobs.list().iter().any(|other| other.id == job.id));
     job.status()

@@ -8,11 +8,12 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
-use ferrymq_broker::actor::Actor;
 use ferrymq_broker::browse::Filter;
 use ferrymq_broker::jobs::{Order, Target, Task};
 use ferrymq_tests::InProcess;
 use ferrymq_tests::raw::{AMQPValue, BasicProperties, Channel, Connection, FieldTable, basic};
+
+use crate::support::actor;
 
 /// Tells the test below that it is the process to be killed, and where its data is.
 const DIRECTORY: &str = "FERRYMQ_TEST_VICTIM";
@@ -31,10 +32,6 @@ fn victim() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _within = runtime.enter();
     for _ in std::io::stdin().lines() {
-        let actor = Actor {
-            user: broker.broker().users().user("guest").unwrap(),
-            connection: None,
-        };
         let order = Order {
             vhost: "/".into(),
             source: "from".into(),
@@ -44,7 +41,7 @@ fn victim() {
             rate: None,
         };
         let jobs = broker.broker().jobs();
-        jobs.begin(broker.broker(), actor, order).unwrap();
+        jobs.begin(broker.broker(), actor(&broker), order).unwrap();
     }
 }
 
@@ -56,21 +53,21 @@ struct Victim {
 
 impl Victim {
     fn start(directory: &Path) -> Self {
-        let mut process = Command::new(env::current_exe().unwrap())
+        let mut process = Command::new(env::current_exe().expect("this program"))
             .args(["--exact", "killed::victim", "--ignored", "--nocapture"])
             .env(DIRECTORY, directory)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .unwrap();
-        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+            .expect("this program starts");
+        let lines = BufReader::new(process.stdout.take().expect("a pipe")).lines();
         let mut addresses = lines.map_while(Result::ok).filter_map(|line| {
             let address = line.strip_prefix("listens on ")?;
-            Some(address.parse().unwrap())
+            Some(address.parse().expect("an address"))
         });
         Self {
             amqp: addresses.next().expect("a broker that starts"),
-            orders: process.stdin.take().unwrap(),
+            orders: process.stdin.take().expect("a pipe"),
             process,
         }
     }
@@ -78,8 +75,8 @@ impl Victim {
 
 impl Drop for Victim {
     fn drop(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
+        self.process.kill().expect("our own process");
+        self.process.wait().expect("our own process");
     }
 }
 

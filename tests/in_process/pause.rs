@@ -1,32 +1,23 @@
 //! Deliveries that are paused, and those that are not to be too many a second.
 
-use ferrymq_broker::actor::Actor;
 use ferrymq_broker::clock;
 use ferrymq_broker::queue::Queue;
 use ferrymq_broker::queue::shared::Work;
 use ferrymq_tests::InProcess;
 use ferrymq_tests::raw::{AMQPValue, BasicProperties, FieldTable};
 
-use crate::support::{channel, vhost};
-
-fn actor(broker: &InProcess) -> Actor {
-    let user = broker.broker().users().user("guest").unwrap();
-    Actor {
-        user,
-        connection: None,
-    }
-}
+use crate::support::{actor, channel, vhost};
 
 fn pause(broker: &InProcess, queue: &str) {
     let mut work = Work::default();
     let paused = vhost(broker).pause_queue(&actor(broker), queue, &mut work);
-    paused.unwrap();
+    paused.expect("a queue that can be paused");
 }
 
 fn resume(broker: &InProcess, queue: &str) {
     let mut work = Work::default();
     let resumed = vhost(broker).resume_queue(&actor(broker), queue, &mut work);
-    resumed.unwrap();
+    resumed.expect("a queue that can be resumed");
 }
 
 fn is_paused(broker: &InProcess, queue: &str) -> bool {

@@ -1,5 +1,6 @@
 //! Policies and declarations as the cases need them.
 
+use ferrymq_broker::actor::Actor;
 use ferrymq_broker::clock;
 use ferrymq_broker::policy::{ApplyTo, PolicyError, PolicyKind, PolicyRequest};
 use ferrymq_broker::vhost::VHost;
@@ -11,6 +12,19 @@ use std::sync::Arc;
 /// The only vhost there is at first.
 pub(crate) fn vhost(broker: &InProcess) -> Arc<VHost> {
     broker.broker().vhost("/").expect("the default vhost")
+}
+
+/// The default user, by no connection.
+#[track_caller]
+pub(crate) fn actor(broker: &InProcess) -> Actor {
+    Actor {
+        user: broker
+            .broker()
+            .users()
+            .user("guest")
+            .expect("the default user"),
+        connection: None,
+    }
 }
 
 /// A channel on a connection of its own.

@@ -7,15 +7,14 @@ use std::str::FromStr;
 use super::Queue;
 use crate::queue::Sequence;
 use crate::queue::entry::{Entry, OnDisk};
-use crate::queue::paged::Returned;
 
 /// A message that waits.
 #[derive(Debug, Clone)]
 pub enum Seen {
     /// It is in memory.
     Entry(Entry),
-    /// It is on disk only; and how often it came back.
-    OnDisk(OnDisk, Returned),
+    /// It is on disk only.
+    OnDisk(OnDisk),
 }
 
 impl Seen {
@@ -23,7 +22,7 @@ impl Seen {
     pub fn sequence(&self) -> Sequence {
         match self {
             Self::Entry(entry) => entry.sequence,
-            Self::OnDisk(place, _) => place.sequence,
+            Self::OnDisk(place) => place.sequence,
         }
     }
 }

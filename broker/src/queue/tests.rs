@@ -2,6 +2,7 @@
 
 mod delayed;
 mod expiry;
+mod held_back;
 mod model;
 
 use std::sync::Arc;

@@ -30,7 +30,7 @@ impl Rest {
             }
             let (sequence, _) = paged.next()?;
             let place = self.place(sequence);
-            Some(Seen::OnDisk(place, place.returned))
+            Some(Seen::OnDisk(place))
         });
         middle.chain(self.tail.after(after).cloned().map(Seen::Entry))
     }

@@ -6,7 +6,7 @@ use super::SharedQueue;
 use crate::queue::Queue;
 use crate::queue::entry::{Entry, Logged};
 use crate::queue::ready::Found;
-use crate::queue::scan::{Part, Position, Seen};
+use crate::queue::scan::{Position, Seen};
 
 /// Some of the messages that wait.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl SharedQueue {
             after: last.sequence(),
         });
         let messages = seen.into_iter().take(count);
-        let messages = messages.filter_map(|seen| whole(seen, part, &found));
+        let messages = messages.filter_map(|seen| whole(seen, &found));
         let messages = messages.map(|entry| {
             let after = entry.sequence;
             (Position { part, after }, entry)
@@ -58,29 +58,26 @@ impl SharedQueue {
 
 fn on_disk(seen: &Seen) -> Option<(Sequence, Logged)> {
     match seen {
-        Seen::OnDisk(place, _) => Some((place.sequence, place.logged)),
+        Seen::OnDisk(place) => Some((place.sequence, place.logged)),
         Seen::Entry(_) => None,
     }
 }
 
 /// The message with its bytes; `None`: it was settled meanwhile, or can't be read.
-fn whole(seen: Seen, part: Part, found: &[Found]) -> Option<Entry> {
-    let (place, returned) = match seen {
+fn whole(seen: Seen, found: &[Found]) -> Option<Entry> {
+    let place = match seen {
         Seen::Entry(entry) => return Some(entry),
-        Seen::OnDisk(place, returned) => (place, returned),
+        Seen::OnDisk(place) => place,
     };
     let index = found.binary_search_by_key(&place.sequence, |found| found.sequence);
     let found = &found[index.ok()?];
     Some(Entry {
         sequence: place.sequence,
         expires_at: found.expires_at,
-        returns: returned.returns,
-        failures: returned.failures,
+        returns: place.returned.returns,
+        failures: place.returned.failures,
         logged: place.logged,
-        level: match part {
-            Part::Level(level) => level,
-            Part::Returned => 0,
-        },
+        level: place.section.level(),
         message: found.message.clone(),
     })
 }
