@@ -432,7 +432,7 @@ impl Client {
         tag
     }
 
-    fn send(&mut self, channel: u16, method: impl Into<Sent>) {
+    pub(crate) fn send(&mut self, channel: u16, method: impl Into<Sent>) {
         method::encode(&mut self.out, channel, &method.into().0);
     }
 }

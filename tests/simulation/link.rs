@@ -121,6 +121,11 @@ impl Link {
             || !self.to_broker.is_empty() && self.connection.wants_input()
     }
 
+    /// Whether something that was said has not been handled yet.
+    pub(crate) fn is_unheard(&self) -> bool {
+        !self.to_broker.is_empty() || !self.unhandled.is_empty()
+    }
+
     /// One round of its task.
     pub(crate) fn round(&mut self, machine: &Machine, pace: Pace) -> Round {
         let now = machine.now;

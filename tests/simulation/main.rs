@@ -9,6 +9,7 @@ mod body;
 mod client;
 mod crashes;
 mod dice;
+mod features;
 mod frames;
 mod link;
 mod machine;
@@ -86,6 +87,43 @@ fn one_seed() {
         if run(seed, limit, true).is_err() {
             panic!("seed {seed} failed");
         }
+    }
+}
+
+/// Runs a seed with the queues' features; gives its last steps if it fails.
+fn run_features(seed: u64, print: bool) -> Result<(), Vec<String>> {
+    let mut world = None;
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        world.insert(features::World::new(seed, print)).run();
+    }));
+    let lines = world.map(|world| world.trace.last_lines().cloned().collect());
+    outcome.map_err(|_| lines.unwrap_or_default())
+}
+
+#[test]
+fn many_seeds_with_features() {
+    let goes_on = deadline();
+    let first = number("FERRYMQ_SIMULATION_FROM").unwrap_or(0);
+    let mut seeds = 0;
+    while goes_on() {
+        let seed = first + seeds;
+        if let Err(lines) = run_features(seed, false) {
+            panic!(
+                "seed {seed} failed, {seeds} others passed. Its last steps:\n{}\nrepeat it with: \
+                 FERRYMQ_SEED={seed} cargo test --package ferrymq-tests --test simulation \
+                 one_seed_with_features",
+                lines.join("\n")
+            );
+        }
+        seeds += 1;
+    }
+    println!("{seeds} seeds from {first}");
+}
+
+#[test]
+fn one_seed_with_features() {
+    if let Some(seed) = number("FERRYMQ_SEED") {
+        assert!(run_features(seed, true).is_ok(), "seed {seed} failed");
     }
 }
 
