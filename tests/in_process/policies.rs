@@ -1,6 +1,9 @@
 //! Policies over the wire: what they do to queues and exchanges, old and new; queues.md 8 and 13.
 
+use std::time::Duration;
+
 use ferrymq_broker::policy::{ApplyTo, PolicyKind};
+use ferrymq_broker::queue::options::Overflow;
 use ferrymq_tests::InProcess;
 use ferrymq_tests::raw::{
     BasicProperties, Channel, Connection, FieldTable, basic, long_string, table,
@@ -367,4 +370,75 @@ fn durability_by_policy_is_what_later_confirms_stand_for() {
     publish();
     let relaxed = broker.broker().store().statistics().relaxed_messages;
     assert_eq!(relaxed, 1);
+}
+
+#[test]
+fn every_key_for_queues_reaches_the_queue() {
+    let broker = InProcess::start();
+    channel(&broker).durable_queue_with("q", FieldTable::default());
+    let keys = json!({
+        "message-ttl": 1, "expires": 60_000, "max-length": 2, "max-length-bytes": 3,
+        "overflow": "reject-publish", "dead-letter-exchange": "dlx",
+        "dead-letter-routing-key": "dead", "delivery-limit": 4, "retry-delay": 5,
+        "max-deliver-rate": 6, "message-deduplication": true, "cache-size": 7,
+    });
+    let vhost = vhost(&broker);
+    let features = || {
+        let queue = vhost.snapshot().queues["q"].clone();
+        queue.inspect(|queue| queue.settings().features.clone())
+    };
+    assert!(features().is_none());
+    set_policy(&broker, "p", "q", keys);
+    let set = features().expect("features");
+    assert_eq!(set.message_ttl, Some(Duration::from_millis(1)));
+    assert_eq!(set.expires, Some(Duration::from_secs(60)));
+    assert_eq!((set.max_length, set.max_length_bytes), (Some(2), Some(3)));
+    assert_eq!(set.overflow, Overflow::RejectPublish);
+    let dead_letter = set.dead_letter.as_ref().expect("a target");
+    assert_eq!(&*dead_letter.exchange, "dlx");
+    assert_eq!(dead_letter.routing_key.as_deref(), Some("dead"));
+    assert_eq!(set.delivery_limit, Some(4));
+    assert!(set.retry.is_some());
+    assert_eq!(set.max_deliver_rate, Some(6));
+    let deduplication = set.deduplication.as_ref().expect("a window");
+    assert_eq!(deduplication.cache_size, Some(7));
+    clear_policy(&broker, "p");
+    assert!(features().is_none());
+}
+
+#[test]
+fn a_time_to_live_by_policy_is_for_later_messages() {
+    let broker = InProcess::start();
+    let channel = channel(&broker);
+    channel.queue("dead");
+    let queue = channel.queue("q");
+    channel.fill(&queue, &["early"]);
+    let ttl = json!({
+        "message-ttl": 1, "dead-letter-exchange": "", "dead-letter-routing-key": "dead",
+    });
+    set_policy(&broker, "ttl", "q", ttl);
+    channel.consume("dead");
+    channel.publish("", &queue, "late");
+    assert_eq!(channel.delivery().text(), "late");
+    assert_eq!(channel.drain(&queue), ["early"]);
+}
+
+#[test]
+fn a_delivery_limit_by_policy_counts_on_classic_queues() {
+    let broker = InProcess::start();
+    let channel = channel(&broker);
+    channel.queue("dead");
+    let queue = channel.queue("q");
+    let limit = json!({
+        "delivery-limit": 1, "dead-letter-exchange": "", "dead-letter-routing-key": "dead",
+    });
+    set_policy(&broker, "limit", "q", limit);
+    channel.publish("", &queue, "poison");
+    for _ in 0..2 {
+        let got = channel.got(&queue);
+        channel.reject(got.delivery_tag, true);
+    }
+    channel.consume("dead");
+    assert_eq!(channel.delivery().text(), "poison");
+    assert!(channel.get(&queue).is_none());
 }
