@@ -337,7 +337,7 @@ impl Broker {
     fn returned(&self) -> Vec<(QueueId, Vec<(Sequence, Sequence)>)> {
         let mut returned = Vec::new();
         for vhost in self.vhosts.load().values() {
-            for queue in vhost.snapshot().queues.values() {
+            for queue in vhost.snapshot().all_queues() {
                 if let Some(durable) = &queue.durable {
                     let ranges = queue.inspect(|queue| queue.returned());
                     if !ranges.is_empty() {
@@ -355,7 +355,7 @@ fn set_timers(vhosts: &VHosts, now: Timestamp) {
     let mut work = Work::default();
     work.set_now(now);
     for vhost in vhosts.values() {
-        for queue in vhost.snapshot().queues.values() {
+        for queue in vhost.snapshot().all_queues() {
             queue.run(&mut work, |queue, effects| queue.renew(effects.now));
         }
     }

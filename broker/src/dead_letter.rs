@@ -10,8 +10,9 @@ mod history;
 mod revival;
 mod routing_keys;
 
-use ferrymq_amqp::Properties;
-use ferrymq_amqp::content::append_without_expiration;
+use ferrymq_amqp::content::{append_without_expiration, with_header};
+use ferrymq_amqp::{AMQPValue, Properties};
+use ferrymq_routing::{DELAY_HEADER, delay};
 
 use crate::clock::Timestamp;
 use crate::dead_letter::history::{History, Latest};
@@ -33,11 +34,18 @@ pub enum DeadLetterReason {
     MaxLength,
     /// It came back too often.
     DeliveryLimit,
+    /// It did not die: its delay is over, and it goes on as it is.
+    Due,
 }
 
 impl DeadLetterReason {
     /// How many reasons there are.
-    pub const COUNT: usize = 4;
+    pub const COUNT: usize = 5;
+
+    /// Could messages that die that way go round in a circle for ever, with nobody's doing?
+    pub fn may_go_round(self) -> bool {
+        !matches!(self, Self::Rejected | Self::Due)
+    }
 
     /// As it stands in `x-death`.
     pub const fn as_str(self) -> &'static str {
@@ -46,6 +54,7 @@ impl DeadLetterReason {
             Self::Expired => "expired",
             Self::MaxLength => "maxlen",
             Self::DeliveryLimit => "delivery_limit",
+            Self::Due => "due",
         }
     }
 }
@@ -103,6 +112,15 @@ impl DeadLetter {
         }
         bytes.len()
     }
+}
+
+/// The message that goes on when its delay is over: as it was, but that its delay counts no more.
+pub fn due(message: &Message) -> Message {
+    let properties = Properties::parse(message.properties()).ok();
+    // Compat: RabbitMQ's plugin negates it, so that publishing the message again does not delay it again.
+    let over = delay(properties.as_ref()).map_or(0, |milliseconds| -(milliseconds as i64));
+    let over = AMQPValue::LongLongInt(over);
+    message.with_properties(&with_header(message.properties(), DELAY_HEADER, &over))
 }
 
 /// What a first death adds to a message, about.

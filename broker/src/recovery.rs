@@ -240,7 +240,9 @@ impl Builder<'_> {
             } => {
                 let policies = &self.vhost(&vhost)?.policies;
                 let applied = policies.for_queue(name.as_str(), declared.arguments.queue_type);
-                let queue = self.restore(&vhost, name.clone(), id, declared, applied);
+                let options = policies::options(&declared, applied.as_deref());
+                let settings = Settings::new(&declared, &options, &self.defaults);
+                let queue = self.restore(&vhost, name.clone(), id, declared, settings, applied);
                 let snapshot = &mut self.vhost(&vhost)?.snapshot;
                 snapshot.topology.add_queue(name.clone());
                 snapshot.queues.insert(name, queue);
@@ -260,7 +262,8 @@ impl Builder<'_> {
                 };
                 let declared = purpose.declared(found);
                 let name = QueueName::from(exchange.as_str());
-                let queue = self.restore(&vhost, name, id, declared, None);
+                let settings = purpose.settings(&declared, &self.defaults);
+                let queue = self.restore(&vhost, name, id, declared, settings, None);
                 let snapshot = &mut self.vhost(&vhost)?.snapshot;
                 snapshot.add_hidden_queue(&exchange, purpose, queue);
             }
@@ -302,10 +305,9 @@ impl Builder<'_> {
         name: QueueName,
         id: QueueId,
         declared: Declared,
+        settings: Settings,
         applied: Option<Arc<Applied>>,
     ) -> Arc<SharedQueue> {
-        let options = policies::options(&declared, applied.as_deref());
-        let settings = Settings::new(&declared, &options, &self.defaults);
         let queue = match self.queues.remove(&id) {
             Some(recovered) => {
                 let store = self.paging.store();

@@ -155,7 +155,7 @@ impl VHost {
             metadata,
             limits,
         } = contents;
-        snapshot.set_alternates(&policies);
+        snapshot.apply_policies(&policies);
         declared.change((0, 0), snapshot.sizes());
         Self {
             name,

@@ -18,6 +18,8 @@ pub struct RouteInput<'a> {
     pub properties: Option<&'a Properties<'a>>,
     /// Any number, drawn anew for each message.
     pub random: u64,
+    /// Its delay is over: no exchange keeps it back.
+    pub is_due: bool,
 }
 
 /// Where a message goes. Meant to be used again and again: it keeps its allocation.
@@ -86,12 +88,13 @@ impl Topology {
         let Node {
             exchange, outgoing, ..
         } = node;
-        if node.delays {
+        let delays = node.delays && !input.is_due;
+        if delays {
             reached.decided_by_headers(input);
         }
         if exchange.name.is_default() {
             self.route_by_queue_name(input, reached);
-        } else if node.delays && delay(input.properties).is_some() {
+        } else if delays && delay(input.properties).is_some() {
             reached.wait_at(&exchange.name);
         } else {
             node.matcher.route(exchange, outgoing, input, reached);
@@ -312,6 +315,7 @@ mod tests {
             routing_keys: &["k"],
             properties: None,
             random: 0,
+            is_due: false,
         };
         topology.route("amq.direct", &input, &mut routed);
         assert!(routed.queues.is_empty() && !routed.depends_on_message);

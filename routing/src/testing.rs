@@ -82,6 +82,7 @@ pub(crate) fn routed(
         routing_keys: keys,
         properties: Some(&properties),
         random,
+        is_due: false,
     };
     topology.route(exchange, &input, &mut routed);
     routed

@@ -151,6 +151,11 @@ impl Topology {
         self.node(exchange)?.alternate()
     }
 
+    /// Whether messages with a delay wait at an exchange, by its declaration or by policy.
+    pub fn delays(&self, exchange: &str) -> bool {
+        self.node(exchange).is_some_and(|node| node.delays)
+    }
+
     /// Creates an exchange. Whether one that exists is what a client asked for, is for
     /// [`Exchange::check_equivalent`] to say.
     pub fn declare_exchange(&mut self, exchange: Exchange) -> Result<(), Error> {

@@ -18,6 +18,7 @@ mod consumers;
 mod consuming;
 mod content;
 mod dead_letters;
+mod delayed_exchange;
 mod delays;
 mod delivery_limits;
 mod durability;

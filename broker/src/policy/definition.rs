@@ -76,6 +76,12 @@ impl PolicyDefinition {
         self.alternate_exchange.as_ref()
     }
 
+    /// Do the exchanges that it applies to keep messages back that have a delay?
+    pub fn delays_messages(&self) -> bool {
+        let flag = self.entries.get(keys::DELAYED_MESSAGE);
+        flag.and_then(Json::as_bool).unwrap_or(false)
+    }
+
     /// Can it apply to queues of this type? One key that the type can't have is enough to prevent it.
     pub fn suits(&self, queue_type: QueueType) -> bool {
         let unsuitable = |key: &Key| key.unsupported.contains(&queue_type);

@@ -6,6 +6,7 @@ use crate::queue::argument_rules::{COUNT, MAX_SPAN_MS, NAME_BYTES, POSITIVE};
 use crate::queue::arguments::QueueType;
 
 pub(super) const ALTERNATE_EXCHANGE: &str = "alternate-exchange";
+pub(super) const DELAYED_MESSAGE: &str = "delayed-message";
 
 /// Of these a definition may have one.
 pub(super) const FEDERATION: [&str; 3] = [
@@ -219,7 +220,7 @@ static KEYS: &[Key] = &[
         STREAMS,
         None,
     ),
-    key("delayed-message", "delayed message flag", Flag, NONE, None),
+    key(DELAYED_MESSAGE, "delayed message flag", Flag, NONE, None),
     key(
         "target-group-size",
         "target group size",

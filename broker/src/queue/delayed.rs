@@ -15,7 +15,7 @@ use super::expiry::TOLERATED_RUNS;
 use super::schedule::Schedule;
 use super::timeouts::Deadlines;
 use super::waiting::{Drained, Waiting};
-use super::{Effects, Features, Queue, Sequence};
+use super::{DeadLetterReason, Effects, Features, Queue, Sequence};
 use crate::clock::Timestamp;
 use crate::message::Message;
 
@@ -104,7 +104,7 @@ impl Queue {
         timed.delayed.insert(entry, due);
     }
 
-    /// The messages whose delay has passed become ready, at most `most` of them. Gives how many more it
+    /// The messages whose delay has passed become ready, or leave, at most `most` of them. Gives how many more it
     /// could have been.
     pub(super) fn release_due(&mut self, most: usize, effects: &mut Effects) -> usize {
         for left in (0..most).rev() {
@@ -114,8 +114,12 @@ impl Queue {
             let Some(sequence) = timed.delayed.due.pop_due(effects.now) else {
                 return left + 1;
             };
-            if let Some(taken) = timed.delayed.take(sequence) {
-                self.release(taken, effects);
+            let Some(taken) = timed.delayed.take(sequence) else {
+                continue;
+            };
+            match self.settings.forwards_due() {
+                true => self.give_up(taken, DeadLetterReason::Due, effects),
+                false => self.release(taken, effects),
             }
         }
         0

@@ -55,6 +55,8 @@ pub struct Features {
     pub counting: DeliveryCounting,
     /// Messages may ask to be ready later.
     pub delayed: bool,
+    /// Those whose delay is over leave for the dead-letter exchange.
+    pub forwards_due: bool,
     /// How long a message that came back waits.
     pub retry: Option<Retry>,
     /// So many messages a second are handed out, at most.
@@ -118,6 +120,20 @@ impl Settings {
         self.features.as_ref()?.expires
     }
 
+    /// Messages whose delay is over are not ready: they leave.
+    pub fn forwarding_due(mut self) -> Self {
+        if let Some(features) = &mut self.features {
+            Arc::make_mut(features).forwards_due = true;
+        }
+        self
+    }
+
+    /// Do messages leave when their delay is over?
+    pub fn forwards_due(&self) -> bool {
+        let features = self.features.as_ref();
+        features.is_some_and(|features| features.forwards_due)
+    }
+
     /// Where messages go that the queue gives up on.
     pub fn dead_letter(&self) -> Option<&Arc<DeadLetter>> {
         self.features.as_ref()?.dead_letter.as_ref()
@@ -161,6 +177,7 @@ impl Features {
             delivery_limit: delivery_limit(options.delivery_limit, quorum),
             counting,
             delayed: false,
+            forwards_due: false,
             retry: Retry::new(options),
             max_deliver_rate: options.max_deliver_rate.filter(|rate| *rate > 0),
             deduplication: options.deduplication(),

@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 /// How many messages are dealt with at a time, so that nobody waits long for the queue.
 pub(crate) const MESSAGES_AT_ONCE: usize = 2_000;
 
-/// While so many are on their way to the dead-letter exchange, no more expire.
+/// While so many are on their way to the dead-letter exchange, no more expire or leave.
 const MOST_DEAD_LETTERING: usize = 16 * 1024;
 
 /// What only queues have in which something has a deadline.
@@ -61,6 +61,7 @@ impl Queue {
         let expiry = timed.and_then(|timed| timed.expiry.next());
         let expiry = expiry.filter(|_| self.dead_lettering < MOST_DEAD_LETTERING);
         let delayed = timed.and_then(|timed| timed.delayed.next());
+        let delayed = delayed.filter(|_| self.may_release());
         let all = [
             expiry,
             delayed,
@@ -76,7 +77,10 @@ impl Queue {
         if self.deleted {
             return;
         }
-        let left = self.release_due(MESSAGES_AT_ONCE, effects);
+        let left = match self.may_release() {
+            true => self.release_due(MESSAGES_AT_ONCE, effects),
+            false => MESSAGES_AT_ONCE,
+        };
         // A time to live begins when the delay ends, so that what is due goes first.
         if self.dead_lettering < MOST_DEAD_LETTERING {
             self.expire_due(left, effects);
@@ -86,6 +90,11 @@ impl Queue {
         self.enforce_limits(effects);
         let unused = self.unused_until();
         effects.delete |= unused.is_some_and(|until| until <= effects.now);
+    }
+
+    /// May delays end? Not while too many whose delay is over are on their way.
+    fn may_release(&self) -> bool {
+        self.dead_lettering < MOST_DEAD_LETTERING || !self.settings.forwards_due()
     }
 
     /// It is used: declared again, asked for a message, or left by its last consumer.

@@ -29,7 +29,7 @@ impl VHost {
         }
         let mut work = Work::default();
         work.set_now(now);
-        for queue in snapshot.queues.values() {
+        for queue in snapshot.all_queues() {
             end_queue(queue, &mut work);
         }
         self.finish(&mut work);
@@ -73,6 +73,9 @@ impl VHost {
                     gone.push(Definition::paused_queue(name, &queue.name));
                 }
             }
+        }
+        for (exchange, hidden) in &snapshot.hidden {
+            gone.extend(hidden.definitions(name, exchange));
         }
         for kind in [PolicyKind::User, PolicyKind::Operator] {
             for policy in self.policies.load().list(kind) {

@@ -6,7 +6,8 @@ use ferrymq_amqp::FieldTable;
 use ferrymq_routing::Exchange;
 use ferrymq_store::CommitPoint;
 
-use super::{VHost, policies};
+use super::VHost;
+use super::policies::Wanted;
 use crate::actor::Actor;
 use crate::auth::Permission;
 use crate::definitions::Definition;
@@ -88,13 +89,13 @@ impl VHost {
         if exchange.durable {
             change.put(Definition::exchange(&self.name, &exchange));
         }
-        let alternate = policies::alternate(&self.policies.load(), &exchange.name);
+        let wanted = Wanted::of(&self.policies.load(), &exchange);
         let topology = &mut change.next.topology;
         topology
             .declare_exchange(exchange)
             .map_err(|why| self.invalid_exchange(name, &why))?;
-        topology.set_policy_alternate(name, alternate);
         if let Some(exchange) = change.next.topology.exchange(name).cloned() {
+            wanted.apply(&mut change.next, &exchange);
             change.create_hidden_queues(&exchange);
             change.create_window(&exchange);
             change.note(|by| Event::ExchangeCreated(self.exchange_event(exchange, by)));

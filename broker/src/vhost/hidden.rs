@@ -14,7 +14,7 @@ use super::{Change, Snapshot, VHost, end_queue};
 use crate::definitions::Definition;
 use crate::queue::Queue;
 use crate::queue::arguments::{Declared, Flags, QueueType};
-use crate::queue::settings::Settings;
+use crate::queue::settings::{Defaults, Settings};
 use crate::queue::shared::{Durable, SharedQueue, Work};
 
 /// Why an exchange keeps messages.
@@ -43,18 +43,36 @@ impl Purpose {
         }
     }
 
-    /// What `exchange` needs a queue for.
-    fn of(exchange: &Exchange) -> impl Iterator<Item = Self> {
+    /// What `exchange` needs queues for; `delays`: messages may wait at it.
+    fn of(exchange: &Exchange, delays: bool) -> impl Iterator<Item = Self> {
         let history = exchange.history_length().map(|_| Self::History);
-        history.into_iter()
+        let delay = delays.then_some(Self::Delay);
+        history.into_iter().chain(delay)
+    }
+
+    /// What such a queue obeys.
+    pub(crate) fn settings(self, declared: &Declared, defaults: &Defaults) -> Settings {
+        let settings = Settings::new(declared, declared.arguments.options(), defaults);
+        match self {
+            Self::Delay => settings.forwarding_due(),
+            Self::History => settings,
+        }
     }
 
     /// How such a queue of `exchange` would have been declared.
     pub(crate) fn declared(self, exchange: &Exchange) -> Declared {
         let mut arguments = FieldTable::default();
-        if let (Self::History, Some(length)) = (self, exchange.history_length()) {
-            let length = AMQPValue::LongLongInt(length as i64);
-            arguments.insert("x-max-length".into(), length);
+        match self {
+            Self::Delay => {
+                let name = AMQPValue::LongString(exchange.name.as_str().into());
+                arguments.insert("x-delayed".into(), AMQPValue::Boolean(true));
+                arguments.insert("x-dead-letter-exchange".into(), name);
+            }
+            Self::History => {
+                let length = exchange.history_length().unwrap_or_default();
+                let length = AMQPValue::LongLongInt(length as i64);
+                arguments.insert("x-max-length".into(), length);
+            }
         }
         let flags = Flags {
             durable: exchange.durable,
@@ -86,12 +104,30 @@ impl Hidden {
         let all = [Purpose::Delay, Purpose::History].into_iter();
         all.filter_map(|purpose| Some((purpose, self.get(purpose)?)))
     }
+
+    /// What the log has of them, as the queues of `exchange`.
+    pub(super) fn definitions(
+        &self,
+        vhost: &str,
+        exchange: &ExchangeName,
+    ) -> impl Iterator<Item = Definition> {
+        self.queues().filter_map(move |(purpose, queue)| {
+            let id = queue.durable.as_ref()?.id;
+            Some(Definition::exchange_queue(vhost, exchange, purpose, id))
+        })
+    }
 }
 
 impl Snapshot {
     /// The queue that `exchange` has for `purpose`.
     pub fn hidden_queue(&self, exchange: &str, purpose: Purpose) -> Option<&Arc<SharedQueue>> {
         self.hidden.get(exchange)?.get(purpose)
+    }
+
+    /// All queues, those of exchanges too.
+    pub(crate) fn all_queues(&self) -> impl Iterator<Item = &Arc<SharedQueue>> {
+        let hidden = self.hidden.values().flat_map(Hidden::queues);
+        self.queues.values().chain(hidden.map(|(_, queue)| queue))
     }
 
     /// Gives `exchange` a queue for `purpose`.
@@ -107,10 +143,16 @@ impl Snapshot {
 }
 
 impl Change<'_> {
-    /// A new exchange gets the queues that it needs.
+    /// An exchange gets the queues that it needs and does not have.
     pub(super) fn create_hidden_queues(&mut self, exchange: &Exchange) {
-        for purpose in Purpose::of(exchange) {
-            self.create_hidden_queue(exchange, purpose);
+        let name = exchange.name.as_str();
+        if self.next.topology.exchange(name).is_none() {
+            return;
+        }
+        for purpose in Purpose::of(exchange, self.next.topology.delays(name)) {
+            if self.next.hidden_queue(name, purpose).is_none() {
+                self.create_hidden_queue(exchange, purpose);
+            }
         }
     }
 
@@ -127,8 +169,7 @@ impl Change<'_> {
                 durability: vhost.defaults.durability,
             }
         });
-        let options = declared.arguments.options();
-        let settings = Settings::new(&declared, options, &vhost.defaults);
+        let settings = purpose.settings(&declared, &vhost.defaults);
         let queue = SharedQueue::new(
             QueueName::from(exchange.name.as_str()),
             Arc::clone(&vhost.name),
@@ -148,12 +189,8 @@ impl Change<'_> {
         let Some(hidden) = self.next.hidden.remove(exchange) else {
             return;
         };
-        for (purpose, queue) in hidden.queues() {
-            if let Some(durable) = &queue.durable {
-                let vhost = &self.vhost.name;
-                let id = durable.id;
-                self.remove(Definition::exchange_queue(vhost, exchange, purpose, id));
-            }
+        for definition in hidden.definitions(&self.vhost.name, exchange) {
+            self.remove(definition);
         }
         self.ended.push(hidden);
     }

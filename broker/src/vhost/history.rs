@@ -7,6 +7,7 @@ use ferrymq_amqp::Properties;
 use ferrymq_routing::{Binding, Destination};
 use tokio::task::block_in_place;
 
+use super::publish::input;
 use super::{Pending, Purpose, Route, Snapshot, VHost};
 use crate::dead_letter;
 use crate::message::Message;
@@ -60,7 +61,7 @@ impl Snapshot {
                 let properties = Properties::parse(message.properties()).ok();
                 let headers = properties.and_then(|properties| properties.headers());
                 let keys = dead_letter::routing_keys(message, headers);
-                self.route(name.as_str(), &keys, properties.as_ref())
+                self.route(name.as_str(), &input(&keys, properties.as_ref()))
             }
         }
     }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use arc_swap::Guard;
-use ferrymq_routing::ExchangeName;
+use ferrymq_routing::{Exchange, ExchangeName};
 use ferrymq_store::CommitPoint;
 
 use super::{Snapshot, VHost};
@@ -113,12 +113,12 @@ impl VHost {
         }
         self.finish(&mut work);
         work.dirty.wake();
-        let alternates = self.snapshot.load().changed_alternates(&policies);
-        if rerouted || !alternates.is_empty() {
+        let exchanges = self.snapshot.load().changed_exchanges(&policies);
+        if rerouted || !exchanges.is_empty() {
             let mut change = self.change();
-            for (exchange, alternate) in alternates {
-                let topology = &mut change.next.topology;
-                topology.set_policy_alternate(exchange.as_str(), alternate);
+            for (exchange, wanted) in exchanges {
+                wanted.apply(&mut change.next, &exchange);
+                change.create_hidden_queues(&exchange);
             }
             // What a confirm stands for may have changed too, and is part of cached routes.
             change.publish();
@@ -140,29 +140,52 @@ impl Policy {
     }
 }
 
-impl Snapshot {
-    /// Gives every exchange the alternate that `policies` want for it.
-    pub(super) fn set_alternates(&mut self, policies: &Policies) {
-        for (exchange, alternate) in self.changed_alternates(policies) {
-            self.topology
-                .set_policy_alternate(exchange.as_str(), alternate);
+/// What policies want of an exchange.
+#[derive(PartialEq, Eq)]
+pub(super) struct Wanted {
+    alternate: Option<ExchangeName>,
+    delays: bool,
+}
+
+impl Wanted {
+    pub(super) fn of(policies: &Policies, exchange: &Exchange) -> Self {
+        let policy = policies.for_exchange(exchange.name.as_str());
+        let definition = policy.map(|policy| &policy.definition);
+        let alternate = definition.and_then(|definition| definition.alternate_exchange());
+        let delays = definition.is_some_and(|definition| definition.delays_messages());
+        Self {
+            alternate: alternate.map(|alternate| ExchangeName::from(&**alternate)),
+            delays: delays || exchange.delays(),
         }
     }
 
-    fn changed_alternates(&self, policies: &Policies) -> Vec<(ExchangeName, Option<ExchangeName>)> {
-        let exchanges = self.topology.exchanges().map(|exchange| &exchange.name);
-        let wanted = exchanges.map(|name| (name, alternate(policies, name)));
-        let current = |name: &ExchangeName| self.topology.policy_alternate(name.as_str());
-        let changed = wanted.filter(|(name, wanted)| current(name) != wanted.as_ref());
-        changed
-            .map(|(name, wanted)| (name.clone(), wanted))
-            .collect()
+    pub(super) fn apply(self, snapshot: &mut Snapshot, exchange: &Exchange) {
+        let name = exchange.name.as_str();
+        snapshot.topology.set_policy_alternate(name, self.alternate);
+        snapshot.topology.set_policy_delays(name, self.delays);
     }
 }
 
-/// The alternate exchange that `policies` want for `exchange`.
-pub(super) fn alternate(policies: &Policies, exchange: &ExchangeName) -> Option<ExchangeName> {
-    let policy = policies.for_exchange(exchange.as_str())?;
-    let alternate = policy.definition.alternate_exchange()?;
-    Some(ExchangeName::from(&**alternate))
+impl Snapshot {
+    /// Gives every exchange what `policies` want for it.
+    pub(super) fn apply_policies(&mut self, policies: &Policies) {
+        for (exchange, wanted) in self.changed_exchanges(policies) {
+            wanted.apply(self, &exchange);
+        }
+    }
+
+    fn changed_exchanges(&self, policies: &Policies) -> Vec<(Arc<Exchange>, Wanted)> {
+        let topology = &self.topology;
+        let exchanges = topology.exchanges();
+        let wanted = exchanges.map(|exchange| (exchange, Wanted::of(policies, exchange)));
+        let current = |name: &str| Wanted {
+            alternate: topology.policy_alternate(name).cloned(),
+            delays: topology.delays(name),
+        };
+        let changed =
+            wanted.filter(|(exchange, wanted)| *wanted != current(exchange.name.as_str()));
+        changed
+            .map(|(exchange, wanted)| (Arc::clone(exchange), wanted))
+            .collect()
+    }
 }

@@ -199,7 +199,7 @@ impl VHost {
                 users.require_topic(&actor.user, &self.name, Permission::Write, exchange, key)?;
             }
         }
-        Ok(self.route_in(&snapshot, exchange, routing_keys, properties))
+        Ok(self.route_in(&snapshot, exchange, &input(routing_keys, properties)))
     }
 
     /// Where the broker's own publishes go: like [`VHost::route`], whoever may do it and whatever the
@@ -210,7 +210,22 @@ impl VHost {
         routing_keys: &[&str],
         properties: Option<&Properties<'_>>,
     ) -> Route {
-        self.route_in(&self.snapshot.load(), exchange, routing_keys, properties)
+        let input = input(routing_keys, properties);
+        self.route_in(&self.snapshot.load(), exchange, &input)
+    }
+
+    /// The same for a message whose delay is over.
+    pub(crate) fn find_due_route(
+        &self,
+        exchange: &str,
+        routing_keys: &[&str],
+        properties: Option<&Properties<'_>>,
+    ) -> Route {
+        let input = RouteInput {
+            is_due: true,
+            ..input(routing_keys, properties)
+        };
+        self.route_in(&self.snapshot.load(), exchange, &input)
     }
 
     /// The same by what existed at one moment.
@@ -218,12 +233,11 @@ impl VHost {
         &self,
         snapshot: &Snapshot,
         exchange: &str,
-        routing_keys: &[&str],
-        properties: Option<&Properties<'_>>,
+        input: &RouteInput<'_>,
     ) -> Route {
-        let mut route = snapshot.route(exchange, routing_keys, properties);
+        let mut route = snapshot.route(exchange, input);
         if exchange.is_empty() {
-            self.add_requesters(routing_keys, &mut route);
+            self.add_requesters(input.routing_keys, &mut route);
         }
         route
     }
@@ -305,19 +319,9 @@ impl VHost {
 }
 
 impl Snapshot {
-    pub(super) fn route(
-        &self,
-        exchange: &str,
-        routing_keys: &[&str],
-        properties: Option<&Properties<'_>>,
-    ) -> Route {
+    pub(super) fn route(&self, exchange: &str, input: &RouteInput<'_>) -> Route {
         let mut routed = Routed::default();
-        let input = RouteInput {
-            routing_keys,
-            properties,
-            random: rand::random(),
-        };
-        self.topology.route(exchange, &input, &mut routed);
+        self.topology.route(exchange, input, &mut routed);
         let queue = |name| self.queues.get(name).cloned();
         let mut queues: SmallVec<[Arc<SharedQueue>; 1]> =
             routed.queues.iter().filter_map(queue).collect();
@@ -336,9 +340,22 @@ impl Snapshot {
             bound,
             waits,
             window: self.windows.get(exchange).cloned(),
-            once: routed.depends_on_message || routing_keys.len() > 1 || unroutable,
+            once: routed.depends_on_message || input.routing_keys.len() > 1 || unroutable,
             ..Route::new(queues)
         }
+    }
+}
+
+/// What of a message decides where it goes.
+pub(super) fn input<'a>(
+    routing_keys: &'a [&'a str],
+    properties: Option<&'a Properties<'a>>,
+) -> RouteInput<'a> {
+    RouteInput {
+        routing_keys,
+        properties,
+        random: rand::random(),
+        is_due: false,
     }
 }
 

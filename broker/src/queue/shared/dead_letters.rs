@@ -8,7 +8,7 @@ use ferrymq_store::{CommitPoint, Error, Sequence};
 
 use super::{SharedQueue, Work};
 use crate::clock::Timestamp;
-use crate::dead_letter::{DeadLetterReason, Death};
+use crate::dead_letter::{self, DeadLetterReason, Death};
 use crate::message::Message;
 use crate::queue::entry::Logged;
 use crate::queue::paged::{self, Ranges};
@@ -49,6 +49,9 @@ impl DeadLetters {
         reason: DeadLetterReason,
         died_at: Timestamp,
     ) -> Message {
+        if reason == DeadLetterReason::Due {
+            return dead_letter::due(message);
+        }
         let death = Death {
             queue: self.queue.name.as_str(),
             reason,

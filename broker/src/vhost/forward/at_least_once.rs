@@ -11,6 +11,7 @@ use crate::message::Message;
 use crate::queue::shared::{DeadLetters, Place, Work};
 use crate::queue::{Arrived, Dead, Kept};
 use crate::session::publishing::addressed;
+use crate::vhost::publish::input;
 use crate::vhost::{Pending, Route, Snapshot, VHost};
 
 /// Dead letters on their way, in order; and what became of those before.
@@ -102,7 +103,7 @@ impl<'a> Attempt<'a> {
         let snapshot = &self.snapshot;
         let route = self
             .vhost
-            .route_in(snapshot, exchange, &keys, properties.as_ref());
+            .route_in(snapshot, exchange, &input(&keys, properties.as_ref()));
         if reason == DeadLetterReason::Rejected {
             return route;
         }

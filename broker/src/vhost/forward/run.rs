@@ -79,11 +79,10 @@ impl<'a> Run<'a> {
         let keys = dead_letter::routing_keys(&message, headers);
         if !self.continues_with(&message, &keys) {
             self.flush(work);
-            let (exchange, _) = addressed(&message);
-            self.route = self.vhost.find_route(exchange, &keys, properties.as_ref());
+            self.route = self.find_route(&message, reason, &keys, properties.as_ref());
         }
         drop(keys);
-        if reason != DeadLetterReason::Rejected && self.is_cut(&message, work) {
+        if reason.may_go_round() && self.is_cut(&message, work) {
             return;
         }
         self.sent.unroutable += u64::from(self.route.is_unroutable());
@@ -96,6 +95,25 @@ impl<'a> Run<'a> {
     pub(super) fn end(mut self, work: &mut Work) -> Sent {
         self.flush(work);
         self.sent
+    }
+
+    /// A message that was only delayed keeps the address that it was published to, and is routed by the
+    /// exchange at which it waited.
+    fn find_route(
+        &self,
+        message: &Message,
+        reason: DeadLetterReason,
+        keys: &[&str],
+        properties: Option<&Properties<'_>>,
+    ) -> Route {
+        let vhost = self.vhost;
+        match reason {
+            DeadLetterReason::Due => {
+                let exchange = &self.letters.target.exchange;
+                vhost.find_due_route(exchange, keys, properties)
+            }
+            _ => vhost.find_route(addressed(message).0, keys, properties),
+        }
     }
 
     /// Does it go where the pending ones go?
