@@ -2,7 +2,7 @@
 //! `queue/options.rs`; queues.md 8.2 and 8.3.
 
 use crate::queue::argument_rules::Check::{self, Age, Anything, Flag, Integer, OneOf, Text};
-use crate::queue::argument_rules::{COUNT, MAX_SPAN_MS, NAME_BYTES, POSITIVE};
+use crate::queue::argument_rules::{CACHE_SIZE, COUNT, MAX_SPAN_MS, NAME_BYTES, POSITIVE};
 use crate::queue::arguments::QueueType;
 
 pub(super) const ALTERNATE_EXCHANGE: &str = "alternate-exchange";
@@ -211,7 +211,7 @@ static KEYS: &[Key] = &[
         STREAMS,
         None,
     ),
-    key("cache-size", "cache size", COUNT, STREAMS, None),
+    key("cache-size", "cache size", CACHE_SIZE, STREAMS, None),
     key("cache-ttl", "cache TTL", COUNT, STREAMS, None),
     key(
         "deduplication-header",

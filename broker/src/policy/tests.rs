@@ -79,7 +79,7 @@ fn every_key_takes_its_values_and_no_others() {
         ("max-deliver-rate", json!(1), json!(0)),
         ("durability", json!("relaxed"), json!("eventual")),
         ("message-deduplication", json!(true), json!("true")),
-        ("cache-size", json!(0), json!(-1)),
+        ("cache-size", json!(1), json!(0)),
         ("cache-ttl", json!(0), json!(-1)),
         ("deduplication-header", json!("h"), json!(1)),
         ("delayed-message", json!(true), json!(1)),

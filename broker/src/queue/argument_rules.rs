@@ -66,7 +66,7 @@ pub(crate) const NAME_BYTES: usize = 255;
 pub(super) const NAME_PREFIX_BYTES: usize = 64;
 pub(crate) const COUNT: Check = Integer(0, i64::MAX);
 /// Values that are remembered.
-const CACHE_SIZE: Check = Integer(1, MAX_CACHE_SIZE.cast_signed());
+pub(crate) const CACHE_SIZE: Check = Integer(1, MAX_CACHE_SIZE.cast_signed());
 pub(crate) const POSITIVE: Check = Integer(1, i64::MAX);
 
 /// What `queue.declare` knows.
