@@ -4,6 +4,7 @@
 mod browse;
 mod consumer_timeouts;
 mod deduplication;
+mod delayed_exchange;
 mod events;
 mod firehose;
 mod jobs;

@@ -11,7 +11,10 @@ use ferrymq_store::Sequence;
 use serde::{Deserialize, Serialize};
 
 use super::{Change, Snapshot, VHost, end_queue};
+use crate::actor::Actor;
+use crate::auth::Permission;
 use crate::definitions::Definition;
+use crate::error::Error;
 use crate::queue::Queue;
 use crate::queue::arguments::{Declared, Flags, QueueType};
 use crate::queue::settings::{Defaults, Settings};
@@ -197,6 +200,25 @@ impl Change<'_> {
 }
 
 impl VHost {
+    /// The queue in which `exchange` keeps messages until their delay is over, if `actor` may read from
+    /// it: to list, count and cancel them there. `None`: it delays nothing.
+    ///
+    /// # Errors
+    /// 403 without `read`, 404 when missing.
+    pub fn delayed_in_exchange(
+        &self,
+        actor: &Actor,
+        exchange: &str,
+    ) -> Result<Option<Arc<SharedQueue>>, Error> {
+        self.require_exchange(actor, Permission::Read, exchange)?;
+        let snapshot = self.snapshot.load();
+        if snapshot.topology.exchange(exchange).is_none() {
+            return Err(Error::no_exchange(exchange, &self.name));
+        }
+        let queue = snapshot.hidden_queue(exchange, Purpose::Delay);
+        Ok(queue.cloned())
+    }
+
     /// Empties the queues of exchanges that went.
     pub(super) fn end_hidden_queues(ended: Vec<Hidden>) {
         let mut work = Work::default();
