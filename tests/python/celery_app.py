@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from celery import Celery
+from celery.exceptions import Reject
 from kombu import Exchange, Queue
 
 PREFIX = os.environ["TEST_PREFIX"]
@@ -17,10 +18,30 @@ app.conf.update(
     task_queues=[
         Queue(PREFIX, Exchange(PREFIX), PREFIX),
         Queue(f"{PREFIX}.ranked", Exchange(PREFIX), "ranked", queue_arguments={"x-max-priority": 10}),
+        Queue(
+            f"{PREFIX}.later",
+            Exchange(
+                f"{PREFIX}.later", "x-delayed-message", arguments={"x-delayed-type": "direct"}
+            ),
+            "later",
+        ),
+        Queue(
+            f"{PREFIX}.mortal",
+            Exchange(PREFIX),
+            "mortal",
+            queue_arguments={
+                "x-dead-letter-exchange": "",
+                "x-dead-letter-routing-key": f"{PREFIX}.graves",
+            },
+        ),
     ],
     task_default_exchange=PREFIX,
     task_default_routing_key=PREFIX,
-    task_routes={"celery_app.ranked": {"queue": f"{PREFIX}.ranked", "routing_key": "ranked"}},
+    task_routes={
+        "celery_app.ranked": {"queue": f"{PREFIX}.ranked", "routing_key": "ranked"},
+        "celery_app.ranked_now": {"queue": f"{PREFIX}.ranked", "routing_key": "ranked"},
+        "celery_app.refuse": {"queue": f"{PREFIX}.mortal", "routing_key": "mortal"},
+    },
     worker_prefetch_multiplier=1,
     worker_send_task_events=True,
     task_send_sent_event=True,
@@ -62,6 +83,16 @@ def ranked(self, number):
 @app.task
 def now():
     return time.time()
+
+
+@app.task
+def ranked_now():
+    return time.time()
+
+
+@app.task
+def refuse():
+    raise Reject("as asked", requeue=False)
 
 
 @app.task(bind=True)

@@ -138,6 +138,28 @@ def test_countdown_and_eta(project):
         assert result(one) - start >= 0.95
 
 
+def test_an_eta_by_a_delayed_exchange(project):
+    start = time.time()
+    later = {"exchange": f"{project.prefix}.later", "routing_key": "later"}
+    pending = project.tasks.now.apply_async(headers={"x-delay": 1000}, **later)
+    at_once = project.tasks.now.apply_async(**later)
+    # The worker does not know of the delay: it runs what comes.
+    assert result(at_once) < result(pending)
+    assert result(pending) - start >= 0.95
+
+
+def test_a_refused_task_is_dead_lettered(project):
+    with project.app.connection() as connection:
+        with connection.SimpleQueue(f"{project.prefix}.graves") as graves:
+            refused = project.tasks.refuse.delay()
+            letter = graves.get(timeout=PATIENCE_SECONDS)
+            letter.ack()
+            assert letter.headers["id"] == refused.id
+            (death,) = letter.headers["x-death"]
+            assert death["reason"] == "rejected"
+            assert death["queue"] == f"{project.prefix}.mortal"
+
+
 def test_large_arguments(project):
     assert result(project.tasks.add.delay("x" * 2_000_000, "y"))[-2:] == "xy"
 
@@ -151,7 +173,8 @@ def test_inspect_ping(project):
 def test_inspect_more(project):
     inspect = project.app.control.inspect([project.workers[0].name], timeout=20)
     (queues,) = inspect.active_queues().values()
-    assert {queue["name"] for queue in queues} == {project.prefix, f"{project.prefix}.ranked"}
+    names = ["", ".ranked", ".later", ".mortal"]
+    assert {queue["name"] for queue in queues} == {project.prefix + name for name in names}
     (registered,) = inspect.registered().values()
     assert "celery_app.add" in registered
 
@@ -222,6 +245,18 @@ def test_tasks_wait_for_a_worker(own_project):
     pending = [own_project.tasks.add.delay(number, 0) for number in range(20)]
     own_project.start_worker("--concurrency=1")
     assert [result(one) for one in pending] == list(range(20))
+
+
+def test_urgent_tasks_run_first(own_project):
+    with own_project.app.connection() as connection:
+        for queue in own_project.app.amqp.queues.values():
+            queue(connection).declare()
+    ranked_now = own_project.tasks.ranked_now
+    pending = [ranked_now.apply_async(priority=priority) for priority in [1, 9, 5, 0, 7]]
+    own_project.start_worker("--pool=solo")
+    times = [result(one) for one in pending]
+    by_time = sorted(range(5), key=lambda index: times[index])
+    assert by_time == [1, 4, 2, 0, 3]
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
