@@ -130,6 +130,12 @@ fn nothing_of_a_vhost_comes_back_with_its_name() {
             arguments: table([("x-message-deduplication", AMQPValue::Boolean(true))]),
             ..Default::default()
         });
+        channel.call::<exchange::DeclareOk>(exchange::Declare {
+            exchange: "remembering".into(),
+            kind: "x-recent-history".into(),
+            durable: true,
+            ..Default::default()
+        });
         channel.durable_queue_with("q", FieldTable::default());
         drop(channel);
         broker.restart();

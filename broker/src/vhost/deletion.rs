@@ -34,6 +34,7 @@ impl VHost {
         }
         self.finish(&mut work);
         work.dirty.wake();
+        Self::end_hidden_queues(snapshot.hidden.values().cloned().collect());
         for window in snapshot.windows.values() {
             if let Some(owner) = window.owner() {
                 let store = self.paging.store();
@@ -64,6 +65,14 @@ impl VHost {
         let exchanges = snapshot.topology.exchanges();
         for exchange in exchanges.filter(|exchange| exchange.durable) {
             gone.push(Definition::exchange(name, exchange));
+        }
+        for (exchange, hidden) in &snapshot.hidden {
+            for (purpose, queue) in hidden.queues() {
+                if let Some(durable) = &queue.durable {
+                    let id = durable.id;
+                    gone.push(Definition::exchange_queue(name, exchange, purpose, id));
+                }
+            }
         }
         for queue in snapshot.queues.values() {
             if let Some(durable) = &queue.durable {

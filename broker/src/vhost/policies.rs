@@ -33,8 +33,9 @@ impl VHost {
         self.policies.load().for_exchange(name).cloned()
     }
 
-    /// Sets a policy on behalf of the user `by`, instead of the one with its name, and applies it. It may take a while with
-    /// very many queues; gives the point at which the policy is on disk.
+    /// Sets a policy on behalf of the user `by`, instead of the one with its name, and applies it. With
+    /// very many queues it takes too long for a thread that serves connections. Gives the point at
+    /// which the policy is on disk.
     ///
     /// # Errors
     /// When it can't apply to anything; the text names key and value.
