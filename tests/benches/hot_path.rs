@@ -73,6 +73,7 @@ fn route(topology: &Topology, incoming: &Incoming<'_>, routed: &mut Routed) {
         routing_keys: &[incoming.publish.routing_key],
         properties: Some(&incoming.properties),
         random: 0,
+        is_due: false,
     };
     topology.route(incoming.publish.exchange, &input, routed);
 }
