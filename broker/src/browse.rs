@@ -136,7 +136,7 @@ impl Browsed {
         Self {
             number,
             sequence: entry.sequence.0,
-            priority: entry.level,
+            priority: entry.level(),
             exchange: text(message.exchange()),
             routing_key: text(message.routing_key()),
             properties: message.properties().into(),
@@ -144,8 +144,8 @@ impl Browsed {
             body_offset: browse.body_offset,
             body_len: message.body_len(),
             persistent: message.is_persistent(),
-            redelivered: entry.returns > 0,
-            returns: entry.returns,
+            redelivered: entry.returns() > 0,
+            returns: entry.returns(),
             expires_at: Some(entry.expires_at).filter(|at| *at != Timestamp::NEVER),
             age: published(message).map(|at| now.since(at)),
         }

@@ -229,7 +229,7 @@ impl Queue {
         };
         self.note_handed_out();
         if no_ack {
-            effects.remove(entry.sequence, entry.logged);
+            effects.remove(entry.sequence, entry.logged());
         } else {
             self.unacked += 1;
         }
@@ -326,7 +326,7 @@ impl Queue {
     /// The messages that wait and were handed out before, for the store to remember at a clean stop.
     pub fn returned(&self) -> Ranges {
         let mut ranges = Ranges::new();
-        let durable = |entry: &&Entry| entry.returns > 0 && entry.logged == Logged::Durable;
+        let durable = |entry: &&Entry| entry.returns() > 0 && entry.logged() == Logged::Durable;
         for waiting in self.all_waiting() {
             ranges.extend(waiting.returned_on_disk());
             for entry in waiting.resident().filter(durable) {
@@ -419,7 +419,7 @@ impl Queue {
                 break;
             };
             let entry = self.waiting.pop().expect("the front was there");
-            let (sequence, logged) = (entry.sequence, entry.logged);
+            let (sequence, logged) = (entry.sequence, entry.logged());
             if self.hand_over(slot, entry, effects) {
                 effects.remove(sequence, logged);
             }

@@ -143,7 +143,7 @@ impl Batches {
         let dropped = self.source.run(&mut self.work, |queue, effects| {
             let entries = queue.take_out(wanted, effects);
             for entry in &entries {
-                effects.remove(entry.sequence, entry.logged);
+                effects.remove(entry.sequence, entry.logged());
             }
             queue.forwarded(entries.len());
             entries.len()
@@ -173,7 +173,7 @@ impl Batches {
         if !copies {
             let places: Vec<_> = arrived
                 .iter()
-                .map(|entry| (entry.sequence, entry.logged))
+                .map(|entry| (entry.sequence, entry.logged()))
                 .collect();
             self.source.forwarded(&places, point, &mut self.work);
             self.source.run(&mut self.work, |queue, effects| {

@@ -163,7 +163,7 @@ impl Queue {
     pub fn cancel_delayed(&mut self, sequence: Sequence, effects: &mut Effects) -> bool {
         let taken = self.take_delayed(sequence);
         match &taken {
-            Some(Taken::Entry(entry)) => effects.remove(entry.sequence, entry.logged),
+            Some(Taken::Entry(entry)) => effects.remove(entry.sequence, entry.logged()),
             Some(Taken::OnDisk(place)) => {
                 effects.remove(place.sequence, place.logged);
                 effects.unread.push(*place);
@@ -186,7 +186,7 @@ impl Queue {
 
     fn release(&mut self, taken: Taken, effects: &mut Effects) {
         match taken {
-            Taken::Entry(entry) if entry.returns > 0 && self.returned_first() => {
+            Taken::Entry(entry) if entry.returns() > 0 && self.returned_first() => {
                 self.waiting.put_first(entry);
             }
             Taken::Entry(entry) => self.waiting.put_back(entry),
@@ -206,7 +206,7 @@ impl Queue {
 impl Delayed {
     fn list(&self, due: Timestamp, sequence: Sequence) -> Option<Listed> {
         let (logged, message) = match self.held.find(sequence)? {
-            Standing::InMemory(entry) => (entry.logged, Some(entry.message.clone())),
+            Standing::InMemory(entry) => (entry.logged(), Some(entry.message.clone())),
             Standing::OnDisk(logged) => (logged, None),
         };
         Some(Listed {
@@ -222,7 +222,7 @@ impl Delayed {
 pub(super) fn drop_all(mut waiting: Waiting, effects: &mut Effects) {
     let Drained { entries, paged } = waiting.drain();
     for entry in &entries {
-        effects.remove(entry.sequence, entry.logged);
+        effects.remove(entry.sequence, entry.logged());
     }
     effects.purged.extend(paged);
 }

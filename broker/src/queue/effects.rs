@@ -87,7 +87,7 @@ impl Effects {
     /// Notes that a message goes to the dead-letter exchange.
     pub fn dead_letter(&mut self, taken: Taken, reason: DeadLetterReason) {
         let (place, message) = match taken {
-            Taken::Entry(entry) => ((entry.sequence, entry.logged), Some(entry.message)),
+            Taken::Entry(entry) => ((entry.sequence, entry.logged()), Some(entry.message)),
             Taken::OnDisk(place) => ((place.sequence, place.logged), None),
         };
         self.dead.push(Dead {

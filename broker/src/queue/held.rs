@@ -126,7 +126,7 @@ impl Queue {
     pub(super) fn hold(&mut self, taken: Taken, reason: DeadLetterReason, effects: &mut Effects) {
         let held = self.held.get_or_insert_default();
         let (sequence, logged, message) = match taken {
-            Taken::Entry(entry) => (entry.sequence, entry.logged, Some(entry.message)),
+            Taken::Entry(entry) => (entry.sequence, entry.logged(), Some(entry.message)),
             Taken::OnDisk(place) => (place.sequence, place.logged, None),
         };
         let body_bytes = message.as_ref().map_or(0, Message::body_len);

@@ -109,7 +109,7 @@ impl Queue {
             return effects.dead_letter(taken, reason);
         }
         match taken {
-            Taken::Entry(entry) => effects.remove(entry.sequence, entry.logged),
+            Taken::Entry(entry) => effects.remove(entry.sequence, entry.logged()),
             Taken::OnDisk(place) => effects.remove(place.sequence, place.logged),
         }
     }

@@ -23,8 +23,8 @@ impl Returned {
     /// How often `entry` came back.
     pub fn of(entry: &Entry) -> Self {
         Self {
-            returns: entry.returns,
-            failures: entry.failures,
+            returns: entry.returns(),
+            failures: entry.failures(),
         }
     }
 }
@@ -99,10 +99,10 @@ impl Paged {
         }
         for entry in entries {
             let sequence = entry.sequence.0;
-            if entry.logged == Logged::Volatile {
+            if entry.logged() == Logged::Volatile {
                 self.volatile.insert(sequence);
             }
-            if entry.returns > 0 {
+            if entry.returns() > 0 {
                 let returned = Returned::of(entry);
                 self.returns.insert(sequence..=sequence, returned);
             }

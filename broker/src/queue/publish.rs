@@ -11,6 +11,7 @@ use crate::clock::Timestamp;
 use crate::dedup::Novelty;
 use crate::message::Message;
 use crate::queue::Effects;
+use crate::queue::entry::Marks;
 
 /// What became of a published message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +42,7 @@ impl Accepted {
     fn new(entry: &Entry) -> Self {
         Self {
             sequence: entry.sequence,
-            stored: entry.logged == Logged::Durable,
+            stored: entry.logged() == Logged::Durable,
             attributes: Attributes::NONE,
         }
     }
@@ -99,10 +100,10 @@ impl Queue {
         self.remember(novelty, persistent && self.settings.durable, effects);
         let level = level(features, &message);
         let expires_at = expires_at(features, &message, due.unwrap_or(effects.now));
+        let logged = logged(persistent && self.settings.durable);
         let entry = Entry {
-            level,
             expires_at,
-            logged: logged(persistent && self.settings.durable),
+            marks: Marks::new(logged).with_level(level),
             ..self.entry(message, false)
         };
         let attributes = entry.attributes();
@@ -131,10 +132,7 @@ impl Queue {
         Entry {
             sequence,
             expires_at: Timestamp::NEVER,
-            returns: 0,
-            failures: 0,
-            logged: logged(durable && message.is_persistent()),
-            level: 0,
+            marks: Marks::new(logged(durable && message.is_persistent())),
             message,
         }
     }
@@ -175,8 +173,9 @@ impl Queue {
             }
             None => {
                 let leaves = self.settings.dead_letter().is_some();
-                let logged = logged(leaves && entry.logged == Logged::Durable);
-                let entry = Entry { logged, ..entry };
+                let logged = logged(leaves && entry.logged() == Logged::Durable);
+                let mut entry = entry;
+                entry.set_logged(logged);
                 let accepted = Accepted::new(&entry);
                 self.expire(entry, effects);
                 accepted

@@ -70,20 +70,17 @@ impl Queue {
     }
 
     fn put_back(&mut self, mut entry: Entry, how: Return, effects: &mut Effects) {
-        entry.returns = entry.returns.saturating_add(1);
         let Some(features) = &self.settings.features else {
-            entry.failures = entry.failures.saturating_add(1);
+            entry.count_return(true);
             return self.wait_again(entry, false, effects);
         };
-        if how.is_failure(features.counting) {
-            entry.failures = entry.failures.saturating_add(1);
-        }
+        entry.count_return(how.is_failure(features.counting));
         let failed = how.is_failure(DeliveryCounting::Failures);
         let retry = features.retry;
         let delay = retry.and_then(|retry| retry.delay(Returned::of(&entry), failed));
         let returned_first = features.returned_first;
         let limit = features.delivery_limit;
-        if limit.is_some_and(|limit| entry.failures > limit) {
+        if limit.is_some_and(|limit| entry.failures() > limit) {
             let taken = Taken::Entry(entry);
             return self.give_up(taken, DeadLetterReason::DeliveryLimit, effects);
         }

@@ -13,6 +13,7 @@ use super::*;
 use crate::clock::Timestamp;
 use crate::message::Message;
 use crate::queue::consumers::ChannelLimit;
+use crate::queue::entry::Marks;
 use crate::queue::entry::Section;
 use crate::session::outbox::{ConsumerNumber, Outbox};
 
@@ -159,7 +160,7 @@ fn a_requeued_message_returns_to_its_position() {
     bench.requeue(None, third.into_iter().collect());
     bench.requeue(None, first.into_iter().collect());
     let order: Vec<(u64, u16)> = std::iter::from_fn(|| bench.get(true))
-        .map(|entry| (entry.sequence.0, entry.returns))
+        .map(|entry| (entry.sequence.0, entry.returns()))
         .collect();
     assert_eq!(order, [(1, 1), (2, 1), (3, 1), (4, 0)]);
 }
@@ -196,7 +197,7 @@ fn a_single_active_consumer_hands_over_to_priority_then_age() {
     assert_eq!(bench.handed(), [(first, 1), (first, 2)]);
     let returned = Entry {
         sequence: Sequence(2),
-        logged: Logged::Durable,
+        marks: Marks::new(Logged::Durable),
         ..Entry::unqueued(message("m", true))
     };
     bench.queue.pause(first);

@@ -2,7 +2,8 @@
 //!
 //! Until they have arrived they count as on their way, and the log keeps them here.
 
-use super::entry::{Entry, Taken};
+use super::entry::{Entry, Marks, Taken};
+use super::paged::Returned;
 use super::{Effects, Queue};
 
 impl Queue {
@@ -20,9 +21,9 @@ impl Queue {
             Taken::Entry(entry) => Some(entry),
             Taken::OnDisk(place) => {
                 effects.unread.push(place);
+                let marks = Marks::new(place.logged).with_level(place.section.level());
                 Some(Entry {
-                    logged: place.logged,
-                    level: place.section.level(),
+                    marks: marks.with_returned(Returned::of(&seen)),
                     ..seen
                 })
             }
@@ -38,7 +39,7 @@ impl Queue {
         let features = self.settings.features.as_ref();
         let returned_first = features.is_some_and(|features| features.returned_first);
         for entry in entries {
-            let first = returned_first && entry.returns > 0;
+            let first = returned_first && entry.returns() > 0;
             self.wait_again(entry, first, effects);
         }
         self.serve(effects);

@@ -104,7 +104,7 @@ impl Waiting {
             *counts.entry(level).or_default() += self.level(level).map_or(0, Ready::len);
         }
         for entry in self.returned() {
-            *counts.entry(entry.level).or_default() += 1;
+            *counts.entry(entry.level()).or_default() += 1;
         }
         counts.retain(|_, count| *count > 0);
         counts
@@ -113,7 +113,7 @@ impl Waiting {
     /// Puts a new message behind those of its priority.
     #[inline]
     pub fn push(&mut self, entry: Entry) {
-        match entry.level {
+        match entry.level() {
             0 => self.base.push(entry),
             level => self.level_mut(level).push(entry),
         }
@@ -121,7 +121,7 @@ impl Waiting {
 
     /// Puts a message that came back to its original position.
     pub fn put_back(&mut self, entry: Entry) {
-        match entry.level {
+        match entry.level() {
             0 => self.base.put_back(entry),
             level => self.level_mut(level).put_back(entry),
         }

@@ -219,7 +219,7 @@ fn what_was_to_be_tried_again_later_is_ready_after_a_restart() {
     let queue = machine.queue().unwrap();
     let mut work = machine.work();
     let (entry, _) = queue.get(false, &mut work).unwrap().unwrap();
-    assert_eq!(entry.returns, 0);
+    assert_eq!(entry.returns(), 0);
     queue.run(&mut work, |queue, effects| {
         let how = crate::queue::Return::Nacked;
         queue.requeue(None, [entry].into_iter(), how, effects);

@@ -99,7 +99,7 @@ impl Channels {
             return;
         }
         outbound.append(|out| {
-            let (address, redelivered) = (entry.message.address(), entry.returns > 0);
+            let (address, redelivered) = (entry.message.address(), entry.returns() > 0);
             method::encode_deliver(out, id, &consumer.tag, delivery_tag, redelivered, address);
         });
         outbound.returned_content(id, entry, limits.frame_max);
@@ -214,7 +214,7 @@ impl Context {
                 self.settled.clear();
                 self.settled.extend(run.iter().map(|delivery| Settled {
                     sequence: delivery.entry.sequence,
-                    logged: delivery.entry.logged,
+                    logged: delivery.entry.logged(),
                 }));
                 let settled = &self.settled;
                 queue.run(&mut self.work, |queue, effects| {
@@ -318,15 +318,15 @@ impl Outbound {
     /// before, and how often it failed.
     #[inline]
     pub fn returned_content(&mut self, id: u16, entry: &Entry, frame_max: u32) {
-        if entry.returns == 0 {
+        if entry.returns() == 0 {
             return self.content(id, &entry.message, frame_max);
         }
         let count = |count: u16| AMQPValue::LongLongInt(count.into());
         let mut properties = entry.message.properties().to_vec();
-        if entry.failures > 0 {
-            properties = with_header(&properties, "x-delivery-count", &count(entry.failures));
+        if entry.failures() > 0 {
+            properties = with_header(&properties, "x-delivery-count", &count(entry.failures()));
         }
-        let counted = with_header(&properties, "x-acquired-count", &count(entry.returns));
+        let counted = with_header(&properties, "x-acquired-count", &count(entry.returns()));
         self.content_with(id, &entry.message, &counted, frame_max);
     }
 }

@@ -31,7 +31,7 @@ impl Context {
             return;
         };
         if let Some(queue) = &consumer.queue {
-            let redelivered = handover.entry.returns > 0;
+            let redelivered = handover.entry.returns() > 0;
             let name = queue.name.as_str();
             self.trace_delivered(consumer.channel, &handover.entry.message, name, redelivered);
         }

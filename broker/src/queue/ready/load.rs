@@ -4,7 +4,7 @@ use super::{Loading, Ready};
 use crate::clock::Timestamp;
 use crate::message::Message;
 use crate::queue::Sequence;
-use crate::queue::entry::{Entry, Logged};
+use crate::queue::entry::{Entry, Logged, Marks};
 use crate::queue::paged::{self, Ranges};
 
 /// How much is read when nothing is at hand: little, so that it comes soon.
@@ -101,10 +101,7 @@ impl Ready {
             let entry = Entry {
                 sequence,
                 expires_at,
-                returns: returned.returns,
-                failures: returned.failures,
-                logged,
-                level,
+                marks: Marks::new(logged).with_level(level).with_returned(returned),
                 message,
             };
             self.head.insert(entry);

@@ -43,7 +43,7 @@ impl Ready {
         if self.head.len() > keep {
             return Candidates::choose(self.head.dense().range_mut(keep..), all);
         }
-        let can_go = |stray: &&mut Entry| all || stray.logged != Logged::No;
+        let can_go = |stray: &&mut Entry| all || stray.logged() != Logged::No;
         let strays = Candidates::choose(rest.strays.values_mut().filter(can_go), all);
         match strays.is_empty() {
             true => Candidates::choose(rest.tail.dense().iter_mut(), all),
@@ -125,9 +125,9 @@ impl Candidates {
     fn choose<'a>(entries: impl Iterator<Item = &'a mut Entry>, all: bool) -> Self {
         let mut candidates = Self::default();
         for entry in entries.take(PAGE_OUT_ENTRIES) {
-            match entry.logged {
+            match entry.logged() {
                 Logged::No if all => {
-                    entry.logged = Logged::Volatile;
+                    entry.set_logged(Logged::Volatile);
                     candidates.unlogged.push(entry.clone());
                 }
                 Logged::No => break,

@@ -179,18 +179,11 @@ fn is_gap(entry: &Entry) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Timestamp;
-    use crate::queue::entry::Logged;
 
     fn entry(sequence: u64) -> Entry {
         Entry {
             sequence: Sequence(sequence),
-            expires_at: Timestamp::NEVER,
-            returns: 0,
-            failures: 0,
-            logged: Logged::No,
-            level: 0,
-            message: Message::small(b"\0\0\0\0", 2, 2, false),
+            ..Entry::unqueued(Message::small(b"\0\0\0\0", 2, 2, false))
         }
     }
 

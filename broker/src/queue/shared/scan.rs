@@ -4,7 +4,7 @@ use ferrymq_store::{Error, Sequence};
 
 use super::SharedQueue;
 use crate::queue::Queue;
-use crate::queue::entry::{Entry, Logged};
+use crate::queue::entry::{Entry, Logged, Marks};
 use crate::queue::ready::Found;
 use crate::queue::scan::{Position, Seen};
 
@@ -74,10 +74,9 @@ fn whole(seen: Seen, found: &[Found]) -> Option<Entry> {
     Some(Entry {
         sequence: place.sequence,
         expires_at: found.expires_at,
-        returns: place.returned.returns,
-        failures: place.returned.failures,
-        logged: place.logged,
-        level: place.section.level(),
+        marks: Marks::new(place.logged)
+            .with_level(place.section.level())
+            .with_returned(place.returned),
         message: found.message.clone(),
     })
 }

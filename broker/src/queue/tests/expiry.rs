@@ -205,7 +205,7 @@ fn priorities_and_returned_messages_expire_too() {
     bench.publish_at(0, Message::small(urgent, 2, urgent.len() - 2, true));
     bench.publish_at(0, expiring(70));
     let urgent = bench.get(false).unwrap();
-    assert_eq!(urgent.level, 7);
+    assert_eq!(urgent.level(), 7);
     let other = bench.get(false).unwrap();
     bench.requeue(None, vec![urgent, other]);
     assert_eq!(bench.pass(50), [1]);

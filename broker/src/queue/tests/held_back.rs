@@ -134,7 +134,7 @@ fn what_was_taken_out_and_not_taken_elsewhere_returns_to_its_place() {
     bench.queue.restore(taken, &mut bench.effects);
     bench.requeue(None, vec![first]);
     let order: Vec<(u64, u16)> = std::iter::from_fn(|| bench.get(true))
-        .map(|entry| (entry.sequence.0, entry.returns))
+        .map(|entry| (entry.sequence.0, entry.returns()))
         .collect();
     assert_eq!(order, [(1, 1), (2, 0), (3, 0)]);
     assert_eq!(bench.queue.counts().dead_lettering, 0);

@@ -394,7 +394,7 @@ impl Model {
             DeliveryCounting::Returns => true,
             DeliveryCounting::Failures => matches!(how, Return::Rejected | Return::Lost),
         };
-        let failures = entry.failures + u16::from(failed);
+        let failures = entry.failures() + u16::from(failed);
         if self
             .features
             .delivery_limit
@@ -406,7 +406,7 @@ impl Model {
         }
         let item = Item {
             sequence: entry.sequence.0,
-            level: entry.level,
+            level: entry.level(),
             size: entry.message.body_len() as usize,
             expires: entry.expires_at.as_millis(),
         };
@@ -415,7 +415,7 @@ impl Model {
             return;
         }
         let returned = Returned {
-            returns: entry.returns + 1,
+            returns: entry.returns() + 1,
             failures,
         };
         let was_failure = matches!(how, Return::Rejected | Return::Lost);
@@ -576,7 +576,7 @@ impl Model {
                 let (slot, entry) = self.unacked.remove(index);
                 let settled = Settled {
                     sequence: entry.sequence,
-                    logged: entry.logged,
+                    logged: entry.logged(),
                 };
                 let slot = self.slot_of(slot);
                 bench.queue.settle(slot, &[settled], &mut bench.effects);

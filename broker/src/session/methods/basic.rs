@@ -59,7 +59,7 @@ impl Channel {
             return Ok(());
         };
         if context.vhost.is_traced() {
-            context.trace_delivered(self.id, &entry.message, &name, entry.returns > 0);
+            context.trace_delivered(self.id, &entry.message, &name, entry.returns() > 0);
         }
         let left = u32::try_from(left).unwrap_or(u32::MAX);
         if get.no_ack {
@@ -144,7 +144,7 @@ impl Channel {
 /// Answers `basic.get` with a message, behind which `left` wait.
 fn send_got(context: &mut Context, id: u16, delivery_tag: u64, entry: &Entry, left: u32) {
     context.outbound.append(|out| {
-        let (address, redelivered) = (entry.message.address(), entry.returns > 0);
+        let (address, redelivered) = (entry.message.address(), entry.returns() > 0);
         method::encode_get_ok(out, id, delivery_tag, redelivered, address, left);
     });
     let frame_max = context.limits.frame_max;
