@@ -197,7 +197,8 @@ impl Ledger {
         now: Timestamp,
     ) {
         let rules = &all_rules[queue];
-        let drops = rules.overflow == Overflow::DropHead;
+        // What a crash brings back is dropped with the next message that comes.
+        let drops = rules.overflow == Overflow::DropHead && !self.any_crash;
         if let Some(most) = rules.max_length.filter(|_| drops) {
             let count = waiting.len();
             assert!(count <= most, "{count} messages wait, of {most} at most");
