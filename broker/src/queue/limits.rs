@@ -8,6 +8,10 @@ use crate::message::Message;
 use crate::queue::effects::Dead;
 use crate::queue::options::Overflow;
 
+/// Whoever lowers a limit has more dropped in turns; nobody else waits for all of it meanwhile. More than
+/// anybody can bring back at once.
+const DROPPED_AT_ONCE: usize = 64 * 1024;
+
 impl Queue {
     /// Would `message` go beyond a limit that refuses?
     pub(super) fn refuses(&self, features: &Features, message: &Message) -> bool {
@@ -45,7 +49,7 @@ impl Queue {
     /// With a limit of bytes it needs the sizes of what it drops: it has messages read that are on disk
     /// only, and goes on when they have come.
     pub(super) fn enforce_limits(&mut self, effects: &mut Effects) {
-        self.enforce_limits_some(usize::MAX, effects);
+        self.enforce_limits_some(DROPPED_AT_ONCE, effects);
     }
 
     /// The same, but drops at most so many messages. Tells whether there are more to drop now.
