@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use ferrymq_routing::QueueName;
 
+use ferrymq_store::Attributes;
+
 use crate::clock::Timestamp;
 use crate::dead_letter::DeadLetterReason;
 use crate::dedup::SlotChanges;
@@ -53,6 +55,9 @@ pub struct Effects {
     pub duplicates: usize,
     /// What the log is to remember of published values.
     pub slots: SlotChanges,
+    /// What a restart must know of the message that was just published, beside its bytes. Out here so that
+    /// the many that have nothing to note don't carry it.
+    pub noted: Attributes,
     /// Hand these to their consumers.
     pub deliveries: Vec<Delivery>,
     /// Messages to be dead-lettered, in order.

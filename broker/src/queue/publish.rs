@@ -33,8 +33,8 @@ pub struct Accepted {
     pub sequence: Sequence,
     /// It is to be kept under this place in the log,
     pub stored: bool,
-    /// and this with it.
-    pub attributes: Attributes,
+    /// and [`Effects::noted`] with it.
+    pub noted: bool,
 }
 
 impl Accepted {
@@ -43,18 +43,7 @@ impl Accepted {
         Self {
             sequence: entry.sequence,
             stored: entry.logged() == Logged::Durable,
-            attributes: Attributes::NONE,
-        }
-    }
-
-    /// What a restart must know of the message beside its bytes; `due`: when it becomes ready.
-    fn noting(self, attributes: Attributes, due: Option<Timestamp>) -> Self {
-        Self {
-            attributes: Attributes {
-                due: due.map_or(0, Timestamp::as_millis),
-                ..attributes
-            },
-            ..self
+            noted: false,
         }
     }
 }
@@ -106,11 +95,15 @@ impl Queue {
             marks: Marks::new(logged).with_level(level),
             ..self.entry(message, false)
         };
-        let attributes = entry.attributes();
+        effects.noted = Attributes {
+            due: due.map_or(0, Timestamp::as_millis),
+            ..entry.attributes()
+        };
+        let noted = effects.noted != Attributes::NONE;
         if let Some(due) = due {
-            let accepted = Accepted::new(&entry).noting(attributes, Some(due));
+            let accepted = Accepted::new(&entry);
             self.delay(entry, due);
-            return Outcome::Accepted(accepted);
+            return Outcome::Accepted(Accepted { noted, ..accepted });
         }
         let accepted = match expires_at {
             Timestamp::NEVER => self.enter(entry, effects),
@@ -121,7 +114,7 @@ impl Queue {
             self.serve(effects);
         }
         self.enforce_limits(effects);
-        Outcome::Accepted(accepted.noting(attributes, None))
+        Outcome::Accepted(Accepted { noted, ..accepted })
     }
 
     /// A message at the next place; `durable`: the queue keeps persistent ones.

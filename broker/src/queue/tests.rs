@@ -240,7 +240,7 @@ fn what_goes_straight_to_a_no_ack_consumer_is_never_stored() {
     let accepted = Accepted {
         sequence: Sequence(2),
         stored: false,
-        attributes: ferrymq_store::Attributes::NONE,
+        noted: false,
     };
     assert_eq!(outcome, Outcome::Accepted(accepted));
     assert_eq!(bench.removed(), [0; 0]);

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::message::Message;
 use crate::queue::entry::Entry;
 use crate::queue::shared::{SharedQueue, Work};
-use crate::queue::{Accepted, Outcome, Sequence};
+use crate::queue::{Accepted, Effects, Outcome, Sequence};
 use crate::reply_to::{self, Requester};
 use crate::session::outbox::{Handover, Item};
 use crate::session::publishing::addressed;
@@ -68,10 +68,12 @@ impl Stored {
 
     /// A queue has taken it.
     #[inline]
-    fn add(&mut self, id: QueueId, accepted: &Accepted) {
-        if accepted.attributes != Attributes::NONE || !self.attributes.is_empty() {
+    fn add(&mut self, id: QueueId, accepted: Accepted, effects: &Effects) {
+        if accepted.noted {
             self.attributes.resize(self.targets.len(), Attributes::NONE);
-            self.attributes.push(accepted.attributes);
+            self.attributes.push(effects.noted);
+        } else if !self.attributes.is_empty() {
+            self.attributes.push(Attributes::NONE);
         }
         self.targets.push((id, accepted.sequence));
     }
@@ -385,7 +387,7 @@ fn enqueue_last(queue: &Arc<SharedQueue>, pending: &mut Pending, work: &mut Work
             let mut copy = Stored::new(message.clone());
             match queue.publish(message, effects) {
                 Outcome::Accepted(accepted) if accepted.stored => {
-                    copy.add(id, &accepted);
+                    copy.add(id, accepted, effects);
                     stored.push(copy);
                 }
                 Outcome::Refused => refused.push(index),
@@ -406,7 +408,7 @@ fn enqueue_copies(queue: &Arc<SharedQueue>, pending: &mut Pending, work: &mut Wo
         for (index, (message, stored)) in messages.iter().zip(stored).enumerate() {
             match (queue.publish(message.clone(), effects), id) {
                 (Outcome::Accepted(accepted), Some(id)) if accepted.stored => {
-                    stored.add(id, &accepted);
+                    stored.add(id, accepted, effects);
                 }
                 (Outcome::Refused, _) => refused.push(index),
                 _ => {}

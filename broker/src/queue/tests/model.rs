@@ -531,15 +531,19 @@ impl Model {
         let is_dead = delay.is_none() && expires <= self.now && !is_handed;
         let leaves = !is_dead || self.features.dead_letter.is_some();
         let stored = (persistent || self.features.persist_all) && leaves;
+        let noted = Attributes {
+            level: item.level,
+            due: delay.map_or(0, |_| ready_at),
+            expires: ttl.map_or(0, |_| expires.max(1)),
+        };
         let accepted = Accepted {
             sequence: Sequence(self.published),
             stored,
-            attributes: Attributes {
-                level: item.level,
-                due: delay.map_or(0, |_| ready_at),
-                expires: ttl.map_or(0, |_| expires.max(1)),
-            },
+            noted: noted != Attributes::NONE,
         };
+        if accepted.noted {
+            assert_eq!(bench.effects.noted, noted);
+        }
         assert_eq!(outcome, Outcome::Accepted(accepted));
         if stored {
             self.stored.push(self.published);
