@@ -44,6 +44,8 @@ impl Held {
 #[derive(Default)]
 pub struct Blocking {
     alarms: Alarms,
+    /// An alarm is on, or frames are held: each frame needs a look.
+    engaged: bool,
     told: bool,
     held: VecDeque<Held>,
     held_bytes: usize,
@@ -56,6 +58,7 @@ impl Blocking {
     pub fn new(alarms: Alarms) -> Self {
         Self {
             alarms,
+            engaged: alarms.any(),
             ..Self::default()
         }
     }
@@ -63,6 +66,7 @@ impl Blocking {
     /// The alarms changed.
     pub fn set(&mut self, alarms: Alarms, context: &mut Context) {
         self.alarms = alarms;
+        self.engaged = alarms.any() || !self.held.is_empty();
         if !alarms.any() && std::mem::take(&mut self.told) {
             let unblocked = connection::AMQPMethod::Unblocked(connection::Unblocked {});
             context.send(0, AMQPClass::Connection(unblocked));
@@ -89,10 +93,7 @@ impl Blocking {
     /// Holds `frame` back, if it must wait.
     #[inline]
     pub fn hold(&mut self, frame: Frame<'_>, context: &mut Context) -> bool {
-        if !self.alarms.any() && self.held.is_empty() {
-            return false;
-        }
-        self.hold_now(frame, context)
+        self.engaged && self.hold_now(frame, context)
     }
 
     /// Are there frames that wait no longer?
@@ -108,6 +109,7 @@ impl Blocking {
         let held = self.held.pop_front()?;
         self.held_bytes -= held.payload.len();
         if self.held.is_empty() {
+            self.engaged = false;
             self.channels.clear();
             self.held = VecDeque::new();
         }
