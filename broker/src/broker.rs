@@ -1,5 +1,6 @@
 //! The broker: vhosts, users, connections; start and stop.
 
+mod accounts;
 mod vhosts;
 
 use std::collections::HashMap;
@@ -35,6 +36,7 @@ use crate::vhost::{Shared, VHost};
 /// How long connections get to be closed in an orderly way when the broker stops.
 const CLOSING_TIME: Duration = Duration::from_secs(5);
 
+pub use accounts::AccountError;
 pub use vhosts::VHostError;
 
 /// Why the broker did not start.

@@ -139,6 +139,30 @@ pub struct BadDefinition {
 }
 
 impl Definition {
+    /// What `user` may do in `vhost`.
+    pub fn permission(vhost: &str, user: &str, set: &PermissionSet) -> Self {
+        Self::Permission {
+            vhost: vhost.to_owned(),
+            user: user.to_owned(),
+            set: set.clone(),
+        }
+    }
+
+    /// Which routing keys of `exchange` in `vhost` `user` may use.
+    pub fn topic_permission(
+        vhost: &str,
+        user: &str,
+        exchange: &str,
+        set: &TopicPermissionSet,
+    ) -> Self {
+        Self::TopicPermission {
+            vhost: vhost.to_owned(),
+            user: user.to_owned(),
+            exchange: exchange.to_owned(),
+            set: set.clone(),
+        }
+    }
+
     /// An exchange of `vhost`.
     pub fn exchange(vhost: &str, exchange: &Exchange) -> Self {
         Self::Exchange {

@@ -49,10 +49,7 @@ pub struct VHostLimits {
 impl VHostLimits {
     /// As an event shows them.
     pub(crate) fn table(&self) -> FieldTable {
-        match serde_json::to_value(self) {
-            Ok(Json::Object(entries)) => json::to_table(&entries),
-            _ => FieldTable::default(),
-        }
+        table(self)
     }
 }
 
@@ -66,6 +63,20 @@ pub struct UserLimits {
     /// Channels, over all of its connections.
     #[serde(default, skip_serializing_if = "is_absent")]
     pub max_channels: Limit,
+}
+
+impl UserLimits {
+    /// As an event shows them.
+    pub(crate) fn table(&self) -> FieldTable {
+        table(self)
+    }
+}
+
+fn table(limits: &impl Serialize) -> FieldTable {
+    match serde_json::to_value(limits) {
+        Ok(Json::Object(entries)) => json::to_table(&entries),
+        _ => FieldTable::default(),
+    }
 }
 
 fn is_absent(limit: &Limit) -> bool {

@@ -24,12 +24,14 @@ pub struct BadPattern {
 }
 
 /// A regular expression over names, compiled when it is first needed.
+#[derive(Clone)]
 pub struct Pattern {
     text: Box<str>,
     matcher: Matcher,
 }
 
 /// Most patterns need no engine, which would take some 15 KB each.
+#[derive(Clone)]
 enum Matcher {
     Everything,
     /// Letters, digits and the like, between optional anchors.

@@ -4,62 +4,18 @@ use ferrymq_broker::alarms::Alarms;
 use ferrymq_broker::events::{Event, Heard};
 use ferrymq_tests::InProcess;
 use ferrymq_tests::raw::{
-    AMQPValue, BasicProperties, Channel, Connection, Delivery, FieldTable, Login, basic, exchange,
-    long_string, queue, table,
+    AMQPValue, BasicProperties, Connection, Delivery, FieldTable, Login, exchange, queue, table,
 };
 
+use crate::support::{self, channel, check, check_texts, event, listener, text};
+
 const EXCHANGE: &str = "amq.rabbitmq.event";
-
-/// A consumer of the events whose keys `pattern` matches.
-fn listener(broker: &InProcess, pattern: &str) -> Channel {
-    let channel = Connection::open(broker.amqp()).channel();
-    let queue = channel.temporary_queue();
-    channel.consume_with(basic::Consume {
-        queue: queue.as_str().into(),
-        no_ack: true,
-        ..Default::default()
-    });
-    channel.bind(&queue, EXCHANGE, pattern);
-    channel
-}
-
-fn client(broker: &InProcess) -> Channel {
-    Connection::open(broker.amqp()).channel()
-}
-
-/// The next event, which must have this key.
-#[track_caller]
-fn event(listener: &Channel, key: &str) -> FieldTable {
-    let delivery = listener.delivery();
-    assert_eq!(delivery.routing_key, key);
-    delivery.content.headers()
-}
-
-#[track_caller]
-fn check(headers: &FieldTable, name: &str, expected: AMQPValue) {
-    assert_eq!(headers.inner().get(name), Some(&expected), "{name}");
-}
-
-#[track_caller]
-fn check_texts(headers: &FieldTable, expected: &[(&str, &str)]) {
-    for (name, text) in expected {
-        check(headers, name, long_string(text));
-    }
-}
-
-#[track_caller]
-fn text(headers: &FieldTable, name: &str) -> String {
-    match headers.inner().get(name) {
-        Some(AMQPValue::LongString(text)) => text.to_string(),
-        other => panic!("{name}: {other:?}"),
-    }
-}
 
 #[test]
 fn queues_come_and_go() {
     let broker = InProcess::start();
     let events = listener(&broker, "queue.*");
-    let client = client(&broker);
+    let client = channel(&broker);
     client.queue_with("orders", table([("x-expires", AMQPValue::LongInt(60_000))]));
     let created = event(&events, "queue.created");
     let names = [
@@ -87,7 +43,7 @@ fn queues_come_and_go() {
 fn an_event_has_no_body_and_says_when() {
     let broker = InProcess::start();
     let events = listener(&broker, "#");
-    client(&broker).queue("orders");
+    channel(&broker).queue("orders");
     let found = std::iter::from_fn(|| Some(events.delivery()));
     let created: Delivery = found
         .into_iter()
@@ -113,7 +69,7 @@ fn exchanges_and_bindings_come_and_go() {
     );
     // The listener for bindings hears of its own.
     event(&bindings, "binding.created");
-    let client = client(&broker);
+    let client = channel(&broker);
     client.call::<exchange::DeclareOk>(exchange::Declare {
         exchange: "letters".into(),
         kind: "topic".into(),
@@ -157,10 +113,10 @@ fn exchanges_and_bindings_come_and_go() {
 fn connections_channels_and_consumers_come_and_go() {
     let broker = InProcess::start();
     let events = listener(&broker, "#");
-    let setup = client(&broker);
+    let setup = channel(&broker);
     setup.queue("work");
     while events.delivery().routing_key != "queue.created" {}
-    let client = client(&broker);
+    let client = channel(&broker);
     event(&events, "user.authentication.success");
     let opened = event(&events, "connection.created");
     check_texts(
@@ -208,7 +164,7 @@ fn connections_channels_and_consumers_come_and_go() {
 #[test]
 fn a_consumer_goes_once_however_it_goes() {
     let broker = InProcess::start();
-    let client = client(&broker);
+    let client = channel(&broker);
     client.queue("one");
     client.queue("two");
     let events = listener(&broker, "consumer.*");
@@ -233,7 +189,7 @@ fn a_consumer_goes_once_however_it_goes() {
         &[("consumer_tag", &tag)],
     );
     client.connection().drop_socket();
-    let marker = self::client(&broker);
+    let marker = support::channel(&broker);
     marker.consume("one");
     event(&events, "consumer.created");
 }
@@ -242,7 +198,7 @@ fn a_consumer_goes_once_however_it_goes() {
 fn a_channel_closed_by_both_sides_goes_once() {
     let broker = InProcess::start();
     let events = listener(&broker, "channel.*");
-    let client = client(&broker);
+    let client = channel(&broker);
     event(&events, "channel.created");
     client.send(queue::Declare {
         queue: "missing".into(),
@@ -252,7 +208,7 @@ fn a_channel_closed_by_both_sides_goes_once() {
     event(&events, "channel.closed");
     client.refused_without_answer(404, "missing");
     client.connection().close();
-    self::client(&broker);
+    support::channel(&broker);
     event(&events, "channel.created");
 }
 
@@ -270,7 +226,7 @@ fn logins_succeed_and_fail() {
         &[("connection_type", "network"), ("peer_host", "127.0.0.1")],
     );
     assert!(text(&failed, "error").contains("no such user"));
-    let client = client(&broker);
+    let client = channel(&broker);
     let succeeded = event(&events, "user.authentication.success");
     check_texts(&succeeded, &[("name", "guest")]);
     assert!(!succeeded.contains_key("error"));
@@ -300,7 +256,7 @@ fn alarms_are_set_and_cleared() {
 #[test]
 fn clients_cannot_publish_events() {
     let broker = InProcess::start();
-    let client = client(&broker);
+    let client = channel(&broker);
     client.publish(EXCHANGE, "queue.created", "a lie");
     client.refused(
         403,
@@ -311,13 +267,13 @@ fn clients_cannot_publish_events() {
 #[test]
 fn a_durable_listener_outlives_a_restart() {
     let mut broker = InProcess::start();
-    let client = client(&broker);
+    let client = channel(&broker);
     client.durable_queue_with("audit", FieldTable::default());
     client.bind("audit", EXCHANGE, "queue.created");
     client.queue("before");
     drop(client);
     broker.restart();
-    let client = self::client(&broker);
+    let client = support::channel(&broker);
     client.queue("after");
     client.publish_with("", "audit", "end", &BasicProperties::default());
     let names = ["before", "after"].map(|_| {

@@ -17,7 +17,7 @@ fn limit_vhost(broker: &InProcess, limits: VHostLimits) {
 }
 
 fn limit_user(broker: &InProcess, limits: UserLimits) {
-    let limited = broker.broker().set_user_limits("guest", limits);
+    let limited = broker.broker().set_user_limits("guest", limits, "guest");
     limited.expect("the default user");
 }
 

@@ -1,6 +1,7 @@
 //! What AMQP has no method for: tests call the broker's functions in their own process, and see the
 //! effect over the wire. One module per feature.
 
+mod accounts;
 mod browse;
 mod consumer_timeouts;
 mod deduplication;

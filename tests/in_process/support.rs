@@ -1,11 +1,11 @@
-//! Policies and declarations as the cases need them.
+//! Policies, declarations and events as the cases need them.
 
 use ferrymq_broker::actor::Actor;
 use ferrymq_broker::clock;
 use ferrymq_broker::policy::{ApplyTo, PolicyError, PolicyKind, PolicyRequest};
 use ferrymq_broker::vhost::VHost;
 use ferrymq_tests::InProcess;
-use ferrymq_tests::raw::{AMQPValue, Channel, Connection};
+use ferrymq_tests::raw::{AMQPValue, Channel, Connection, FieldTable, basic, long_string};
 use serde_json::Value as Json;
 use std::sync::Arc;
 
@@ -77,4 +77,45 @@ pub(crate) fn clear_policy(broker: &InProcess, name: &str) {
 
 pub(crate) fn long(value: i64) -> AMQPValue {
     AMQPValue::LongLongInt(value)
+}
+
+/// A consumer of the events whose keys `pattern` matches.
+pub(crate) fn listener(broker: &InProcess, pattern: &str) -> Channel {
+    let channel = Connection::open(broker.amqp()).channel();
+    let queue = channel.temporary_queue();
+    channel.consume_with(basic::Consume {
+        queue: queue.as_str().into(),
+        no_ack: true,
+        ..Default::default()
+    });
+    channel.bind(&queue, "amq.rabbitmq.event", pattern);
+    channel
+}
+
+/// The next event, which must have this key.
+#[track_caller]
+pub(crate) fn event(listener: &Channel, key: &str) -> FieldTable {
+    let delivery = listener.delivery();
+    assert_eq!(delivery.routing_key, key);
+    delivery.content.headers()
+}
+
+#[track_caller]
+pub(crate) fn check(headers: &FieldTable, name: &str, expected: AMQPValue) {
+    assert_eq!(headers.inner().get(name), Some(&expected), "{name}");
+}
+
+#[track_caller]
+pub(crate) fn check_texts(headers: &FieldTable, expected: &[(&str, &str)]) {
+    for (name, text) in expected {
+        check(headers, name, long_string(text));
+    }
+}
+
+#[track_caller]
+pub(crate) fn text(headers: &FieldTable, name: &str) -> String {
+    match headers.inner().get(name) {
+        Some(AMQPValue::LongString(text)) => text.to_string(),
+        other => panic!("{name}: {other:?}"),
+    }
 }

@@ -25,13 +25,9 @@ fn create(broker: &InProcess, name: &str) {
         .broker()
         .create_vhost(name, Metadata::default(), "guest");
     created.expect("a new vhost");
-    permit(broker, name);
-}
-
-/// Gives the default user permissions, until the next restart.
-fn permit(broker: &InProcess, name: &str) {
-    let users = broker.broker().users();
-    let permitted = users.set_permissions("guest", name, PermissionSet::all());
+    let permitted = broker
+        .broker()
+        .set_permissions("guest", name, PermissionSet::all(), "guest");
     permitted.expect("the default user");
 }
 
@@ -139,7 +135,6 @@ fn nothing_of_a_vhost_comes_back_with_its_name() {
         channel.durable_queue_with("q", FieldTable::default());
         drop(channel);
         broker.restart();
-        permit(&broker, "other");
         let channel = open(&broker, "other").channel();
         let queue = "q".to_owned();
         assert_eq!(channel.drain(&queue), [""; 0]);

@@ -28,7 +28,7 @@ impl fmt::Display for Permission {
 }
 
 /// A user's permissions in one vhost.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct PermissionSet {
     /// Names that may be declared and deleted.
     pub configure: Pattern,
@@ -81,7 +81,7 @@ fn permits(pattern: &Pattern, name: &str) -> bool {
 }
 
 /// A user's permissions on the routing keys of one topic exchange.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct TopicPermissionSet {
     /// As they were given, variables unexpanded.
     texts: (Box<str>, Box<str>),

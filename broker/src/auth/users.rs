@@ -283,13 +283,19 @@ impl Users {
         accounts.get(user)?.access.get(vhost)?.permissions.clone()
     }
 
-    /// The topic exchanges of `vhost` that `user` has permissions on.
-    pub fn topic_exchanges(&self, user: &str, vhost: &str) -> Vec<Arc<str>> {
+    /// What `user` may do with topic exchanges of `vhost`, by exchange.
+    pub fn topic_permissions(
+        &self,
+        user: &str,
+        vhost: &str,
+    ) -> Vec<(Arc<str>, Arc<TopicPermissionSet>)> {
         let accounts = self.accounts.load();
         let account = accounts.get(user);
         let access = account.and_then(|account| account.access.get(vhost));
-        let exchanges = access.into_iter().flat_map(|access| access.topics.keys());
-        exchanges.cloned().collect()
+        let topics = access.into_iter().flat_map(|access| &access.topics);
+        topics
+            .map(|(exchange, set)| (Arc::clone(exchange), Arc::clone(set)))
+            .collect()
     }
 
     /// Adds a user, or replaces the one with this name, which keeps its permissions.

@@ -1,16 +1,14 @@
-//! Vhosts come and go; and how much a user may open.
+//! Vhosts come and go.
 
 use std::sync::Arc;
 
 use ferrymq_store::CommitPoint;
 
 use super::{Broker, VHosts};
-use crate::auth::users::NoSuchUser;
-use crate::auth::{PermissionSet, TopicPermissionSet};
 use crate::clock::Timestamp;
 use crate::definitions::{self, Change, Definition};
 use crate::events::Event;
-use crate::limits::{Reached, UserLimits, VHostLimits};
+use crate::limits::{Reached, VHostLimits};
 use crate::session::outbox::Item;
 use crate::vhost::{Contents, Metadata, VHost};
 
@@ -118,7 +116,10 @@ impl Broker {
         self.vhosts.store(Arc::new(vhosts));
         self.tell_all(|| Item::VHostDeleted(Arc::clone(&vhost)));
         vhost.delete(now);
-        let mut changes = self.permissions_in(name);
+        let mut changes = Vec::new();
+        for user in self.users.users() {
+            changes.extend(self.permissions_of(user.name(), name));
+        }
         changes.push(Change::remove(&vhost.definition()));
         let point = definitions::log(self.store(), &changes);
         self.users.delete_vhost(name);
@@ -127,47 +128,5 @@ impl Broker {
             by: by.to_owned(),
         });
         Ok(point)
-    }
-
-    /// Takes everybody's permissions in a vhost from the log; what they were does not matter there.
-    fn permissions_in(&self, vhost: &str) -> Vec<Change> {
-        let mut gone = Vec::new();
-        for user in self.users.users() {
-            let user = user.name();
-            if self.users.permissions(user, vhost).is_some() {
-                gone.push(Change::remove(&Definition::Permission {
-                    vhost: vhost.to_owned(),
-                    user: user.to_owned(),
-                    set: PermissionSet::all(),
-                }));
-            }
-            for exchange in self.users.topic_exchanges(user, vhost) {
-                gone.push(Change::remove(&Definition::TopicPermission {
-                    vhost: vhost.to_owned(),
-                    user: user.to_owned(),
-                    exchange: exchange.to_string(),
-                    set: TopicPermissionSet::trusted("", "", user, vhost),
-                }));
-            }
-        }
-        gone
-    }
-
-    /// Limits how much a user may open; what is open stays. Gives the point at which that is on disk.
-    ///
-    /// # Errors
-    /// When there is no such user.
-    pub fn set_user_limits(
-        &self,
-        name: &str,
-        limits: UserLimits,
-    ) -> Result<CommitPoint, NoSuchUser> {
-        let _changing = self.parameters.lock();
-        let user = self.users.user(name);
-        let user = user.ok_or_else(|| NoSuchUser(name.to_owned()))?;
-        let user = user.as_ref().clone().with_limits(limits);
-        let changes = [Change::put(&Definition::User(user.clone()))];
-        self.users.put_user(user);
-        Ok(definitions::log(self.store(), &changes))
     }
 }

@@ -79,6 +79,15 @@ pub enum Event {
         tags: Vec<String>,
         by: String,
     },
+    UserLimitsSet {
+        name: String,
+        limits: FieldTable,
+        by: String,
+    },
+    UserLimitsCleared {
+        name: String,
+        by: String,
+    },
     PermissionCreated(Box<PermissionEvent>),
     PermissionDeleted(Box<PermissionEvent>),
     TopicPermissionCreated(Box<PermissionEvent>),
@@ -118,6 +127,8 @@ impl Event {
             Self::UserPasswordChanged { .. } => "user.password.changed",
             Self::UserPasswordCleared { .. } => "user.password.cleared",
             Self::UserTagsSet { .. } => "user.tags.set",
+            Self::UserLimitsSet { .. } => "user.limits.set",
+            Self::UserLimitsCleared { .. } => "user.limits.cleared",
             Self::PermissionCreated(_) => "permission.created",
             Self::PermissionDeleted(_) => "permission.deleted",
             Self::TopicPermissionCreated(_) => "topic.permission.created",
@@ -162,10 +173,11 @@ impl Event {
                 fields.texts("tags", tags).by(by);
             }
             Self::VHostLimitsSet { name, limits, by } => {
-                for (limit, value) in limits {
-                    fields.value(limit.as_str(), value.clone());
-                }
-                fields.text("name", "limits").text("vhost", name).by(by);
+                fields
+                    .values(limits)
+                    .text("name", "limits")
+                    .text("vhost", name)
+                    .by(by);
             }
             Self::VHostLimitsCleared { name, by } => {
                 fields.text("name", "limits").text("vhost", name).by(by);
@@ -175,6 +187,16 @@ impl Event {
             }
             Self::UserTagsSet { name, tags, by } => {
                 fields.text("name", name).texts("tags", tags).by(by);
+            }
+            Self::UserLimitsSet { name, limits, by } => {
+                fields
+                    .values(limits)
+                    .text("name", "limits")
+                    .text("username", name)
+                    .by(by);
+            }
+            Self::UserLimitsCleared { name, by } => {
+                fields.text("name", "limits").text("username", name).by(by);
             }
             Self::VHostDeleted { name, by }
             | Self::UserCreated { name, by }

@@ -44,6 +44,14 @@ impl Fields {
         self
     }
 
+    /// Every entry of a table.
+    pub fn values(&mut self, entries: &FieldTable) -> &mut Self {
+        for (name, value) in entries {
+            self.value(name.as_str(), value.clone());
+        }
+        self
+    }
+
     /// Who did it.
     pub fn by(&mut self, user: &str) -> &mut Self {
         self.text("user_who_performed_action", user)

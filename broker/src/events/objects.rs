@@ -199,6 +199,19 @@ impl ParameterEvent {
 }
 
 impl PermissionEvent {
+    /// Of `user` in `vhost`, without patterns.
+    pub fn new(user: &str, vhost: &str, by: &str) -> Self {
+        Self {
+            user: user.to_owned(),
+            vhost: vhost.to_owned(),
+            exchange: None,
+            configure: None,
+            write: None,
+            read: None,
+            by: by.to_owned(),
+        }
+    }
+
     pub(super) fn write(&self, fields: &mut Fields) {
         fields
             .text("user", &self.user)

@@ -55,6 +55,7 @@ impl Channels {
                     Item::Cancelled(number) => self.consumer_cancelled(number),
                     Item::TimeoutChanged(number) => self.consumer_timeout_changed(number),
                     Item::VHostDeleted(vhost) => self.vhost_deleted(&vhost),
+                    Item::UserDeleted(user) => self.user_deleted(user.name()),
                     Item::Close(reason) => self.asked.close = Some(reason),
                     Item::Alarms(alarms) => self.asked.alarms = Some(alarms),
                 }
@@ -110,6 +111,13 @@ impl Channels {
         if Arc::ptr_eq(&self.context.vhost, vhost) {
             let reason = format!("vhost '{}' is deleted", vhost.name());
             self.asked.close = Some(reason.into());
+        }
+    }
+
+    /// Compat: RabbitMQ's code and words.
+    fn user_deleted(&mut self, name: &str) {
+        if self.context.actor.user.name() == name {
+            self.asked.close = Some(format!("user '{name}' is deleted").into());
         }
     }
 

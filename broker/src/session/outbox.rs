@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::alarms::Alarms;
+use crate::auth::User;
 use crate::message::Message;
 use crate::queue::entry::Entry;
 use crate::vhost::VHost;
@@ -46,6 +47,8 @@ pub enum Item {
     TimeoutChanged(ConsumerNumber),
     /// This vhost is gone; who is in it has to close.
     VHostDeleted(Arc<VHost>),
+    /// This user is gone; its connections have to close.
+    UserDeleted(Arc<User>),
     /// Close with 320 and this explanation.
     Close(Arc<str>),
     /// The alarms are now these.
