@@ -121,7 +121,7 @@ impl Broker {
         if let Some(vhost) = found.vhosts.get(config.default_vhost.as_str()) {
             events.attach(vhost);
         }
-        set_timers(&found.vhosts, now);
+        begin(&found.vhosts, now);
         Ok(Arc::new(Self {
             config,
             paging,
@@ -352,13 +352,18 @@ impl Broker {
     }
 }
 
-/// Recovered queues have something to wait for, too; that of being unused begins anew.
-fn set_timers(vhosts: &VHosts, now: Timestamp) {
+/// Recovered queues have something to wait for, too, and that of being unused begins anew. What a crash has
+/// brought back may be more than their limits allow.
+fn begin(vhosts: &VHosts, now: Timestamp) {
     let mut work = Work::default();
     work.set_now(now);
     for vhost in vhosts.values() {
         for queue in vhost.snapshot().all_queues() {
-            queue.run(&mut work, |queue, effects| queue.renew(effects.now));
+            queue.run(&mut work, |queue, effects| {
+                queue.renew(effects.now);
+                queue.enforce_limits_some(usize::MAX, effects);
+            });
         }
+        vhost.finish(&mut work);
     }
 }

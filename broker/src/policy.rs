@@ -127,8 +127,13 @@ pub enum PolicyError {
     )]
     Federation,
     /// The longest delay would be shorter than the shortest.
-    #[error("delayed-retry-max must not be less than delayed-retry-min")]
-    RetryBounds,
+    #[error("{max} must not be less than {min}")]
+    RetryBounds {
+        /// The key of the longest.
+        max: &'static str,
+        /// The key of the shortest.
+        min: &'static str,
+    },
     /// Not something that policies apply to.
     #[error(
         "apply-to '{0}' unrecognised; should be one of: 'queues', 'classic_queues', \

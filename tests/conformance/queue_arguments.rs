@@ -325,3 +325,25 @@ fn no_queue_type_equals_classic() {
     check_equal(FieldTable::default(), classic());
     check_equal(classic(), FieldTable::default());
 }
+
+#[test]
+fn the_longest_delay_is_not_shorter_than_the_shortest() {
+    for (max, min) in [
+        ("x-retry-max-delay", "x-retry-delay"),
+        ("x-delayed-retry-max", "x-delayed-retry-min"),
+    ] {
+        let of = |longest| {
+            table([
+                (max, AMQPValue::LongInt(longest)),
+                (min, AMQPValue::LongInt(10)),
+            ])
+        };
+        if !is_other_broker("not known") {
+            check_table_invalid(max, of(9));
+            let channel = channel();
+            let name = unique("retry");
+            channel.call::<queue::DeclareOk>(declare(&name, of(10)));
+            channel.delete_queue(&name);
+        }
+    }
+}

@@ -40,10 +40,9 @@ impl PolicyDefinition {
             return Err(PolicyError::Federation);
         }
         let definition = Self::trusted(entries);
-        let options = &definition.options;
-        match (options.delayed_retry_min, options.delayed_retry_max) {
-            (Some(min), Some(max)) if max < min => Err(PolicyError::RetryBounds),
-            _ => Ok(definition),
+        match definition.options.retry_conflict() {
+            Some((max, min)) => Err(PolicyError::RetryBounds { max, min }),
+            None => Ok(definition),
         }
     }
 

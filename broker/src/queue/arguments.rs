@@ -113,6 +113,12 @@ impl Arguments {
                 detail: format!("needs {DEAD_LETTER_EXCHANGE} beside it"),
             });
         }
+        if let Some((max, min)) = options.retry_conflict() {
+            return Err(ArgumentError::Combination {
+                argument: format!("x-{max}"),
+                detail: format!("must not be less than x-{min}"),
+            });
+        }
         let max_priority = table::integer(&table, "x-max-priority");
         Ok(Self {
             queue_type,
@@ -278,6 +284,14 @@ pub enum ArgumentError {
         /// What was expected and what came.
         detail: String,
     },
+    /// The value does not go with that of another argument.
+    #[error("invalid arg '{argument}': {detail}")]
+    Combination {
+        /// The argument.
+        argument: String,
+        /// What it must be.
+        detail: String,
+    },
     /// The argument belongs to other queue types.
     #[error("invalid arg '{argument}' of queue type {queue_type}")]
     NotForType {
@@ -309,6 +323,11 @@ impl ArgumentError {
         match self {
             Self::Invalid { argument, detail } => Error::InvalidArgument {
                 argument: argument.to_owned(),
+                resource: queue,
+                detail: format!(": {detail}"),
+            },
+            Self::Combination { argument, detail } => Error::InvalidArgument {
+                argument,
                 resource: queue,
                 detail: format!(": {detail}"),
             },

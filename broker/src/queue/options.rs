@@ -185,6 +185,18 @@ impl Options {
         true
     }
 
+    /// The longest delay that is shorter than the shortest, if there is one: its name, and that of the other.
+    pub fn retry_conflict(&self) -> Option<(&'static str, &'static str)> {
+        let is_less = |max: Option<Duration>, min: Option<Duration>| {
+            max.zip(min).is_some_and(|(max, min)| max < min)
+        };
+        if is_less(self.retry_max_delay, self.retry_delay) {
+            return Some(("retry-max-delay", "retry-delay"));
+        }
+        let conflict = is_less(self.delayed_retry_max, self.delayed_retry_min);
+        conflict.then_some(("delayed-retry-max", "delayed-retry-min"))
+    }
+
     /// The window in which values may not repeat, if there is to be one.
     pub fn deduplication(&self) -> Option<Box<Deduplication>> {
         self.message_deduplication.filter(|wanted| *wanted)?;

@@ -197,8 +197,7 @@ impl Ledger {
         now: Timestamp,
     ) {
         let rules = &all_rules[queue];
-        // What a crash brings back is dropped with the next message that comes.
-        let drops = rules.overflow == Overflow::DropHead && !self.any_crash;
+        let drops = rules.overflow == Overflow::DropHead;
         if let Some(most) = rules.max_length.filter(|_| drops) {
             let count = waiting.len();
             assert!(count <= most, "{count} messages wait, of {most} at most");
