@@ -208,11 +208,20 @@ impl Connection {
         stopped_early
     }
 
-    /// Before it is open, all that matters is whether the broker wants it closed.
+    /// Before it is open, all that matters is whether the broker wants it closed, or its user is
+    /// gone: one who comes later under the same name is somebody else.
     fn handle_early_outbox(&mut self, now: Timestamp) {
         let mut items = VecDeque::new();
         self.outbox.take(&mut items);
-        if items.iter().any(|item| matches!(item, Item::Close(_))) {
+        let unwanted = items.iter().any(|item| match (item, &self.phase) {
+            (Item::Close(_), _) => true,
+            (Item::UserDeleted(gone), Phase::Login { user, .. }) => gone.name() == user,
+            (Item::UserDeleted(gone), Phase::TuneOk(user) | Phase::Open(user, _)) => {
+                gone.name() == user.name()
+            }
+            _ => false,
+        });
+        if unwanted {
             self.end(now);
         }
     }
