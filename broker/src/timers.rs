@@ -1,6 +1,6 @@
 //! Wakes queues when something in them is due: expiry, delays, the end of an unused queue.
 //!
-//! One timer for all queues, ordered by deadline. A queue asks with [`Timers::set`] whenever its
+//! One timer for all queues, ordered by deadline. A queue asks with `Timers::set` whenever its
 //! next deadline has become earlier than what it had asked for; nobody looks at queues that have
 //! nothing to wait for. The simulation calls [`Timers::run_due`] itself.
 
