@@ -1,5 +1,8 @@
 //! What queues are asked for outlives a restart, together with the messages.
 
+use std::sync::Arc;
+
+use ferrymq_broker::clock;
 use ferrymq_tests::InProcess;
 use ferrymq_tests::raw::{
     AMQPValue, BasicProperties, Channel, Connection, basic, long_string, table,
@@ -99,4 +102,25 @@ fn dropped_messages_stay_dropped() {
     drop(channel);
     broker.restart();
     assert_eq!(open(&broker).counts("short").0, 0);
+}
+
+#[test]
+fn what_a_lost_connection_held_waits_before_it_comes_again() {
+    let broker = InProcess::start();
+    let channel = open(&broker);
+    let delay = ("x-retry-delay", AMQPValue::LongInt(300_000));
+    channel.durable_queue_with("retried", table([delay]));
+    publish(&channel, "retried", &[("a", persistent())]);
+    let lost = open(&broker);
+    lost.got("retried");
+    // A round trip later its connection has nothing to do, and has given back what it worked with.
+    lost.expect_nothing();
+    lost.connection().drop_socket();
+    let vhost = broker.broker().vhost("/").unwrap();
+    let queue = Arc::clone(&vhost.snapshot().queues["retried"]);
+    while queue.inspect(|queue| queue.counts().unacked) > 0 {
+        std::thread::yield_now();
+    }
+    let listed = queue.inspect(|queue| queue.delayed(None, 1));
+    assert!(listed[0].due > clock::now(), "it waits from now on");
 }

@@ -10,8 +10,9 @@ use crate::session::handshake;
 
 impl Connection {
     /// The socket is gone, or given up: everything that the connection held is released.
-    pub fn end(&mut self, _now: Timestamp) {
+    pub fn end(&mut self, now: Timestamp) {
         if let Phase::Running(running) = &mut self.phase {
+            running.channels.context.set_now(now);
             running.channels.end();
             self.report(Event::ConnectionClosed);
         }
