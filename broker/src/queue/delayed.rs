@@ -186,20 +186,12 @@ impl Queue {
 
     fn release(&mut self, taken: Taken, effects: &mut Effects) {
         match taken {
-            Taken::Entry(entry) if entry.returns() > 0 && self.returned_first() => {
-                self.waiting.put_first(entry);
-            }
-            Taken::Entry(entry) => self.waiting.put_back(entry),
+            Taken::Entry(entry) => self.put_to_its_place(entry),
             Taken::OnDisk(place) => {
                 self.waiting.put_back_on_disk(place);
                 effects.moved.push(place);
             }
         }
-    }
-
-    fn returned_first(&self) -> bool {
-        let features = self.settings.features.as_ref();
-        features.is_some_and(|features| features.returned_first)
     }
 }
 

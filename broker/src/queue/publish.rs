@@ -65,9 +65,7 @@ impl Queue {
     /// Would `message` outlive a restart here?
     #[inline]
     pub fn keeps(&self, message: &Message) -> bool {
-        let features = self.settings.features.as_ref();
-        let persistent = message.is_persistent() || features.is_some_and(|all| all.persist_all);
-        persistent && self.settings.durable
+        self.settings.keeps(message.is_persistent())
     }
 
     #[cold]
@@ -85,11 +83,10 @@ impl Queue {
             self.dead_letter_refused(features, message, effects);
             return Outcome::Refused;
         }
-        let persistent = features.persist_all || message.is_persistent();
-        self.remember(novelty, persistent && self.settings.durable, effects);
+        let logged = logged(self.keeps(&message));
+        self.remember(novelty, logged == Logged::Durable, effects);
         let level = level(features, &message);
         let expires_at = expires_at(features, &message, due.unwrap_or(effects.now));
-        let logged = logged(persistent && self.settings.durable);
         let entry = Entry {
             expires_at,
             marks: Marks::new(logged).with_level(level),

@@ -72,13 +72,12 @@ impl Queue {
     fn put_back(&mut self, mut entry: Entry, how: Return, effects: &mut Effects) {
         let Some(features) = &self.settings.features else {
             entry.count_return(true);
-            return self.wait_again(entry, false, effects);
+            return self.wait_again(entry, effects);
         };
         entry.count_return(how.is_failure(features.counting));
         let failed = how.is_failure(DeliveryCounting::Failures);
         let retry = features.retry;
         let delay = retry.and_then(|retry| retry.delay(Returned::of(&entry), failed));
-        let returned_first = features.returned_first;
         let limit = features.delivery_limit;
         if limit.is_some_and(|limit| entry.failures() > limit) {
             let taken = Taken::Entry(entry);
@@ -88,16 +87,22 @@ impl Queue {
             Some(delay) if entry.expires_at > effects.now => {
                 self.delay(entry, effects.now.after(delay));
             }
-            _ => self.wait_again(entry, returned_first, effects),
+            _ => self.wait_again(entry, effects),
         }
     }
 
-    pub(super) fn wait_again(&mut self, entry: Entry, first: bool, effects: &mut Effects) {
+    /// A message waits as it did before, unless it has expired meanwhile.
+    pub(super) fn wait_again(&mut self, entry: Entry, effects: &mut Effects) {
         if entry.expires_at <= effects.now {
             return self.expire(entry, effects);
         }
         self.schedule_expiry(&entry);
-        match first {
+        self.put_to_its_place(entry);
+    }
+
+    /// A message that was ready before, or has become so, takes its place among the others.
+    pub(super) fn put_to_its_place(&mut self, entry: Entry) {
+        match entry.returns() > 0 && self.settings.returned_first() {
             true => self.waiting.put_first(entry),
             false => self.waiting.put_back(entry),
         }

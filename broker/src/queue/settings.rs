@@ -134,6 +134,19 @@ impl Settings {
         features.is_some_and(|features| features.forwards_due)
     }
 
+    /// Is a message kept that was published as `persistent`?
+    #[inline]
+    pub fn keeps(&self, persistent: bool) -> bool {
+        let features = self.features.as_ref();
+        self.durable && (persistent || features.is_some_and(|features| features.persist_all))
+    }
+
+    /// Does a message that comes back go before all others?
+    pub fn returned_first(&self) -> bool {
+        let features = self.features.as_ref();
+        features.is_some_and(|features| features.returned_first)
+    }
+
     /// Where messages go that the queue gives up on.
     pub fn dead_letter(&self) -> Option<&Arc<DeadLetter>> {
         self.features.as_ref()?.dead_letter.as_ref()

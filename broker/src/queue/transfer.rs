@@ -36,11 +36,8 @@ impl Queue {
             return;
         }
         self.forwarded(entries.len());
-        let features = self.settings.features.as_ref();
-        let returned_first = features.is_some_and(|features| features.returned_first);
         for entry in entries {
-            let first = returned_first && entry.returns() > 0;
-            self.wait_again(entry, first, effects);
+            self.wait_again(entry, effects);
         }
         self.serve(effects);
         self.enforce_limits(effects);

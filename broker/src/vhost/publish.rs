@@ -53,8 +53,9 @@ pub struct Pending {
 struct Stored {
     message: Message,
     targets: SmallVec<[(QueueId, Sequence); 1]>,
-    /// What is noted for each of the targets; none at all if that is nothing.
-    attributes: SmallVec<[Attributes; 1]>,
+    /// What is noted for each of the targets; none at all if that is nothing, as for most messages: those
+    /// don't move room for it about.
+    attributes: Vec<Attributes>,
 }
 
 impl Stored {
@@ -62,7 +63,7 @@ impl Stored {
         Self {
             message,
             targets: SmallVec::new(),
-            attributes: SmallVec::new(),
+            attributes: Vec::new(),
         }
     }
 
