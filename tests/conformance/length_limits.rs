@@ -4,7 +4,7 @@ use ferrymq_tests::raw::{
     AMQPValue, Channel, FieldTable, basic, exchange, long_string, queue, table, tx,
 };
 
-use crate::support::{channel, confirming_channel, unique};
+use crate::support::{channel, confirming_channel, drained, unique};
 
 fn limit(name: &str, max: i32) -> FieldTable {
     table([(name, AMQPValue::LongInt(max))])
@@ -19,14 +19,6 @@ fn limit_and_overflow(name: &str, max: i32, overflow: &str) -> FieldTable {
 
 fn limited(channel: &Channel, arguments: FieldTable) -> String {
     channel.queue_with(&unique("limited"), arguments)
-}
-
-/// What is left in the queue, in order; it goes with this.
-#[track_caller]
-fn drained(channel: &Channel, queue: &str) -> Vec<String> {
-    let bodies = std::iter::from_fn(|| channel.get(queue).map(|got| got.text())).collect();
-    channel.delete_queue(queue);
-    bodies
 }
 
 #[test]

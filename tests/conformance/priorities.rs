@@ -2,7 +2,7 @@
 
 use ferrymq_tests::raw::{AMQPValue, BasicProperties, Channel, basic, long_string, queue, table};
 
-use crate::support::{channel, unique};
+use crate::support::{channel, drained, unique};
 
 fn with_levels(channel: &Channel, highest: i32) -> String {
     let arguments = table([("x-max-priority", AMQPValue::LongInt(highest))]);
@@ -15,13 +15,6 @@ fn publish(channel: &Channel, queue: &str, messages: &[(&str, u8)]) {
         channel.publish_with("", queue, body, &properties);
     }
     channel.expect_nothing();
-}
-
-#[track_caller]
-fn drained(channel: &Channel, queue: &str) -> Vec<String> {
-    let bodies = std::iter::from_fn(|| channel.get(queue).map(|got| got.text())).collect();
-    channel.delete_queue(queue);
-    bodies
 }
 
 #[test]

@@ -65,6 +65,14 @@ pub(crate) fn unique(name: &str) -> String {
     format!("{name}.{}.{number}", std::process::id())
 }
 
+/// What is left in the queue, in order; the queue goes with it.
+#[track_caller]
+pub(crate) fn drained(channel: &Channel, queue: &str) -> Vec<String> {
+    let bodies = channel.drain(queue);
+    channel.delete_queue(queue);
+    bodies
+}
+
 /// Asks again until the answer is yes: for effects that AMQP does not announce. Each question is a
 /// round trip, and the channel's deadline is this one's.
 #[track_caller]
