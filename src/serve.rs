@@ -7,10 +7,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use ferrymq_broker::config::{self, Config, ConfigError, Override};
+use ferrymq_broker::config::{self, Config, ConfigError, LocalSocket, Override};
 use ferrymq_broker::net::Listener as AmqpListener;
 use ferrymq_broker::{Broker, StartError, background};
-use ferrymq_management_ui::{Listener as HttpListener, Site, management_routes, metrics_routes};
+use ferrymq_management_ui::{
+    Listener as HttpListener, LocalListener, Router, Site, management_routes, metrics_routes,
+};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -167,6 +169,7 @@ async fn listen(broker: &Arc<Broker>) -> Result<(), Error> {
     let mut http = Vec::new();
     let management = management_routes(site.clone());
     let metrics = metrics_routes(site);
+    let local = local_listener(broker, management.clone()).await?;
     for (what, wanted, routes) in [
         ("HTTP", &config.http_listen, management),
         ("metrics", &config.metrics_listen, metrics),
@@ -182,10 +185,40 @@ async fn listen(broker: &Arc<Broker>) -> Result<(), Error> {
         http.push(listener);
     }
     tokio::spawn(amqp.run());
+    if let Some(local) = local {
+        tokio::spawn(local.run());
+    }
     for listener in http {
         tokio::spawn(listener.run());
     }
     Ok(())
+}
+
+/// The local socket. Where the one in the data directory can't be had, because its path is too long
+/// or the file system has no sockets, the broker goes without it.
+async fn local_listener(
+    broker: &Arc<Broker>,
+    routes: Router,
+) -> Result<Option<LocalListener>, Error> {
+    let config = broker.config();
+    let Some(path) = config.local_socket() else {
+        return Ok(None);
+    };
+    match LocalListener::bind(Arc::clone(broker), &path, routes).await {
+        Ok(listener) => {
+            info!("started local HTTP listener on {}", path.display());
+            Ok(Some(listener))
+        }
+        Err(error) if config.http_socket == LocalSocket::InDataDir => {
+            warn!("no local socket at {}: {error}", path.display());
+            Ok(None)
+        }
+        Err(error) => Err(Error::Listen {
+            what: "HTTP",
+            address: path.display().to_string(),
+            error,
+        }),
+    }
 }
 
 /// Binds with `bind`. Where the system has no IPv6, `[::]` stands for all IPv4 addresses.

@@ -20,6 +20,8 @@ use crate::queue::settings::{Defaults, DeliveryCounting};
 
 /// Where a default installation keeps its data, in the directory that it is started in.
 const DATA_DIR: &str = "ferrymq-data";
+/// The local socket's name in it.
+const LOCAL_SOCKET: &str = "control.socket";
 /// How long a quorum queue's consumer may sit on a delivery.
 const QUORUM_CONSUMER_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
@@ -44,6 +46,8 @@ pub struct Config {
     pub max_message_bytes: u64,
     /// Where the management interface listens; `None`: nowhere.
     pub http_listen: Option<String>,
+    /// The local socket with the same interface, for whoever administers this machine.
+    pub http_socket: LocalSocket,
     /// Where Prometheus reads; `None`: nowhere.
     pub metrics_listen: Option<String>,
     /// Memory use from which publishers wait.
@@ -84,6 +88,17 @@ pub struct Config {
     pub durability: Durability,
     /// Which returns of a message count against its delivery limit.
     pub delivery_counting: DeliveryCounting,
+}
+
+/// Where the local socket is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LocalSocket {
+    /// `control.socket` in the data directory.
+    InDataDir,
+    /// There.
+    At(PathBuf),
+    /// Nowhere.
+    None,
 }
 
 /// An amount of memory.
@@ -163,6 +178,7 @@ impl Default for Config {
             handshake_timeout: Duration::from_secs(10),
             max_message_bytes: 16 << 20,
             http_listen: Some("[::]:15672".into()),
+            http_socket: LocalSocket::InDataDir,
             metrics_listen: Some("[::]:15692".into()),
             memory_high_watermark: Watermark::Relative(0.6),
             queue_memory: Watermark::Relative(0.4),
@@ -201,6 +217,15 @@ impl Config {
             relaxed_redeclaration: self.relaxed_redeclaration,
             durability: self.durability,
             counting: self.delivery_counting,
+        }
+    }
+
+    /// The local socket's path; `None`: there is none.
+    pub fn local_socket(&self) -> Option<PathBuf> {
+        match &self.http_socket {
+            LocalSocket::InDataDir => Some(self.data_dir.join(LOCAL_SOCKET)),
+            LocalSocket::At(path) => Some(path.clone()),
+            LocalSocket::None => None,
         }
     }
 

@@ -6,7 +6,10 @@ mod auth;
 mod console;
 mod http;
 mod listener;
+mod local;
 mod metrics;
 
+pub use axum::Router;
 pub use http::{Site, management_routes, metrics_routes};
 pub use listener::Listener;
+pub use local::LocalListener;

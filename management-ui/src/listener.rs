@@ -13,8 +13,11 @@ use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::local::LocalPeer;
 
 /// Connections served at once; more wait to be accepted.
 const MAX_CONNECTIONS: usize = 512;
@@ -85,16 +88,27 @@ impl Listener {
     fn start(&self, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
         let (broker, router) = (Arc::clone(&self.broker), self.router.clone());
         tokio::spawn(async move {
-            serve(&broker, router, stream, peer).await;
+            serve(&broker, router, stream, peer, None).await;
             drop(permit);
         });
     }
 }
 
-async fn serve(broker: &Broker, router: Router, stream: TcpStream, peer: SocketAddr) {
+/// Answers what comes in on `stream` until it ends or the broker stops. `local`: whom the operating
+/// system vouches for, on the local socket.
+pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    broker: &Broker,
+    router: Router,
+    stream: S,
+    peer: SocketAddr,
+    local: Option<LocalPeer>,
+) {
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
+        if let Some(local) = &local {
+            request.extensions_mut().insert(local.clone());
+        }
         router.call(request)
     });
     let mut http = http1::Builder::new();

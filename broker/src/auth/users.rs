@@ -31,6 +31,8 @@ pub struct User {
     password: PasswordHash,
     tags: Vec<String>,
     limits: UserLimits,
+    /// Whoever administers this machine, see [`User::local`].
+    is_local: bool,
 }
 
 /// Tags that open the management interface.
@@ -44,6 +46,17 @@ impl User {
             password,
             tags,
             limits: UserLimits::default(),
+            is_local: false,
+        }
+    }
+
+    /// Somebody whom the operating system vouches for: an administrator who may do everything in
+    /// every vhost. It is not among [`Users`], has no password, and shows up as `local:NAME`.
+    pub fn local(name: &str) -> Self {
+        let tags = vec!["administrator".to_owned()];
+        Self {
+            is_local: true,
+            ..Self::new(&format!("local:{name}"), PasswordHash::Absent, tags)
         }
     }
 
@@ -185,9 +198,9 @@ impl Users {
     /// # Errors
     /// When no permissions, not even empty ones, were given there.
     pub fn require_vhost(&self, user: &User, vhost: &str) -> Result<(), VHostRefused> {
-        match self.permissions(&user.name, vhost) {
-            Some(_) => Ok(()),
-            None => Err(VHostRefused {
+        match user.is_local || self.permissions(&user.name, vhost).is_some() {
+            true => Ok(()),
+            false => Err(VHostRefused {
                 user: user.name.to_string(),
                 vhost: vhost.to_owned(),
             }),
@@ -208,7 +221,7 @@ impl Users {
     ) -> Result<(), AccessRefused> {
         let name = kind.checked_name(name);
         let given = self.permissions(&user.name, vhost);
-        if given.is_some_and(|given| given.allows(permission, name)) {
+        if user.is_local || given.is_some_and(|given| given.allows(permission, name)) {
             return Ok(());
         }
         Err(AccessRefused::Resource {
@@ -251,6 +264,7 @@ impl Users {
         let accounts = self.accounts.load();
         let given = accounts
             .get(&user.name)
+            .filter(|_| !user.is_local)
             .and_then(|account| account.access.get(vhost))
             .and_then(|access| access.topics.get(exchange));
         match given {
@@ -447,6 +461,26 @@ mod tests {
         assert!(check(Permission::Read, ResourceKind::Queue, "q"));
         users.clear_permissions("app", "/").unwrap();
         assert!(!check(Permission::Read, ResourceKind::Queue, "q"));
+    }
+
+    #[test]
+    fn who_administers_the_machine_may_do_everything() {
+        let users = users();
+        let root = User::local("root");
+        assert_eq!(root.name(), "local:root");
+        assert!(root.may_manage() && root.has_tag("administrator"));
+        assert!(users.user(root.name()).is_none());
+        assert!(users.require_vhost(&root, "/").is_ok());
+        let write = Permission::Write;
+        let required = users.require(&root, "/", write, ResourceKind::Queue, "q");
+        assert!(required.is_ok());
+        let namesake = user("local:root", PasswordHash::Absent);
+        users.put_user(namesake.clone());
+        let set = TopicPermissionSet::parse("^$", "^$", "local:root", "/").unwrap();
+        let given = users.set_topic_permissions("local:root", "/", "news", set);
+        given.unwrap();
+        assert!(users.require_topic(&root, "/", write, "news", "k").is_ok());
+        assert!(users.require_vhost(&namesake, "/").is_err());
     }
 
     #[test]

@@ -127,6 +127,11 @@ static KEYS: &[Key] = &[
     key("http.listen", OPTIONAL_ADDRESS, |config, value| {
         put(&mut config.http_listen, value.optional_address())
     }),
+    key(
+        "http.socket",
+        "a path for a Unix socket, or \"none\"",
+        |config, value| put(&mut config.http_socket, value.socket()),
+    ),
     key("metrics.listen", OPTIONAL_ADDRESS, |config, value| {
         put(&mut config.metrics_listen, value.optional_address())
     }),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::Watermark;
+use super::{LocalSocket, Watermark};
 use crate::limits::Limit;
 
 /// A value before anybody knows what it is for. The environment and flags hold only text.
@@ -38,6 +38,15 @@ impl Value {
             Self::Text(text) if !text.trim().is_empty() => Some(text.clone()),
             _ => None,
         }
+    }
+
+    /// A path, or `none`.
+    pub(super) fn socket(&self) -> Option<LocalSocket> {
+        let path = self.text()?;
+        Some(match path.as_str() {
+            "none" => LocalSocket::None,
+            _ => LocalSocket::At(path.into()),
+        })
     }
 
     /// An integer within `min..=max`.
