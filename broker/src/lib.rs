@@ -30,6 +30,7 @@ mod recovery;
 pub mod reply_to;
 pub mod resources;
 pub mod session;
+pub mod stats;
 pub mod timers;
 pub mod transfers;
 pub mod vhost;

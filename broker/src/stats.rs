@@ -1,0 +1,3 @@
+//! What is counted, and what became of it over time.
+
+pub mod series;
