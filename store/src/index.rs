@@ -219,6 +219,12 @@ impl Index {
         sizes.map(u64::from).sum()
     }
 
+    /// How many messages of a queue are live, and the bytes of their content.
+    pub(crate) fn held(&self, queue: QueueId) -> (u64, u64) {
+        let index = self.queues.get(&queue);
+        index.map_or((0, 0), |index| (index.messages(), index.content_bytes()))
+    }
+
     /// The queues, in no order.
     pub(crate) fn queues(&self) -> impl Iterator<Item = QueueId> {
         self.queues.keys().copied()

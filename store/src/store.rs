@@ -292,6 +292,12 @@ impl Store {
         state.index.content_bytes(queue, sequences)
     }
 
+    /// How many messages the log holds for a queue, and the bytes of their content: those that are
+    /// written and not settled.
+    pub fn held(&self, queue: QueueId) -> (u64, u64) {
+        self.inner.shared.state.lock().index.held(queue)
+    }
+
     /// Everything up to this point is as durable as was asked for.
     pub fn committed(&self) -> CommitPoint {
         self.inner.shared.committed_point()

@@ -67,6 +67,11 @@ impl QueueIndex {
         self.next.max(self.reserved)
     }
 
+    /// How many live messages there are.
+    pub(crate) fn messages(&self) -> u64 {
+        self.messages
+    }
+
     /// The content of all live messages.
     pub(crate) fn content_bytes(&self) -> u64 {
         self.content_bytes
