@@ -15,6 +15,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::alarms::Alarms;
 use crate::auth::Users;
+use crate::clients::{ClientConnection, Clients};
 use crate::clock::{self, Timestamp};
 use crate::config::Config;
 use crate::events::{self, Event, Events};
@@ -29,7 +30,8 @@ use crate::resources;
 use crate::session::ConnectionId;
 use crate::session::connection::Connection;
 use crate::session::endpoints::Endpoints;
-use crate::session::outbox::{Dirty, Item, Outbox};
+use crate::session::outbox::{Item, Outbox};
+use crate::stats::{BrokerTotals, count_one};
 use crate::timers::Timers;
 use crate::vhost::{Shared, VHost};
 
@@ -63,7 +65,7 @@ pub struct Broker {
     vhosts: ArcSwap<VHosts>,
     /// Held while definitions of the whole broker change: the log's order is theirs.
     pub(crate) parameters: Mutex<Parameters<String>>,
-    connections: Mutex<HashMap<ConnectionId, Arc<Outbox>>>,
+    clients: Clients,
     next_connection: AtomicU64,
     alarms: Mutex<Alarms>,
     consumer_timeouts: AtomicU64,
@@ -73,8 +75,6 @@ pub struct Broker {
     /// What a new vhost needs.
     shared: Shared,
     stopping: watch::Sender<bool>,
-    /// Told when the last connection has gone.
-    all_gone: Notify,
     jobs: Jobs,
 }
 
@@ -116,6 +116,7 @@ impl Broker {
             events: Arc::clone(&events),
             reply_to: Arc::clone(&reply_to),
             declared: Arc::new(Declarations::new(config.limits)),
+            totals: Arc::default(),
         };
         let found = recovery::recover(&config, &shared, recovered, now)?;
         if let Some(vhost) = found.vhosts.get(config.default_vhost.as_str()) {
@@ -130,7 +131,7 @@ impl Broker {
             reply_to,
             vhosts: ArcSwap::from_pointee(found.vhosts),
             parameters: Mutex::new(found.parameters),
-            connections: Mutex::default(),
+            clients: Clients::default(),
             next_connection: AtomicU64::new(1),
             alarms: Mutex::default(),
             consumer_timeouts: AtomicU64::new(0),
@@ -138,7 +139,6 @@ impl Broker {
             users_usage: Mutex::default(),
             shared,
             stopping: watch::Sender::new(false),
-            all_gone: Notify::new(),
             jobs: Jobs::default(),
         }))
     }
@@ -197,7 +197,17 @@ impl Broker {
 
     /// How many AMQP connections there are.
     pub fn connection_count(&self) -> usize {
-        self.connections.lock().len()
+        self.clients.count()
+    }
+
+    /// Who is connected.
+    pub fn clients(&self) -> &Clients {
+        &self.clients
+    }
+
+    /// What has happened since the start.
+    pub fn totals(&self) -> &BrokerTotals {
+        &self.shared.totals
     }
 
     /// What is open.
@@ -236,7 +246,7 @@ impl Broker {
         }
         alarms.log_change(before);
         self.report_alarms(before, alarms);
-        self.tell_all(|| Item::Alarms(alarms));
+        self.clients.tell_all(|| Item::Alarms(alarms));
     }
 
     /// Completes when the broker is to stop.
@@ -252,12 +262,7 @@ impl Broker {
     /// When the store can't be closed in an orderly way.
     pub async fn shutdown(&self) -> Result<(), ferrymq_store::Error> {
         self.begin_shutdown();
-        let closed = async {
-            while self.connection_count() > 0 {
-                self.all_gone.notified().await;
-            }
-        };
-        let _ = tokio::time::timeout(CLOSING_TIME, closed).await;
+        let _ = tokio::time::timeout(CLOSING_TIME, self.clients.all_gone()).await;
         self.finish_shutdown()
     }
 
@@ -265,7 +270,7 @@ impl Broker {
     pub fn begin_shutdown(&self) {
         self.stopping.send_replace(true);
         let reason: Arc<str> = "broker forced connection closure with reason 'shutdown'".into();
-        self.tell_all(|| Item::Close(Arc::clone(&reason)));
+        self.clients.tell_all(|| Item::Close(Arc::clone(&reason)));
     }
 
     /// Writes everything down, whoever is still connected.
@@ -284,21 +289,19 @@ impl Broker {
         now: Timestamp,
     ) -> Connection {
         let id = ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed));
-        let connection = Connection::new(Arc::clone(self), id, endpoints, wake, now);
-        let outbox = Arc::clone(connection.outbox());
-        self.connections.lock().insert(id, outbox);
-        connection
+        let outbox = Arc::new(Outbox::new(wake));
+        let entry = Arc::new(ClientConnection::new(id, endpoints, outbox, now));
+        self.clients.add(Arc::clone(&entry));
+        count_one(&self.totals().churn.connections_created);
+        Connection::new(Arc::clone(self), entry)
     }
 
     /// The connection's socket is gone: it releases everything, and nobody reaches it any more.
     pub fn disconnect(&self, connection: &mut Connection, now: Timestamp) {
         connection.end(now);
-        connection.wake_others();
-        let mut connections = self.connections.lock();
-        connections.remove(&connection.id);
-        if connections.is_empty() {
-            self.all_gone.notify_one();
-        }
+        connection.finish_round();
+        self.clients.remove(connection.id);
+        count_one(&self.totals().churn.connections_closed);
     }
 
     /// Wakes `waiter` when the log has written some of what waits to be written.
@@ -324,14 +327,6 @@ impl Broker {
                 (true, false) => self.events.emit(|| Event::AlarmCleared(alarm())),
                 _ => {}
             }
-        }
-    }
-
-    fn tell_all(&self, item: impl Fn() -> Item) {
-        let connections = self.connections.lock();
-        let mut dirty = Dirty::default();
-        for outbox in connections.values() {
-            outbox.push(std::iter::once(item()), &mut dirty);
         }
     }
 

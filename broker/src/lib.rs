@@ -6,6 +6,7 @@ pub mod auth;
 pub mod background;
 pub mod broker;
 pub mod browse;
+pub mod clients;
 pub mod clock;
 pub mod config;
 pub mod dead_letter;

@@ -107,6 +107,10 @@ pub struct Usage {
     pub connections: Arc<Counter>,
     /// Channels.
     pub channels: Arc<Counter>,
+    /// Channels that have published something.
+    pub publishers: Arc<Counter>,
+    /// Consumers.
+    pub consumers: Arc<Counter>,
 }
 
 /// What is declared, over all vhosts.
@@ -170,6 +174,12 @@ impl Counter {
     /// How many there are.
     pub fn count(&self) -> usize {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// Counts one more.
+    pub fn take_any(self: &Arc<Self>) -> Ticket {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ticket(Arc::clone(self))
     }
 
     /// Counts one more, if `limit` allows it.

@@ -39,6 +39,9 @@ pub mod timeouts;
 mod transfer;
 pub mod waiting;
 
+use std::sync::Arc;
+
+use crate::clients::ClientConsumer;
 use crate::clock::Timestamp;
 use crate::dedup::Deduplicator;
 use crate::queue::consumers::{Consumers, Port, Slot, Subscription};
@@ -51,6 +54,7 @@ use crate::queue::settings::{Features, Settings};
 use crate::queue::throttle::Throttle;
 use crate::queue::timeouts::{MESSAGES_AT_ONCE, Recovered, Timed};
 use crate::queue::waiting::{Load, Waiting};
+use crate::stats::{Activity, Kind};
 
 pub use crate::dead_letter::DeadLetterReason;
 pub use effects::{Arrived, Dead, Delivery, Effects};
@@ -77,6 +81,8 @@ pub struct Settled {
     pub sequence: Sequence,
     /// Where it stands in the log.
     pub logged: Logged,
+    /// Bytes of its body.
+    pub body_bytes: u32,
 }
 
 /// Why a consumer was not taken.
@@ -105,8 +111,10 @@ pub struct Counts {
     pub duplicates: u64,
     /// Consumers.
     pub consumers: usize,
-    /// Bytes of the bodies that wait.
+    /// Bytes of the bodies that wait,
     pub ready_bytes: u64,
+    /// and of those that were handed over and are not settled.
+    pub unacked_bytes: u64,
 }
 
 /// One queue.
@@ -114,6 +122,9 @@ pub struct Queue {
     settings: Settings,
     waiting: Waiting,
     unacked: usize,
+    unacked_bytes: u64,
+    /// What has happened in it since the start.
+    activity: Activity,
     /// Messages that wait no more, and are to arrive elsewhere before they are settled.
     dead_lettering: usize,
     /// Messages that died and stay until they have arrived elsewhere.
@@ -137,6 +148,8 @@ impl Queue {
             settings,
             waiting: Waiting::default(),
             unacked: 0,
+            unacked_bytes: 0,
+            activity: Activity::default(),
             dead_lettering: 0,
             held: None,
             next_sequence,
@@ -173,7 +186,28 @@ impl Queue {
             duplicates: self.duplicates(),
             consumers: self.consumers.len(),
             ready_bytes: self.waiting.body_bytes(),
+            unacked_bytes: self.unacked_bytes,
         }
+    }
+
+    /// What has happened in it since the start.
+    pub fn activity(&self) -> &Activity {
+        &self.activity
+    }
+
+    /// Its consumers as others see them, oldest first, and whether each is served.
+    pub fn consumers(&self) -> Vec<(Arc<ClientConsumer>, bool)> {
+        self.consumers.entries()
+    }
+
+    /// Could a message be handed out at once?
+    pub fn is_ready_to_deliver(&self) -> bool {
+        self.waiting.is_empty() && self.consumers.has_room()
+    }
+
+    /// The message that is next, if it is in memory.
+    pub fn front(&self) -> Option<&Entry> {
+        self.waiting.front()
     }
 
     /// The place that the next message gets.
@@ -222,16 +256,16 @@ impl Queue {
             return Got::Empty;
         }
         let Some(entry) = self.waiting.pop() else {
+            self.activity[Kind::GetEmpty] += u64::from(self.waiting.is_empty());
             return match self.waiting.is_empty() {
                 true => Got::Empty,
                 false => Got::OnDisk,
             };
         };
         self.note_handed_out();
+        self.count_sent([Kind::Get, Kind::GetNoAck], &entry, no_ack);
         if no_ack {
             effects.remove(entry.sequence, entry.logged());
-        } else {
-            self.unacked += 1;
         }
         effects.load |= self.waiting.request_load();
         Got::Message(entry, self.waiting.len())
@@ -286,7 +320,9 @@ impl Queue {
             return;
         }
         self.unacked -= settled.len();
+        self.activity[Kind::Ack] += settled.len() as u64;
         for delivery in settled {
+            self.unacked_bytes -= u64::from(delivery.body_bytes);
             effects.remove(delivery.sequence, delivery.logged);
         }
         self.credit(slot, settled.len(), effects);
@@ -306,6 +342,7 @@ impl Queue {
     pub fn delete(&mut self) -> Vec<Port> {
         self.deleted = true;
         self.unacked = 0;
+        self.unacked_bytes = 0;
         self.dead_lettering = 0;
         self.held = None;
         self.waiting.drain();
@@ -430,12 +467,21 @@ impl Queue {
     /// Tells whether the message is settled by being sent.
     fn hand_over(&mut self, slot: Slot, entry: Entry, effects: &mut Effects) -> bool {
         let (_, no_ack) = self.consumers.port(slot);
-        if !no_ack {
-            self.unacked += 1;
-        }
+        self.count_sent([Kind::Deliver, Kind::DeliverNoAck], &entry, no_ack);
         self.note_handed_out();
         effects.deliveries.push(Delivery { slot, entry });
         no_ack
+    }
+
+    /// Counts a message that leaves for a client; `kinds`: to be acked, or not.
+    #[inline]
+    fn count_sent(&mut self, kinds: [Kind; 2], entry: &Entry, no_ack: bool) {
+        self.activity[kinds[usize::from(no_ack)]] += 1;
+        self.activity[Kind::Redeliver] += u64::from(entry.returns() > 0);
+        if !no_ack {
+            self.unacked += 1;
+            self.unacked_bytes += entry.message.body_len();
+        }
     }
 
     fn credit(&mut self, slot: Option<Slot>, deliveries: usize, effects: &mut Effects) {

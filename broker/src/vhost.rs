@@ -18,6 +18,7 @@ mod policies;
 mod publish;
 mod queues;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -25,7 +26,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use arc_swap::{ArcSwap, Guard};
 use ferrymq_routing::{Exchange, ExchangeName, QueueName, Topology};
 use ferrymq_store::CommitPoint;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use crate::actor::Actor;
 use crate::auth::{User, Users};
@@ -42,6 +43,7 @@ use crate::queue::settings::Defaults;
 use crate::queue::shared::{SharedQueue, Work};
 use crate::reply_to::ReplyTo;
 use crate::session::outbox::Item;
+use crate::stats::{BrokerTotals, ExchangeTotals, Totals};
 
 use forward::Blocked;
 pub(crate) use forward::Sent;
@@ -77,6 +79,10 @@ pub struct VHost {
     limits: Mutex<VHostLimits>,
     usage: Usage,
     declared: Arc<Declarations>,
+    broker_totals: Arc<BrokerTotals>,
+    totals: Totals,
+    /// Of exchanges that were published to.
+    exchange_totals: RwLock<HashMap<ExchangeName, Arc<ExchangeTotals>>>,
 }
 
 /// What a vhost begins with.
@@ -111,6 +117,8 @@ pub struct Shared {
     pub reply_to: Arc<ReplyTo>,
     /// How much is declared in all vhosts together.
     pub declared: Arc<Declarations>,
+    /// What has happened in all of them together.
+    pub totals: Arc<BrokerTotals>,
 }
 
 /// What a change of durable definitions goes on from.
@@ -146,6 +154,7 @@ impl VHost {
             events,
             reply_to,
             declared,
+            totals,
         } = shared;
         let Contents {
             mut snapshot,
@@ -181,6 +190,9 @@ impl VHost {
             limits: Mutex::new(limits),
             usage: Usage::default(),
             declared,
+            broker_totals: totals,
+            totals: Totals::default(),
+            exchange_totals: RwLock::default(),
         }
     }
 
@@ -207,6 +219,24 @@ impl VHost {
     /// What is open in it.
     pub fn usage(&self) -> &Usage {
         &self.usage
+    }
+
+    /// What has happened in it since the start.
+    pub fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// What came in through the exchange of this name, if anything has.
+    pub fn exchange_totals(&self, exchange: &str) -> Option<Arc<ExchangeTotals>> {
+        self.exchange_totals.read().get(exchange).cloned()
+    }
+
+    /// The same, to be counted on.
+    fn count_exchange(&self, exchange: &str) -> Arc<ExchangeTotals> {
+        self.exchange_totals(exchange).unwrap_or_else(|| {
+            let mut all = self.exchange_totals.write();
+            Arc::clone(all.entry(exchange.into()).or_default())
+        })
     }
 
     /// What exists now.

@@ -89,7 +89,7 @@ impl Client {
     fn send(&mut self, bytes: &[u8]) {
         self.read.extend_from_slice(bytes);
         self.connection.handle_input(&mut self.read, NOW);
-        self.connection.wake_others();
+        self.connection.finish_round();
     }
 
     /// The broker writes what it has; gives the number of bytes.

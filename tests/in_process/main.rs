@@ -16,5 +16,6 @@ mod pause;
 mod policies;
 mod queue_features;
 mod restart;
+mod statistics;
 mod support;
 mod vhosts;

@@ -8,6 +8,7 @@ use ferrymq_tests::InProcess;
 use ferrymq_tests::raw::{AMQPValue, Channel, Connection, FieldTable, basic, long_string};
 use serde_json::Value as Json;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The only vhost there is at first.
 pub(crate) fn vhost(broker: &InProcess) -> Arc<VHost> {
@@ -117,5 +118,15 @@ pub(crate) fn text(headers: &FieldTable, name: &str) -> String {
     match headers.inner().get(name) {
         Some(AMQPValue::LongString(text)) => text.to_string(),
         other => panic!("{name}: {other:?}"),
+    }
+}
+
+/// Waits until `happened`.
+#[track_caller]
+pub(crate) fn eventually(what: &str, mut happened: impl FnMut() -> bool) {
+    let give_up = clock::now().after(Duration::from_secs(10));
+    while !happened() {
+        assert!(clock::now() < give_up, "{what} did not come");
+        std::thread::yield_now();
     }
 }

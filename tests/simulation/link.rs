@@ -149,7 +149,7 @@ impl Link {
         busy |= more && !self.blocked && self.connection.outbound().has_room();
         busy |= self.connection.has_pending_input();
         self.ended = self.connection.is_closed() && self.connection.outbound().is_empty();
-        self.connection.wake_others();
+        self.connection.finish_round();
         self.busy = busy;
         if !busy {
             if !self.connection.wants_input() {

@@ -87,7 +87,8 @@ impl Broker {
         let point = definitions::log(self.store(), &changes);
         self.users.delete_user(name);
         // Who opens a connection from now on finds no permissions; the others hear of it.
-        self.tell_all(|| Item::UserDeleted(Arc::clone(&user)));
+        self.clients
+            .tell_all(|| Item::UserDeleted(Arc::clone(&user)));
         self.events.emit(|| Event::UserDeleted {
             name: name.to_owned(),
             by: by.to_owned(),

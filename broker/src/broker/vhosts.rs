@@ -114,7 +114,8 @@ impl Broker {
             return Err(VHostError::NotFound(name.to_owned()));
         };
         self.vhosts.store(Arc::new(vhosts));
-        self.tell_all(|| Item::VHostDeleted(Arc::clone(&vhost)));
+        self.clients
+            .tell_all(|| Item::VHostDeleted(Arc::clone(&vhost)));
         vhost.delete(now);
         let mut changes = Vec::new();
         for user in self.users.users() {

@@ -112,7 +112,7 @@ impl Task {
             if self.connection.is_closed() && self.connection.outbound().is_empty() {
                 return Ok(());
             }
-            let woken = self.connection.wake_others();
+            let woken = self.connection.finish_round();
             busy_rounds = if busy { busy_rounds + 1 } else { 0 };
             if !busy {
                 self.wait(broker, blocked, &mut timer).await;
@@ -166,7 +166,12 @@ impl Task {
         }
         match self.stream.try_read_buf(&mut self.inbound) {
             Ok(0) => Ok(Read::End),
-            Ok(_) => Ok(Read::Bytes),
+            Ok(count) => {
+                let traffic = &self.connection.entry().traffic;
+                traffic.received_bytes.add(count as u64);
+                traffic.received_packets.add(1);
+                Ok(Read::Bytes)
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.readable = false;
                 Ok(Read::Nothing)
@@ -178,7 +183,7 @@ impl Task {
     /// Writes what may be written; tells whether the socket takes no more.
     fn write(&mut self) -> io::Result<bool> {
         let outbound = self.connection.outbound();
-        let mut written = false;
+        let (mut written_bytes, mut writes) = (0, 0);
         let mut blocked = false;
         while outbound.is_ready() {
             let mut slices: Vec<IoSlice<'_>> = Vec::with_capacity(MAX_SLICES.min(8));
@@ -186,7 +191,8 @@ impl Task {
             match self.stream.try_write_vectored(&slices) {
                 Ok(count) => {
                     outbound.advance(count);
-                    written = true;
+                    written_bytes += count;
+                    writes += 1;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     blocked = true;
@@ -195,7 +201,10 @@ impl Task {
                 Err(error) => return Err(error),
             }
         }
-        if written {
+        if writes > 0 {
+            let traffic = &self.connection.entry().traffic;
+            traffic.sent_bytes.add(written_bytes as u64);
+            traffic.sent_packets.add(writes);
             self.connection.note_written();
         }
         Ok(blocked)

@@ -34,6 +34,9 @@ pub enum QueueType {
 }
 
 impl QueueType {
+    /// All of them, in their order.
+    pub const ALL: [Self; 3] = [Self::Classic, Self::Quorum, Self::Stream];
+
     /// The value of `x-queue-type`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -48,7 +51,7 @@ impl FromStr for QueueType {
     type Err = UnknownQueueType;
 
     fn from_str(text: &str) -> Result<Self, UnknownQueueType> {
-        [Self::Classic, Self::Quorum, Self::Stream]
+        Self::ALL
             .into_iter()
             .find(|queue_type| queue_type.as_str() == text)
             .ok_or(UnknownQueueType)

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::Mutex;
 
+use crate::clients::ClientConsumer;
 use crate::message::Message;
 use crate::session::outbox::{ConsumerNumber, Outbox};
 
@@ -115,6 +116,8 @@ pub struct Subscription {
     pub prefetch: u16,
     /// Higher is served first.
     pub priority: i32,
+    /// What others see of it.
+    pub entry: Option<Arc<ClientConsumer>>,
 }
 
 struct Consumer {
@@ -243,6 +246,23 @@ impl Consumers {
     pub fn ports(&self) -> impl Iterator<Item = &Port> {
         let consumers = self.table.iter().flatten();
         consumers.map(|consumer| &consumer.subscription.port)
+    }
+
+    /// All of them as others see them, oldest first, and whether it is served.
+    pub fn entries(&self) -> Vec<(Arc<ClientConsumer>, bool)> {
+        let mut present: Vec<_> = (0..).zip(&self.table).collect();
+        present.sort_by_key(|(_, consumer)| consumer.as_ref().map(|consumer| consumer.order));
+        let entry = |(index, consumer): (u32, &Option<Consumer>)| {
+            let entry = consumer.as_ref()?.subscription.entry.clone()?;
+            let is_active = !self.single_active || self.active == Some(Slot(index));
+            Some((entry, is_active))
+        };
+        present.into_iter().filter_map(entry).collect()
+    }
+
+    /// Could any of them take a message now?
+    pub fn has_room(&self) -> bool {
+        self.levels.iter().any(|level| !level.ring.is_empty())
     }
 
     /// Removes all of them, and gives where their deliveries went.

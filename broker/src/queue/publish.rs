@@ -12,6 +12,7 @@ use crate::dedup::Novelty;
 use crate::message::Message;
 use crate::queue::Effects;
 use crate::queue::entry::Marks;
+use crate::stats::Kind;
 
 /// What became of a published message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +118,7 @@ impl Queue {
     /// A message at the next place; `durable`: the queue keeps persistent ones.
     #[inline]
     fn entry(&mut self, message: Message, durable: bool) -> Entry {
+        self.activity[Kind::Publish] += 1;
         let sequence = self.next_sequence;
         self.next_sequence = Sequence(sequence.0 + 1);
         Entry {

@@ -44,6 +44,7 @@ impl Queue {
         let count = entries.len();
         self.unacked -= count;
         for entry in entries {
+            self.unacked_bytes -= entry.message.body_len();
             self.put_back(entry, how, effects);
         }
         self.credit(slot, count, effects);
@@ -63,6 +64,7 @@ impl Queue {
         let count = entries.len();
         self.unacked -= count;
         for entry in entries {
+            self.unacked_bytes -= entry.message.body_len();
             let taken = Taken::Entry(entry);
             self.give_up(taken, DeadLetterReason::Rejected, effects);
         }

@@ -263,6 +263,13 @@ impl SharedQueue {
         look(&self.queue.lock())
     }
 
+    /// How many of its messages a restart brings back, as far as they are written, and the bytes of their
+    /// content.
+    pub fn persistent(&self) -> (u64, u64) {
+        let durable = self.durable.as_ref();
+        durable.map_or((0, 0), |durable| self.paging.store().held(durable.id))
+    }
+
     /// When it is to be woken.
     pub(crate) fn alarm(&self) -> &Alarm {
         &self.alarm

@@ -33,6 +33,7 @@ fn subscription(prefetch: u16) -> Subscription {
         exclusive: false,
         prefetch,
         priority: 0,
+        entry: None,
     }
 }
 
@@ -73,6 +74,7 @@ impl Bench {
 
     fn settle(&mut self, slot: Slot, sequence: u64) {
         let settled = Settled {
+            body_bytes: 0,
             sequence: Sequence(sequence),
             logged: Logged::Durable,
         };

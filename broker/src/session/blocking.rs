@@ -67,6 +67,9 @@ impl Blocking {
     pub fn set(&mut self, alarms: Alarms, context: &mut Context) {
         self.alarms = alarms;
         self.engaged = alarms.any() || !self.held.is_empty();
+        if !alarms.any() {
+            context.entry.set_blocked(false);
+        }
         if !alarms.any() && std::mem::take(&mut self.told) {
             let unblocked = connection::AMQPMethod::Unblocked(connection::Unblocked {});
             context.send(0, AMQPClass::Connection(unblocked));
@@ -129,6 +132,7 @@ impl Blocking {
             return false;
         }
         self.tell(context);
+        context.entry.set_blocked(self.alarms.any());
         self.channels.insert(frame.channel);
         self.held_bytes += frame.payload.len();
         self.held.push_back(Held {

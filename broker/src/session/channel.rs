@@ -7,6 +7,7 @@ use ferrymq_amqp::AMQPClass;
 use ferrymq_amqp::method::{self, Method, basic, confirm, exchange, queue, tx};
 use ferrymq_routing::QueueName;
 
+use crate::clients::ClientChannel;
 use crate::error::Error;
 use crate::limits::Ticket;
 use crate::queue::Return;
@@ -52,15 +53,21 @@ pub struct Channel {
     closing: bool,
     /// What it held was given back.
     pub released: bool,
+    /// What others see of it.
+    pub entry: Arc<ClientChannel>,
+    /// It counts as a publisher, once it has published something.
+    pub publisher: Option<Ticket>,
     /// It counts, as its user's and the broker's.
     _tickets: [Ticket; 2],
 }
 
 impl Channel {
     /// A channel just opened, which `tickets` count.
-    pub fn new(id: u16, tickets: [Ticket; 2]) -> Self {
+    pub fn new(id: u16, tickets: [Ticket; 2], entry: Arc<ClientChannel>) -> Self {
         Self {
             id,
+            entry,
+            publisher: None,
             _tickets: tickets,
             content: Content::default(),
             mode: Mode::Plain,

@@ -13,6 +13,7 @@ use crate::session::channel::{Channel, Mode};
 use crate::session::context::Context;
 use crate::session::deliveries::Asked;
 use crate::session::publishing::BASIC_PUBLISH;
+use crate::stats::{Kind, count_one};
 
 /// A refusal, and the method that it answers.
 #[derive(Debug)]
@@ -142,12 +143,22 @@ impl Channels {
         let mut confirming = std::mem::take(&mut context.confirming);
         let mut awaited: Option<CommitPoint> = None;
         confirming.retain(|id| {
-            let Some(Mode::Confirm(confirms)) = open.get_mut(id).map(|channel| &mut channel.mode)
+            let Some(Channel {
+                mode: Mode::Confirm(confirms),
+                entry,
+                ..
+            }) = open.get_mut(id).map(|channel| &mut **channel)
             else {
                 return false;
             };
             while let Some(confirmed) = confirms.advance(committed) {
                 let (tag, multiple) = (confirmed.delivery_tag, confirmed.multiple);
+                let kind = match confirmed.refused {
+                    false => Kind::Confirm,
+                    true => Kind::Nack,
+                };
+                entry.counters.add(kind, confirmed.count);
+                context.tally.publishing(kind, confirmed.count);
                 context.outbound.append(|out| match confirmed.refused {
                     false => method::encode_ack(out, *id, tag, multiple),
                     true => method::encode_nack(out, *id, tag, multiple),
@@ -278,8 +289,11 @@ impl Channels {
         }
         let tickets = self.context.admission.open_channel(&self.context.broker);
         let tickets = tickets.map_err(|error| Failure::new(error, (20, 10)))?;
-        self.open.insert(id, Box::new(Channel::new(id, tickets)));
         let context = &self.context;
+        let entry = context.entry.add_channel(id);
+        let channel = Box::new(Channel::new(id, tickets, entry));
+        self.open.insert(id, channel);
+        count_one(&context.broker.totals().churn.channels_created);
         let events = context.broker.events();
         events.emit(|| Event::ChannelCreated(context.channel_event(id)));
         let ok = channel::AMQPMethod::OpenOk(channel::OpenOk {});

@@ -31,6 +31,8 @@ pub struct Confirmed {
     pub multiple: bool,
     /// A queue refused them.
     pub refused: bool,
+    /// How many they are.
+    pub count: u64,
 }
 
 impl Default for Confirms {
@@ -82,11 +84,13 @@ impl Confirms {
         }
         let delivery_tag = last?;
         let multiple = delivery_tag > self.first_open;
+        let count = delivery_tag + 1 - self.first_open;
         self.first_open = delivery_tag + 1;
         Some(Confirmed {
             delivery_tag,
             multiple,
             refused,
+            count,
         })
     }
 
@@ -100,11 +104,12 @@ impl Confirms {
 mod tests {
     use super::*;
 
-    fn answered(delivery_tag: u64, multiple: bool) -> Option<Confirmed> {
+    fn answered(delivery_tag: u64, multiple: bool, count: u64) -> Option<Confirmed> {
         Some(Confirmed {
             delivery_tag,
             multiple,
             refused: false,
+            count,
         })
     }
 
@@ -112,14 +117,14 @@ mod tests {
     fn confirms_go_out_in_order_and_together() {
         let mut confirms = Confirms::default();
         confirms.published(1, CommitPoint(0));
-        assert_eq!(confirms.advance(CommitPoint(0)), answered(1, false));
+        assert_eq!(confirms.advance(CommitPoint(0)), answered(1, false, 1));
         confirms.published(3, CommitPoint(5));
         confirms.published(1, CommitPoint(0));
         confirms.published(2, CommitPoint(6));
         assert_eq!(confirms.advance(CommitPoint(4)), None);
         assert_eq!(confirms.awaited(), Some(CommitPoint(5)));
-        assert_eq!(confirms.advance(CommitPoint(5)), answered(5, true));
-        assert_eq!(confirms.advance(CommitPoint(9)), answered(7, true));
+        assert_eq!(confirms.advance(CommitPoint(5)), answered(5, true, 4));
+        assert_eq!(confirms.advance(CommitPoint(9)), answered(7, true, 2));
         assert_eq!(confirms.advance(CommitPoint(9)), None);
     }
 
@@ -130,14 +135,15 @@ mod tests {
         confirms.refused(2);
         confirms.published(1, CommitPoint(0));
         assert_eq!(confirms.advance(CommitPoint(4)), None);
-        assert_eq!(confirms.advance(CommitPoint(5)), answered(2, true));
+        assert_eq!(confirms.advance(CommitPoint(5)), answered(2, true, 2));
         let refused = Confirmed {
             delivery_tag: 4,
             multiple: true,
             refused: true,
+            count: 2,
         };
         assert_eq!(confirms.advance(CommitPoint(5)), Some(refused));
-        assert_eq!(confirms.advance(CommitPoint(5)), answered(5, false));
+        assert_eq!(confirms.advance(CommitPoint(5)), answered(5, false, 1));
         assert_eq!(confirms.advance(CommitPoint(5)), None);
     }
 }

@@ -15,10 +15,10 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use ferrymq_amqp::frame;
-use tokio::sync::Notify;
 
 use crate::auth::{Credentials, User};
 use crate::broker::Broker;
+use crate::clients::ClientConnection;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::session::ConnectionId;
@@ -28,7 +28,7 @@ use crate::session::endpoints::Endpoints;
 use crate::session::handshake::{Client, Tuned};
 use crate::session::heartbeat::{Due, Heartbeat};
 use crate::session::outbound::Outbound;
-use crate::session::outbox::{Item, Outbox};
+use crate::session::outbox::Item;
 
 /// How long a client that failed before it was let in is kept waiting, to slow down guessing.
 const FAILURE_DELAY: Duration = Duration::from_secs(3);
@@ -42,7 +42,8 @@ pub struct Connection {
     /// Its number.
     pub id: ConnectionId,
     endpoints: Endpoints,
-    outbox: Arc<Outbox>,
+    /// What others see of it.
+    entry: Arc<ClientConnection>,
     phase: Phase,
     client: Client,
     /// What is to be written until the connection is opened.
@@ -82,34 +83,29 @@ struct Running {
 }
 
 impl Connection {
-    /// A connection that has sent nothing yet; `wake` is its task's.
-    pub fn new(
-        broker: Arc<Broker>,
-        id: ConnectionId,
-        endpoints: Endpoints,
-        wake: Arc<Notify>,
-        now: Timestamp,
-    ) -> Self {
-        let deadline = Some(now.after(broker.config().handshake_timeout));
+    /// A connection that has sent nothing yet.
+    pub fn new(broker: Arc<Broker>, entry: Arc<ClientConnection>) -> Self {
+        let opened_at = entry.connected_at;
+        let deadline = Some(opened_at.after(broker.config().handshake_timeout));
         Self {
             broker,
-            id,
-            endpoints,
-            outbox: Arc::new(Outbox::new(wake)),
+            id: entry.id,
+            endpoints: entry.endpoints,
+            entry,
             phase: Phase::Header,
             client: Client::default(),
             outbound: Outbound::default(),
             heartbeat: None,
             deadline,
-            opened_at: now,
+            opened_at,
             stopped_early: false,
             deaf: false,
         }
     }
 
-    /// What others ask of it comes in here.
-    pub fn outbox(&self) -> &Arc<Outbox> {
-        &self.outbox
+    /// What others see of it.
+    pub fn entry(&self) -> &Arc<ClientConnection> {
+        &self.entry
     }
 
     /// Bytes to write.
@@ -212,7 +208,7 @@ impl Connection {
     /// gone: one who comes later under the same name is somebody else.
     fn handle_early_outbox(&mut self, now: Timestamp) {
         let mut items = VecDeque::new();
-        self.outbox.take(&mut items);
+        self.entry.outbox().take(&mut items);
         let unwanted = items.iter().any(|item| match (item, &self.phase) {
             (Item::Close(_), _) => true,
             (Item::UserDeleted(gone), Phase::Login { user, .. }) => gone.name() == user,
@@ -236,7 +232,7 @@ impl Connection {
                 context.wake_at(point);
             }
         } else if let Some(point) = self.outbound.open_gates(committed) {
-            let waiter = self.outbox.wake();
+            let waiter = self.entry.outbox().wake();
             self.broker.store().wake_when_committed(point, waiter);
         }
     }
@@ -257,12 +253,15 @@ impl Connection {
         self.finish_batch(now);
     }
 
-    /// Wakes everybody who got something; tells whether there was anybody.
-    pub fn wake_others(&mut self) -> bool {
-        match &mut self.phase {
-            Phase::Running(running) => running.channels.context.work.dirty.wake(),
-            _ => false,
-        }
+    /// A round of work is over: what it counted goes to the totals, and everybody who got something is
+    /// woken. Tells whether there was anybody.
+    pub fn finish_round(&mut self) -> bool {
+        let Phase::Running(running) = &mut self.phase else {
+            return false;
+        };
+        let context = &mut running.channels.context;
+        context.flush_tally();
+        context.work.dirty.wake()
     }
 
     /// Bytes were written.

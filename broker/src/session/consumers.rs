@@ -1,8 +1,10 @@
 //! A connection's consumers, across its channels: what a number in the outbox stands for.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use crate::clients::ClientConsumer;
+use crate::queue::arguments::QueueType;
 use crate::queue::consumers::Slot;
 use crate::queue::shared::SharedQueue;
 use crate::session::outbox::ConsumerNumber;
@@ -17,6 +19,10 @@ pub struct Consumer {
     pub queue: Option<Arc<SharedQueue>>,
     /// Its place there, as long as it consumes.
     pub slot: Option<Slot>,
+    /// The queue's type.
+    pub queue_type: QueueType,
+    /// What others see of it, as long as it consumes.
+    pub entry: Weak<ClientConsumer>,
     /// Deliveries count as acked when sent.
     pub no_ack: bool,
     /// Deliveries that it has not settled.

@@ -8,6 +8,7 @@ use ferrymq_store::CommitPoint;
 
 use crate::actor::Actor;
 use crate::broker::Broker;
+use crate::clients::ClientConnection;
 use crate::clock::Timestamp;
 use crate::events::{self, ConsumerEvent, Event};
 use crate::queue::Settled;
@@ -20,6 +21,7 @@ use crate::session::outbound::Outbound;
 use crate::session::outbox::{ConsumerNumber, Item, Outbox};
 use crate::session::publishing::Publishing;
 use crate::session::unacked::Unacked;
+use crate::stats::Tally;
 use crate::vhost::VHost;
 
 /// What the client said in `start-ok` that it can take.
@@ -54,6 +56,10 @@ pub struct Context {
     pub actor: Actor,
     /// Where it runs.
     pub endpoints: Endpoints,
+    /// What others see of it.
+    pub entry: Arc<ClientConnection>,
+    /// What it has counted that is not in the totals yet.
+    pub tally: Tally,
     /// It counts, and so do its channels.
     pub admission: Admission,
     /// What was agreed on.
@@ -133,8 +139,7 @@ impl Context {
         limits: Limits,
         capabilities: Capabilities,
         outbound: Outbound,
-        outbox: Arc<Outbox>,
-        endpoints: Endpoints,
+        entry: Arc<ClientConnection>,
         now: Timestamp,
     ) -> Self {
         Self {
@@ -142,12 +147,14 @@ impl Context {
             vhost,
             actor,
             admission,
-            endpoints,
+            endpoints: entry.endpoints,
             limits,
             capabilities,
             outbound,
-            outbox,
+            outbox: Arc::clone(entry.outbox()),
+            entry,
             now,
+            tally: Tally::default(),
             consumers: ConsumerTable::default(),
             work: Work::default(),
             publishing: Publishing::default(),
@@ -167,6 +174,12 @@ impl Context {
     pub fn set_now(&mut self, now: Timestamp) {
         self.now = now;
         self.work.set_now(now);
+    }
+
+    /// What was counted goes to the totals.
+    #[inline]
+    pub fn flush_tally(&mut self) {
+        self.tally.flush(self.broker.totals(), self.vhost.totals());
     }
 
     /// What is told of one of its channels.

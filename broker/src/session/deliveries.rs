@@ -18,6 +18,7 @@ use crate::session::context::Context;
 use crate::session::outbound::Outbound;
 use crate::session::outbox::{ConsumerNumber, Handover, Item};
 use crate::session::unacked::Unacked;
+use crate::stats::{Kind, count_one};
 use crate::vhost::VHost;
 
 /// What others asked of the connection as a whole.
@@ -78,6 +79,7 @@ impl Channels {
             outbound,
             limits,
             now,
+            tally,
             ..
         } = context;
         let Some(consumer) = consumers.get_mut(handover.consumer) else {
@@ -88,6 +90,12 @@ impl Channels {
         };
         let (id, closing) = (channel.id, channel.is_closing());
         let sent;
+        let kind = match consumer.no_ack {
+            false => Kind::Deliver,
+            true => Kind::DeliverNoAck,
+        };
+        let again = handover.entry.returns() > 0;
+        channel.count_sent(tally, consumer.queue_type, kind, again);
         let (delivery_tag, entry) = if consumer.no_ack {
             sent = handover;
             (channel.unacked.skip(), &sent.entry)
@@ -179,6 +187,8 @@ impl Channels {
         context.confirming.retain(|&confirming| confirming != id);
         context.finish_work();
         if !was_released {
+            context.entry.remove_channel(id);
+            count_one(&context.broker.totals().churn.channels_closed);
             let events = context.broker.events();
             events.emit(|| Event::ChannelClosed(context.channel_event(id)));
         }
@@ -217,12 +227,15 @@ impl Context {
                 continue;
             };
             consumer.unacked -= run.len() as u32;
+            let count = run.len() as u64;
+            self.tally.consuming(consumer.queue_type, Kind::Ack, count);
             if let Some(queue) = &consumer.queue {
                 let slot = consumer.slot;
                 self.settled.clear();
                 self.settled.extend(run.iter().map(|delivery| Settled {
                     sequence: delivery.entry.sequence,
                     logged: delivery.entry.logged(),
+                    body_bytes: delivery.entry.message.body_len() as u32,
                 }));
                 let settled = &self.settled;
                 queue.run(&mut self.work, |queue, effects| {

@@ -86,6 +86,11 @@ impl Outbox {
         &self.wake
     }
 
+    /// Deliveries that wait, in bytes.
+    pub fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes.load(Ordering::Relaxed)
+    }
+
     /// Counts `message` in, if there is room for any.
     pub fn reserve(&self, message: &Message) -> bool {
         if self.waiting_bytes.load(Ordering::Relaxed) >= HIGH_WATER_BYTES {

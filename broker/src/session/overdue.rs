@@ -13,6 +13,7 @@ use crate::queue::Return;
 use crate::session::channels::{Channels, Failure};
 use crate::session::context::Context;
 use crate::session::outbox::ConsumerNumber;
+use crate::stats::Kind;
 
 /// Checks are at least this far apart.
 const SHORTEST_CHECK: Duration = Duration::from_millis(200);
@@ -33,6 +34,10 @@ impl Context {
             .or_else(|| queue.options().consumer_timeout)
             .or(self.broker.config().consumer_timeout(queue_type))
             .filter(|timeout| !timeout.is_zero());
+        let timeout_ms = consumer.timeout.map_or(0, |timeout| timeout.as_millis());
+        if let Some(entry) = consumer.entry.upgrade() {
+            entry.timeout_ms.set(timeout_ms as u64);
+        }
         self.has_timeouts |= consumer.timeout.is_some();
     }
 }
@@ -131,6 +136,8 @@ impl Channels {
         };
         let late = channel.unacked.take_of(number);
         let stalled = channel.limit.put_back(late.len() as u32);
+        let count = late.len() as u64;
+        channel.entry.counters.add(Kind::Settle, count);
         self.pause(number);
         self.context.requeue_together(late, Return::TimedOut);
         self.context.end_consumer(number);

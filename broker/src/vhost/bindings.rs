@@ -195,6 +195,7 @@ impl Change<'_> {
         }
         let before = self.vhost.snapshot.load();
         for exchange in &removed.exchanges {
+            self.vhost.exchange_totals.write().remove(exchange);
             let Some(exchange) = before.topology.exchange(exchange.as_str()) else {
                 continue;
             };

@@ -20,6 +20,7 @@ use crate::queue::{Accepted, Effects, Outcome, Sequence};
 use crate::reply_to::{self, Requester};
 use crate::session::outbox::{Handover, Item};
 use crate::session::publishing::addressed;
+use crate::stats::ExchangeTotals;
 
 /// Where messages with the same exchange and routing key go.
 #[derive(Clone, Default)]
@@ -31,6 +32,8 @@ pub struct Route {
     /// An exchange keeps the message until its delay is over.
     waits: bool,
     requesters: SmallVec<[Requester; 1]>,
+    /// Of the exchange that a client published to.
+    totals: Option<Arc<ExchangeTotals>>,
     /// The exchange drops what repeats a value.
     window: Option<Arc<ExchangeWindow>>,
     /// What a confirm stands for: the strictest of the queues decides.
@@ -130,6 +133,16 @@ impl Route {
         self.queues.is_empty() && self.requesters.is_empty()
     }
 
+    /// How many queues a message reaches.
+    pub fn reached(&self) -> usize {
+        self.bound + self.requesters.len()
+    }
+
+    /// Of the exchange that a client published to.
+    pub(crate) fn totals(&self) -> Option<&Arc<ExchangeTotals>> {
+        self.totals.as_ref()
+    }
+
     /// The queues that bindings lead to.
     pub fn queues(&self) -> impl Iterator<Item = &str> {
         let bound = self.queues[..self.bound].iter();
@@ -202,7 +215,11 @@ impl VHost {
                 users.require_topic(&actor.user, &self.name, Permission::Write, exchange, key)?;
             }
         }
-        Ok(self.route_in(&snapshot, exchange, &input(routing_keys, properties)))
+        let route = self.route_in(&snapshot, exchange, &input(routing_keys, properties));
+        Ok(Route {
+            totals: Some(self.count_exchange(exchange)),
+            ..route
+        })
     }
 
     /// Where the broker's own publishes go: like [`VHost::route`], whoever may do it and whatever the

@@ -21,6 +21,7 @@ use crate::queue::equivalence::{check_equivalent, check_migrated};
 use crate::queue::settings::Settings;
 use crate::queue::shared::{Durable, SharedQueue, Work, policies};
 use crate::queue::{Queue, Sequence};
+use crate::stats::count_one;
 
 /// What `queue.declare` asks for.
 pub struct QueueDeclare {
@@ -77,6 +78,7 @@ impl VHost {
         )
         .map_err(|why| why.on(self.queue_resource(&name)));
         let mut change = self.change_by(actor);
+        count_one(&self.broker_totals.churn.queues_declared);
         if change.next.queues.contains_key(name.as_str()) {
             let existing = change.next.queue(&self.name, actor, &name)?;
             self.check_declared_again(&existing, declare.flags, declared?, explicit)?;
@@ -92,6 +94,7 @@ impl VHost {
         let queue = create(&mut change, name.into(), declared, actor);
         change.note(|by| Event::QueueCreated(queue.event(by)));
         change.publish();
+        count_one(&self.broker_totals.churn.queues_created);
         queue.run(work, |queue, effects| queue.renew(effects.now));
         log_relaxed(&queue);
         Ok(status(&queue))
@@ -226,6 +229,7 @@ impl VHost {
         }
         change.note(|by| Event::QueueDeleted(queue.event(by)));
         let point = change.publish();
+        count_one(&self.broker_totals.churn.queues_deleted);
         (end_queue(queue, work), point)
     }
 

@@ -436,6 +436,7 @@ impl Model {
             Step::Settle(index) if index < self.unacked.len() => {
                 let (slot, entry) = self.unacked.remove(index);
                 let settled = Settled {
+                    body_bytes: 0,
                     sequence: entry.sequence,
                     logged: entry.logged(),
                 };

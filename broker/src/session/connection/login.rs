@@ -10,6 +10,7 @@ use ferrymq_amqp::method::connection;
 use super::{Connection, Phase, Running};
 use crate::actor::Actor;
 use crate::auth::{Credentials, LoginRefused, User, sasl};
+use crate::clients::Opened;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::events::{self, Event};
@@ -102,6 +103,18 @@ impl Connection {
         }
         let mut outbound = std::mem::take(&mut self.outbound);
         outbound.method(0, handshake::open_ok());
+        self.entry.set_opened(Opened {
+            user: Arc::clone(&user),
+            vhost: Arc::clone(vhost.name()),
+            auth_mechanism: std::mem::take(&mut self.client.mechanism),
+            heartbeat: self
+                .heartbeat
+                .as_ref()
+                .map_or(Duration::ZERO, Heartbeat::interval),
+            frame_max: tuned.limits.frame_max,
+            channel_max: tuned.limits.channel_max,
+            client_properties: std::mem::take(&mut self.client.properties),
+        });
         let context = Context::new(
             Arc::clone(&self.broker),
             vhost,
@@ -113,8 +126,7 @@ impl Connection {
             tuned.limits,
             self.client.capabilities,
             outbound,
-            Arc::clone(&self.outbox),
-            self.endpoints,
+            Arc::clone(&self.entry),
             now,
         );
         self.phase = Phase::Running(Box::new(Running {
@@ -130,29 +142,20 @@ impl Connection {
 
     /// Tells of an open connection.
     pub(super) fn report(&self, event: impl FnOnce(Box<events::Connection>) -> Event) {
-        let Phase::Running(running) = &self.phase else {
+        let Some(opened) = self.entry.opened() else {
             return;
         };
-        let Context {
-            actor,
-            vhost,
-            limits,
-            ..
-        } = &running.channels.context;
         self.broker.events().emit(|| {
             event(Box::new(events::Connection {
                 id: self.id,
                 endpoints: self.endpoints,
-                user: actor.user.name().to_owned(),
-                vhost: Arc::clone(vhost.name()),
-                auth_mechanism: self.client.mechanism.clone(),
-                heartbeat: self
-                    .heartbeat
-                    .as_ref()
-                    .map_or(Duration::ZERO, Heartbeat::interval),
-                frame_max: limits.frame_max,
-                channel_max: limits.channel_max,
-                client_properties: self.client.properties.clone(),
+                user: opened.user.name().to_owned(),
+                vhost: Arc::clone(&opened.vhost),
+                auth_mechanism: opened.auth_mechanism.clone(),
+                heartbeat: opened.heartbeat,
+                frame_max: opened.frame_max,
+                channel_max: opened.channel_max,
+                client_properties: opened.client_properties.clone(),
                 connected_at: self.opened_at.as_millis(),
                 node: self.broker.config().node_name.clone(),
             }))

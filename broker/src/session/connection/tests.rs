@@ -11,7 +11,6 @@ use super::Connection;
 use crate::broker::Broker;
 use crate::clock::Timestamp;
 use crate::config::Config;
-use crate::session::ConnectionId;
 use crate::session::endpoints::Endpoints;
 use crate::session::outbox::{Dirty, Item};
 
@@ -50,7 +49,7 @@ fn opened(broker: &Arc<Broker>) -> Connection {
         local: address,
     };
     let wake = Arc::new(Notify::new());
-    let mut opened = Connection::new(Arc::clone(broker), ConnectionId(1), endpoints, wake, NOW);
+    let mut opened = broker.connect(endpoints, wake, NOW);
     opened.handle_input(&mut BytesMut::from(&PROTOCOL_HEADER[..]), NOW);
     written(&mut opened);
     let connection = |method| (0, AMQPClass::Connection(method));
@@ -114,7 +113,8 @@ fn what_is_asked_of_the_connection_outlives_a_cancel_that_empties_the_outbox() {
     let consume = basic::AMQPMethod::Consume(reply_consumer);
     send(&mut connection, &[(1, AMQPClass::Basic(consume))]);
     let close = std::iter::once(Item::Close("shutdown".into()));
-    connection.outbox().push(close, &mut Dirty::default());
+    let outbox = connection.entry().outbox();
+    outbox.push(close, &mut Dirty::default());
     let cancel = basic::AMQPMethod::Cancel(basic::Cancel {
         consumer_tag: "answers".into(),
         nowait: false,

@@ -1,10 +1,13 @@
 //! `basic.qos`, `get`, `ack`, `nack`, `reject` and `recover`.
 
+use std::sync::Weak;
+
 use ferrymq_amqp::AMQPClass;
 use ferrymq_amqp::method::{self, basic};
 
 use crate::error::Error;
 use crate::queue::Return;
+use crate::queue::arguments::QueueType;
 use crate::queue::entry::Entry;
 use crate::reply_to;
 use crate::session::channel::{Channel, Mode};
@@ -13,6 +16,7 @@ use crate::session::context::Context;
 use crate::session::outbox::Handover;
 use crate::session::transaction::Outcome;
 use crate::session::unacked::Unacked;
+use crate::stats::{Kind, Tally};
 
 impl Channel {
     /// `basic.qos`. Compat: without `global` it is for each consumer to come, with it for all
@@ -29,9 +33,11 @@ impl Channel {
         }
         if qos.global {
             let stalled = self.limit.set(qos.prefetch_count, self.unacked.count());
+            self.entry.global_prefetch.set(qos.prefetch_count.into());
             context.resume(stalled);
         } else {
             self.prefetch = qos.prefetch_count;
+            self.entry.prefetch.set(qos.prefetch_count.into());
         }
         let ok = basic::AMQPMethod::QosOk(basic::QosOk {});
         context.send(self.id, AMQPClass::Basic(ok));
@@ -50,10 +56,13 @@ impl Channel {
             return Err(Error::NotImplemented(text));
         }
         let queue = context.vhost.readable_queue(&context.actor, &name)?;
+        let queue_type = queue.declared.arguments.queue_type;
         let Some((entry, left)) = queue
             .get(get.no_ack, &mut context.work)
             .map_err(|why| Error::Store(why.to_string()))?
         else {
+            self.entry.counters.add(Kind::GetEmpty, 1);
+            context.tally.consuming(queue_type, Kind::GetEmpty, 1);
             let empty = basic::AMQPMethod::GetEmpty(basic::GetEmpty {});
             context.send(self.id, AMQPClass::Basic(empty));
             return Ok(());
@@ -61,6 +70,11 @@ impl Channel {
         if context.vhost.is_traced() {
             context.trace_delivered(self.id, &entry.message, &name, entry.returns() > 0);
         }
+        let kind = match get.no_ack {
+            false => Kind::Get,
+            true => Kind::GetNoAck,
+        };
+        self.count_sent(&mut context.tally, queue_type, kind, entry.returns() > 0);
         let left = u32::try_from(left).unwrap_or(u32::MAX);
         if get.no_ack {
             let delivery_tag = self.unacked.skip();
@@ -73,6 +87,8 @@ impl Channel {
             tag: Box::default(),
             queue: Some(queue),
             slot: None,
+            queue_type,
+            entry: Weak::new(),
             no_ack: false,
             unacked: 1,
             own_timeout: None,
@@ -98,6 +114,7 @@ impl Channel {
             return Err(Error::UnknownDeliveryTag(delivery_tag));
         }
         if let Mode::Transaction(transaction) = &mut self.mode {
+            self.entry.uncommitted_acks.add(taken.len() as u64);
             transaction.settlements.push((outcome, taken));
             return Ok(());
         }
@@ -114,6 +131,11 @@ impl Channel {
         deliveries: &mut Vec<Unacked>,
     ) {
         let stalled = self.limit.put_back(deliveries.len() as u32);
+        let count = deliveries.len() as u64;
+        self.entry.counters.add(Kind::Settle, count);
+        if outcome == Outcome::Ack {
+            self.entry.counters.add(Kind::Ack, count);
+        }
         match outcome {
             Outcome::Ack => context.settle(deliveries),
             Outcome::Reject => context.reject(deliveries.drain(..)),
@@ -121,6 +143,24 @@ impl Channel {
         }
         deliveries.clear();
         context.resume(stalled);
+    }
+
+    /// Counts a message that is sent on this channel.
+    #[inline]
+    pub(in crate::session) fn count_sent(
+        &self,
+        tally: &mut Tally,
+        queue_type: QueueType,
+        kind: Kind,
+        again: bool,
+    ) {
+        let counters = &self.entry.counters;
+        counters.add(kind, 1);
+        tally.consuming(queue_type, kind, 1);
+        if again {
+            counters.add(Kind::Redeliver, 1);
+            tally.consuming(queue_type, Kind::Redeliver, 1);
+        }
     }
 
     /// `basic.recover` and `recover-async`.

@@ -15,7 +15,10 @@ impl Channel {
         select: &confirm::Select,
     ) -> Result<(), Error> {
         match self.mode {
-            Mode::Plain => self.mode = Mode::Confirm(Box::default()),
+            Mode::Plain => {
+                self.mode = Mode::Confirm(Box::default());
+                self.entry.set_confirming();
+            }
             Mode::Confirm(_) => {}
             Mode::Transaction(_) => {
                 let text = "cannot switch from tx to confirm mode";

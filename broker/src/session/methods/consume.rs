@@ -1,16 +1,18 @@
 //! `basic.consume` and `basic.cancel`, also for direct reply-to.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ferrymq_amqp::method::basic;
 use ferrymq_amqp::{AMQPClass, ShortString};
 
+use crate::clients::ClientConsumer;
 use crate::error::Error;
 use crate::events::{ConsumerEvent, ConsumerMode, Event};
 use crate::limits::{Limit, Reached};
 use crate::names::Resource;
+use crate::queue::arguments::QueueType;
 use crate::queue::consumer_arguments::ConsumerArguments;
 use crate::queue::consumers::{Port, Subscription};
 use crate::queue::shared::SharedQueue;
@@ -20,6 +22,7 @@ use crate::session::channels::Channels;
 use crate::session::consumers::Consumer;
 use crate::session::context::Context;
 use crate::session::outbox::ConsumerNumber;
+use crate::stats::Counter;
 
 impl Channels {
     /// `basic.cancel`. What was handed over before it goes out before the reply.
@@ -74,11 +77,25 @@ impl Channel {
         let queue_type = queue.declared.arguments.queue_type;
         let arguments = ConsumerArguments::parse(&consume.arguments, queue_type)
             .map_err(|why| why.on(Resource::queue(&name, context.vhost.name())))?;
+        let entry = Arc::new(ClientConsumer {
+            tag: tag.clone(),
+            vhost: Arc::clone(&queue.vhost),
+            queue: queue.name.clone(),
+            ack_required: !consume.no_ack,
+            exclusive: consume.exclusive,
+            prefetch: self.prefetch,
+            arguments: consume.arguments.clone(),
+            timeout_ms: Counter::default(),
+            channel: Arc::downgrade(&self.entry),
+            _counts: context.broker.usage().consumers.take_any(),
+        });
         let number = context.consumers.add(Consumer {
             channel: self.id,
             tag: on_wire(&tag),
             queue: Some(Arc::clone(&queue)),
             slot: None,
+            queue_type,
+            entry: Arc::downgrade(&entry),
             no_ack: consume.no_ack,
             unacked: 0,
             own_timeout: arguments.consumer_timeout,
@@ -91,8 +108,11 @@ impl Channel {
             exclusive: consume.exclusive,
             prefetch: self.prefetch,
             priority: arguments.priority,
+            entry: Some(Arc::clone(&entry)),
         };
         self.subscribe(context, number, &queue, subscription)?;
+        self.entry.add_consumer(&entry);
+        drop(entry);
         // Not before: from here on the queue tells of changes.
         context.set_timeout(number);
         self.consume_ok(context, &tag, consume.nowait);
@@ -178,6 +198,8 @@ impl Channel {
             tag: on_wire(tag),
             queue: None,
             slot: None,
+            queue_type: QueueType::Classic,
+            entry: Weak::new(),
             no_ack: true,
             unacked: 0,
             own_timeout: None,

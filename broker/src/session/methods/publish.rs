@@ -13,6 +13,7 @@ use crate::session::content::Published;
 use crate::session::context::Context;
 use crate::session::publishing;
 use crate::session::transaction::HeldPublish;
+use crate::stats::Kind;
 use crate::vhost::Route;
 
 impl Channel {
@@ -56,6 +57,7 @@ impl Channel {
     #[inline]
     pub(in crate::session) fn publish(&mut self, context: &mut Context) -> Result<(), Error> {
         let published = self.content.finish(&mut context.spare);
+        context.tally.size(published.message.body_len());
         if !published.needs_look
             && context
                 .publishing
@@ -77,12 +79,13 @@ impl Channel {
             context.trace_run();
         }
         let publishing = &mut context.publishing;
-        let Some(route) = &publishing.route else {
+        let Some(route) = publishing.route.clone() else {
             return;
         };
         let point = context
             .vhost
-            .accept(route, &mut publishing.pending, &mut context.work);
+            .accept(&route, &mut publishing.pending, &mut context.work);
+        self.count_published(context, &route, count);
         self.published(context, count, point);
     }
 
@@ -111,6 +114,8 @@ impl Channel {
                 route,
                 mandatory,
             });
+            let held = transaction.publishes.len() as u64;
+            self.entry.uncommitted_messages.set(held);
             return Ok(());
         }
         if route.is_unroutable() {
@@ -120,6 +125,7 @@ impl Channel {
             if context.vhost.is_traced() {
                 context.trace_published(self.id, &message, &route);
             }
+            self.count_published(context, &route, 1);
             self.published(context, 1, CommitPoint(0));
             return Ok(());
         }
@@ -134,6 +140,12 @@ impl Channel {
         message: &Message,
         mandatory: bool,
     ) {
+        let kind = match mandatory {
+            true => Kind::ReturnUnroutable,
+            false => Kind::DropUnroutable,
+        };
+        self.entry.counters.add(kind, 1);
+        context.tally.publishing(kind, 1);
         if !mandatory {
             return;
         }
@@ -153,11 +165,33 @@ impl Channel {
         publishing.pending.messages.push(message);
     }
 
-    /// Counts publishes that have reached their queues.
+    /// Counts messages that went along `route`.
+    pub(in crate::session) fn count_published(
+        &mut self,
+        context: &mut Context,
+        route: &Route,
+        count: u64,
+    ) {
+        let routed = count * route.reached() as u64;
+        for (kind, count) in [(Kind::Publish, count), (Kind::Route, routed)] {
+            self.entry.counters.add(kind, count);
+            context.tally.publishing(kind, count);
+        }
+        if let Some(totals) = route.totals() {
+            context.tally.exchange(totals, count, routed);
+        }
+        if self.publisher.is_none() {
+            self.publisher = Some(context.broker.usage().publishers.take_any());
+        }
+    }
+
+    /// Answers publishes that have reached their queues.
     fn published(&mut self, context: &mut Context, count: u64, point: CommitPoint) {
         context.store_failed |= point == CommitPoint::NEVER;
         let refused = std::mem::take(&mut context.publishing.pending.refused);
         if let Mode::Confirm(confirms) = &mut self.mode {
+            self.entry.counters.add(Kind::PublishToConfirm, count);
+            context.tally.publishing(Kind::PublishToConfirm, count);
             answer(confirms, count, point, &refused);
             if !context.confirming.contains(&self.id) {
                 context.confirming.push(self.id);

@@ -16,7 +16,10 @@ impl Channel {
     /// `tx.select`. Again: nothing changes.
     pub(in crate::session) fn tx_select(&mut self, context: &mut Context) -> Result<(), Error> {
         match self.mode {
-            Mode::Plain => self.mode = Mode::Transaction(Box::default()),
+            Mode::Plain => {
+                self.mode = Mode::Transaction(Box::default());
+                self.entry.set_transactional();
+            }
             Mode::Transaction(_) => {}
             Mode::Confirm(_) => {
                 let text = "cannot switch from confirm to tx mode";
@@ -31,6 +34,7 @@ impl Channel {
     /// `tx.commit`: what was held happens, in order; the reply waits until all of it is safe.
     pub(in crate::session) fn tx_commit(&mut self, context: &mut Context) -> Result<(), Error> {
         let transaction = std::mem::take(self.transaction()?);
+        self.nothing_is_held();
         let (point, complete) = self.publish_held(context, transaction.publishes);
         for (outcome, mut deliveries) in transaction.settlements {
             self.carry_out(context, outcome, &mut deliveries);
@@ -46,11 +50,17 @@ impl Channel {
     /// `tx.rollback`: held publishes are forgotten, held settlements are unacked again.
     pub(in crate::session) fn tx_rollback(&mut self, context: &mut Context) -> Result<(), Error> {
         let transaction = std::mem::take(self.transaction()?);
+        self.nothing_is_held();
         let held = transaction.settlements.into_iter();
         self.unacked.restore(held.flat_map(|(_, held)| held));
         let ok = tx::AMQPMethod::RollbackOk(tx::RollbackOk {});
         context.send(self.id, AMQPClass::Tx(ok));
         Ok(())
+    }
+
+    fn nothing_is_held(&self) {
+        self.entry.uncommitted_messages.set(0);
+        self.entry.uncommitted_acks.set(0);
     }
 
     fn transaction(&mut self) -> Result<&mut Transaction, Error> {
@@ -80,6 +90,7 @@ impl Channel {
                 self.unroutable(context, &first.message, first.mandatory);
             }
             if first.route.is_empty() {
+                self.count_published(context, &first.route, 1);
                 continue;
             }
             let route = first.route;
@@ -90,9 +101,11 @@ impl Channel {
                 }
                 pending.messages.push(next.message);
             }
+            let count = pending.messages.len() as u64;
             let point = context
                 .vhost
                 .accept(&route, &mut pending, &mut context.work);
+            self.count_published(context, &route, count);
             last = last.max(point);
         }
         (last, pending.refused.is_empty())

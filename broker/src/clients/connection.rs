@@ -1,0 +1,171 @@
+//! A connection as others see it.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use ferrymq_amqp::{FieldTable, table};
+use parking_lot::Mutex;
+
+use super::ClientChannel;
+use crate::auth::User;
+use crate::clock::Timestamp;
+use crate::session::ConnectionId;
+use crate::session::endpoints::Endpoints;
+use crate::session::outbox::{Dirty, Item, Outbox};
+use crate::stats::Counter;
+
+/// An AMQP connection.
+pub struct ClientConnection {
+    /// Its number.
+    pub id: ConnectionId,
+    /// Where it runs.
+    pub endpoints: Endpoints,
+    /// When it came.
+    pub connected_at: Timestamp,
+    /// What went over its socket.
+    pub traffic: Traffic,
+    outbox: Arc<Outbox>,
+    opened: OnceLock<Opened>,
+    channels: Mutex<BTreeMap<u16, Arc<ClientChannel>>>,
+    is_blocked: AtomicBool,
+}
+
+/// What is known once a connection has been let into a vhost.
+pub struct Opened {
+    /// Who logged in.
+    pub user: Arc<User>,
+    /// The vhost.
+    pub vhost: Arc<str>,
+    /// How its user was recognised.
+    pub auth_mechanism: String,
+    /// Between heartbeats; zero: none.
+    pub heartbeat: Duration,
+    /// Bytes of a frame, at most.
+    pub frame_max: u32,
+    /// Channels at a time.
+    pub channel_max: u16,
+    /// What the client told of itself.
+    pub client_properties: FieldTable,
+}
+
+impl Opened {
+    /// The name that the client has given itself.
+    pub fn connection_name(&self) -> Option<&str> {
+        table::string(&self.client_properties, "connection_name")
+    }
+}
+
+/// What went over a socket.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    /// Bytes that came.
+    pub received_bytes: Counter,
+    /// Reads that gave any.
+    pub received_packets: Counter,
+    /// Bytes that went.
+    pub sent_bytes: Counter,
+    /// Writes that took any.
+    pub sent_packets: Counter,
+}
+
+/// What a connection is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It has not been let in yet.
+    Starting,
+    /// At work.
+    Running,
+    /// It has published during an alarm, and has to wait.
+    Blocked,
+}
+
+impl ClientConnection {
+    pub(crate) fn new(
+        id: ConnectionId,
+        endpoints: Endpoints,
+        outbox: Arc<Outbox>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            endpoints,
+            connected_at: now,
+            traffic: Traffic::default(),
+            outbox,
+            opened: OnceLock::new(),
+            channels: Mutex::default(),
+            is_blocked: AtomicBool::new(false),
+        }
+    }
+
+    /// `127.0.0.1:57214 -> 127.0.0.1:5672`, by which it is addressed.
+    pub fn name(&self) -> String {
+        self.endpoints.to_string()
+    }
+
+    /// Nothing before it has been let into a vhost.
+    pub fn opened(&self) -> Option<&Opened> {
+        self.opened.get()
+    }
+
+    /// What it is at.
+    pub fn state(&self) -> State {
+        match self.opened.get() {
+            None => State::Starting,
+            Some(_) if self.is_blocked.load(Ordering::Relaxed) => State::Blocked,
+            Some(_) => State::Running,
+        }
+    }
+
+    /// Its open channels, by number.
+    pub fn channels(&self) -> Vec<Arc<ClientChannel>> {
+        self.channels.lock().values().cloned().collect()
+    }
+
+    /// The channel with this number, if it is open.
+    pub fn channel(&self, number: u16) -> Option<Arc<ClientChannel>> {
+        self.channels.lock().get(&number).cloned()
+    }
+
+    /// How many channels are open.
+    pub fn channel_count(&self) -> usize {
+        self.channels.lock().len()
+    }
+
+    /// Deliveries that wait to be taken by its task, in bytes.
+    pub fn outbox_bytes(&self) -> usize {
+        self.outbox.waiting_bytes()
+    }
+
+    /// Has it closed with 320 and this explanation.
+    pub fn close(&self, reason: &str) {
+        let mut dirty = Dirty::default();
+        let close = std::iter::once(Item::Close(reason.into()));
+        self.outbox.push(close, &mut dirty);
+    }
+
+    pub(crate) fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
+    }
+
+    pub(crate) fn set_opened(&self, opened: Opened) {
+        // Only its session does this, and once.
+        let _ = self.opened.set(opened);
+    }
+
+    pub(crate) fn set_blocked(&self, is_blocked: bool) {
+        self.is_blocked.store(is_blocked, Ordering::Relaxed);
+    }
+
+    pub(crate) fn add_channel(self: &Arc<Self>, number: u16) -> Arc<ClientChannel> {
+        let channel = Arc::new(ClientChannel::new(number, self));
+        self.channels.lock().insert(number, Arc::clone(&channel));
+        channel
+    }
+
+    pub(crate) fn remove_channel(&self, number: u16) {
+        self.channels.lock().remove(&number);
+    }
+}
