@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use ferrymq_broker::config::{self, Config, ConfigError, LocalSocket, Override};
+use ferrymq_broker::config::{self, Config, LocalSocket, Override, Problems};
 use ferrymq_broker::net::Listener as AmqpListener;
 use ferrymq_broker::{Broker, StartError, background};
 use ferrymq_management_ui::{
@@ -56,7 +56,7 @@ impl Args {
     ///
     /// # Errors
     /// When one of them has a value that it can't have.
-    pub(crate) fn overrides_checked(&self) -> Result<Vec<Override>, ConfigError> {
+    pub(crate) fn overrides_checked(&self) -> Result<Vec<Override>, Problems> {
         let flags = [
             ("data_dir", "--data-dir", &self.data_dir),
             ("amqp.listen", "--amqp-listen", &self.amqp_listen),
@@ -67,7 +67,11 @@ impl Args {
         ];
         let given = flags.into_iter().filter_map(|(key, flag, value)| {
             let value = value.clone()?;
-            Some(Override { key, flag, value })
+            Some(Override {
+                key: key.to_owned(),
+                flag,
+                value,
+            })
         });
         let overrides = given.collect::<Vec<_>>();
         config::load(None, [], &overrides)?;
@@ -79,7 +83,7 @@ impl Args {
 #[derive(Debug, thiserror::Error)]
 enum Error {
     #[error(transparent)]
-    Config(#[from] ConfigError),
+    Config(#[from] Problems),
     #[error(transparent)]
     Start(#[from] StartError),
     #[error("can't listen for {what} on {address}: {error}")]
@@ -298,14 +302,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_readme_lists_every_setting() {
-        let readme = include_str!("../README.md");
-        for key in config::keys() {
-            let row = format!("\n| `{}` |", key.name);
-            assert!(readme.contains(&row), "{}", key.name);
-        }
-        let rows = readme.matches("\n| `").count();
-        assert_eq!(rows, config::keys().len());
+    fn the_documentation_lists_every_setting() {
+        let defaults = Config {
+            node_name: "ferrymq@HOST".to_owned(),
+            ..Config::default()
+        };
+        let row = |key: &config::Key| {
+            let live = if key.live { "yes" } else { "" };
+            let default = key.toml(&defaults);
+            format!(
+                "| `{}` | `{default}` | {live} | {} |\n",
+                key.name, key.about
+            )
+        };
+        let expected: String = config::keys().iter().map(row).collect();
+        let page = include_str!("../docs/configuration.md");
+        let rows = page.lines().filter(|line| line.starts_with("| `"));
+        let found: String = rows.map(|line| format!("{line}\n")).collect();
+        assert!(found == expected, "the table should be:\n{expected}");
     }
 
     #[tokio::test]

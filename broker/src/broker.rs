@@ -1,6 +1,7 @@
 //! The broker: vhosts, users, connections; start and stop.
 
 mod accounts;
+mod settings;
 mod vhosts;
 
 use std::collections::HashMap;
@@ -57,7 +58,9 @@ pub type VHosts = HashMap<Arc<str>, Arc<VHost>>;
 
 /// A running broker.
 pub struct Broker {
-    config: Config,
+    node_name: String,
+    /// Live settings change; the others are those of the start.
+    config: watch::Sender<Arc<Config>>,
     paging: Arc<Paging>,
     users: Arc<Users>,
     events: Arc<Events>,
@@ -106,7 +109,9 @@ impl Broker {
     ) -> Result<Arc<Self>, StartError> {
         let users = Arc::new(Users::new(config.loopback_users.clone()));
         let reply_to = Arc::new(ReplyTo::default());
-        let budget_bytes = config.queue_memory.bytes(resources::total_memory_bytes());
+        let budget_bytes = config
+            .queue_memory
+            .bytes(resources::total_memory_bytes(&config));
         let paging = Arc::new(Paging::new(store, budget_bytes));
         let events = Arc::new(Events::default());
         let shared = Shared {
@@ -124,7 +129,8 @@ impl Broker {
         }
         begin(&found.vhosts, now);
         Ok(Arc::new(Self {
-            config,
+            node_name: config.node_name.clone(),
+            config: watch::Sender::new(Arc::new(config)),
             paging,
             users,
             events,
@@ -141,11 +147,6 @@ impl Broker {
             stopping: watch::Sender::new(false),
             jobs: Jobs::default(),
         }))
-    }
-
-    /// The configuration that it was started with.
-    pub fn config(&self) -> &Config {
-        &self.config
     }
 
     /// The log and what is checkpointed from it.
@@ -313,14 +314,14 @@ impl Broker {
     }
 
     fn report_alarms(&self, before: Alarms, now: Alarms) {
-        let node = &self.config.node_name;
+        let node = self.node_name();
         for (source, before, now) in [
             ("memory", before.memory, now.memory),
             ("disk", before.disk, now.disk),
         ] {
             let alarm = || events::Alarm {
                 source,
-                node: node.clone(),
+                node: node.to_owned(),
             };
             match (before, now) {
                 (false, true) => self.events.emit(|| Event::AlarmSet(alarm())),

@@ -1,18 +1,26 @@
 //! All settings, with their defaults. Where they come from: `config/load.rs`; their names and
-//! allowed values, one list: `config/keys.rs`.
+//! allowed values, one list: `config/table.rs`.
 
+mod changes;
+mod error;
+mod files;
 mod keys;
 mod load;
+mod table;
 mod values;
+mod variables;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ferrymq_store::Durability;
 
+pub use changes::{Change, ChangeError};
+pub use error::{ConfigError, Problems};
 pub use keys::{Key, keys};
-pub use load::{ConfigError, Loaded, Override, load};
+pub use load::{Loaded, Override, load};
 
 use crate::limits::NodeLimits;
 use crate::queue::arguments::QueueType;
@@ -32,6 +40,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// This node's name, shown to clients and in statistics.
     pub node_name: String,
+    /// A file for the process id; `None`: nowhere.
+    pub pid_file: Option<PathBuf>,
     /// Where AMQP clients connect.
     pub amqp_listen: String,
     /// Seconds between heartbeats that the broker proposes; 0: none.
@@ -50,6 +60,8 @@ pub struct Config {
     pub http_socket: LocalSocket,
     /// Where Prometheus reads; `None`: nowhere.
     pub metrics_listen: Option<String>,
+    /// The memory that shares are of, in bytes; `None`: what the system says.
+    pub memory_total_bytes: Option<u64>,
     /// Memory use from which publishers wait.
     pub memory_high_watermark: Watermark,
     /// Memory for messages that wait in queues; what is more is on disk only.
@@ -78,8 +90,12 @@ pub struct Config {
     pub rabbitmq_version: String,
     /// What is logged.
     pub log_level: LogLevel,
+    /// What is logged by parts of the broker for which `log_level` does not hold.
+    pub log_levels: BTreeMap<String, LogLevel>,
     /// How it is logged.
     pub log_format: LogFormat,
+    /// Where it is logged; `None`: on standard output.
+    pub log_file: Option<PathBuf>,
     /// When a segment of the log is full.
     pub segment_bytes: u64,
     /// Log written between two checkpoints at most.
@@ -157,6 +173,19 @@ pub enum LogLevel {
     None,
 }
 
+impl LogLevel {
+    /// Compat: `warning` and `none` are the names in `rabbitmq.conf`.
+    const NAMES: &[(&str, Self)] = &[
+        ("trace", Self::Trace),
+        ("debug", Self::Debug),
+        ("info", Self::Info),
+        ("warning", Self::Warning),
+        ("warn", Self::Warning),
+        ("error", Self::Error),
+        ("none", Self::None),
+    ];
+}
+
 /// How lines are logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -171,6 +200,7 @@ impl Default for Config {
         Self {
             data_dir: DATA_DIR.into(),
             node_name: default_node_name(),
+            pid_file: None,
             amqp_listen: "[::]:5672".into(),
             heartbeat_seconds: 60,
             frame_max: 128 * 1024,
@@ -180,6 +210,7 @@ impl Default for Config {
             http_listen: Some("[::]:15672".into()),
             http_socket: LocalSocket::InDataDir,
             metrics_listen: Some("[::]:15692".into()),
+            memory_total_bytes: None,
             memory_high_watermark: Watermark::Relative(0.6),
             queue_memory: Watermark::Relative(0.4),
             disk_free_limit_bytes: 50_000_000,
@@ -194,7 +225,9 @@ impl Default for Config {
             present_as: Product::FerryMq,
             rabbitmq_version: "4.2.0".into(),
             log_level: LogLevel::Info,
+            log_levels: BTreeMap::new(),
             log_format: LogFormat::Text,
+            log_file: None,
             segment_bytes: 64 << 20,
             checkpoint_bytes: 256 << 20,
             durability: Durability::Strict,

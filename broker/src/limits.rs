@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ferrymq_amqp::FieldTable;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -116,7 +117,7 @@ pub struct Usage {
 /// What is declared, over all vhosts.
 #[derive(Debug, Default)]
 pub struct Declarations {
-    limits: NodeLimits,
+    limits: Mutex<NodeLimits>,
     queues: AtomicUsize,
     exchanges: AtomicUsize,
 }
@@ -125,9 +126,14 @@ impl Declarations {
     /// None yet.
     pub fn new(limits: NodeLimits) -> Self {
         Self {
-            limits,
+            limits: Mutex::new(limits),
             ..Self::default()
         }
+    }
+
+    /// From now on these hold. What there is stays.
+    pub fn set_limits(&self, limits: NodeLimits) {
+        *self.limits.lock() = limits;
     }
 
     /// May another queue be declared?
@@ -135,9 +141,8 @@ impl Declarations {
     /// # Errors
     /// When there are enough.
     pub fn check_queues(&self) -> Result<(), Reached> {
-        self.limits
-            .queues
-            .check(self.queues.load(Ordering::Relaxed))
+        let count = self.queues.load(Ordering::Relaxed);
+        self.limits.lock().queues.check(count)
     }
 
     /// May another exchange be declared?
@@ -146,7 +151,7 @@ impl Declarations {
     /// When there are enough.
     pub fn check_exchanges(&self) -> Result<(), Reached> {
         let count = self.exchanges.load(Ordering::Relaxed);
-        self.limits.exchanges.check(count)
+        self.limits.lock().exchanges.check(count)
     }
 
     /// A vhost had `before`, queues and exchanges, and has `after`.

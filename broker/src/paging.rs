@@ -35,7 +35,7 @@ const SCANT_WINDOW_BYTES: u64 = 16 * 1024;
 /// What queues ask for, and how much they hold in memory together.
 pub struct Paging {
     store: Store,
-    budget_bytes: i64,
+    budget_bytes: AtomicI64,
     /// As the queues have reported it.
     resident_bytes: AtomicI64,
     /// From so much on, something has to leave memory.
@@ -63,7 +63,7 @@ impl Paging {
         let budget_bytes = i64::try_from(budget_bytes).unwrap_or(i64::MAX);
         Self {
             store,
-            budget_bytes,
+            budget_bytes: AtomicI64::new(budget_bytes),
             resident_bytes: AtomicI64::new(0),
             relieve_at: AtomicI64::new(budget_bytes),
             requests: Mutex::default(),
@@ -72,6 +72,18 @@ impl Paging {
             timers: Timers::default(),
             transfers: Transfers::default(),
         }
+    }
+
+    /// From now on queues may hold `bytes` in memory together.
+    pub fn set_budget(&self, bytes: u64) {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.budget_bytes.store(bytes, Ordering::Relaxed);
+        self.relieve_at.store(bytes, Ordering::Relaxed);
+        self.page_outs_due.notify_one();
+    }
+
+    fn budget_bytes(&self) -> i64 {
+        self.budget_bytes.load(Ordering::Relaxed)
     }
 
     /// What wakes queues when something in them is due.
@@ -96,7 +108,7 @@ impl Paging {
 
     /// How much a queue should read at once.
     pub(crate) fn read_bytes(&self) -> u64 {
-        match self.resident_bytes.load(Ordering::Relaxed) > self.budget_bytes {
+        match self.resident_bytes.load(Ordering::Relaxed) > self.budget_bytes() {
             true => SCANT_READ_BYTES,
             false => READ_BYTES,
         }
@@ -174,9 +186,10 @@ impl Paging {
     fn relieve(&self) {
         let mut holders = self.requests.lock().holders();
         holders.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
-        let share = self.budget_bytes.unsigned_abs() / 2 / holders.len().max(1) as u64;
+        let budget_bytes = self.budget_bytes();
+        let share = budget_bytes.unsigned_abs() / 2 / holders.len().max(1) as u64;
         let keep = share.clamp(SCANT_WINDOW_BYTES, WINDOW_BYTES);
-        let enough = self.budget_bytes - self.budget_bytes / 8;
+        let enough = budget_bytes - budget_bytes / 8;
         let mut written = CommitPoint::ALWAYS;
         for (_, queue) in holders {
             if self.store.is_congested() {
@@ -196,9 +209,9 @@ impl Paging {
         // What was written just now can leave once it is on disk.
         let all = self.resident_bytes.load(Ordering::Relaxed);
         let waits = written > self.store.committed();
-        let next = match waits || all <= self.budget_bytes {
-            true => self.budget_bytes,
-            false => all + self.budget_bytes / 16,
+        let next = match waits || all <= budget_bytes {
+            true => budget_bytes,
+            false => all + budget_bytes / 16,
         };
         self.relieve_at.store(next, Ordering::Relaxed);
         if waits {

@@ -8,38 +8,101 @@ use tokio::time::MissedTickBehavior;
 
 use crate::alarms::Alarms;
 use crate::broker::Broker;
+use crate::config::Config;
 
 /// How often memory and disk are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Watches memory and disk until the broker stops, and switches its alarms.
 pub async fn watch(broker: Arc<Broker>) {
-    let config = broker.config();
-    let mark = config.memory_high_watermark.bytes(total_memory_bytes());
-    tracing::info!(
-        "Memory high watermark set to {} MiB ({mark} bytes)",
-        mark >> 20
-    );
+    let mut marks = Marks::of(&broker.config());
+    marks.log();
+    let mut config_changes = broker.config_changes();
     let mut ticks = tokio::time::interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
             () = broker.store().condition_changed() => {}
+            _ = config_changes.changed() => {
+                let now = Marks::of(&config_changes.borrow_and_update());
+                if now != marks {
+                    marks = now;
+                    marks.log();
+                }
+            }
             () = broker.stopping() => return,
         }
-        let free = free_disk_bytes(&config.data_dir);
-        broker.set_alarms(Alarms {
-            memory: used_memory_bytes().is_some_and(|used| used > mark),
-            disk: broker.store().is_disk_full()
-                || free.is_some_and(|free| free < config.disk_free_limit_bytes),
-        });
+        look(&broker, &marks);
     }
 }
 
-/// The memory that this process may use, in bytes: the machine's, or its control group's if that
-/// is less.
-pub(crate) fn total_memory_bytes() -> u64 {
+/// Switches the alarms by what is used and free now.
+fn look(broker: &Broker, marks: &Marks) {
+    let free = free_disk_bytes(&broker.config().data_dir);
+    let before = broker.alarms();
+    let alarms = Alarms {
+        memory: used_memory_bytes().is_some_and(|used| used > marks.memory_bytes),
+        disk: broker.store().is_disk_full()
+            || free.is_some_and(|free| free < marks.disk_free_bytes),
+    };
+    if alarms.disk != before.disk {
+        let (free, limit) = (free.unwrap_or(0), marks.disk_free_bytes);
+        match alarms.disk {
+            true => tracing::warn!(
+                "Free disk space is insufficient. Free bytes: {free}. Limit: {limit}"
+            ),
+            false => {
+                tracing::info!("Free disk space is sufficient. Free bytes: {free}. Limit: {limit}");
+            }
+        }
+    }
+    broker.set_alarms(alarms);
+}
+
+/// From where on publishers have to wait.
+#[derive(PartialEq, Eq)]
+struct Marks {
+    total_bytes: u64,
+    memory_bytes: u64,
+    disk_free_bytes: u64,
+}
+
+impl Marks {
+    fn of(config: &Config) -> Self {
+        let total_bytes = total_memory_bytes(config);
+        Self {
+            total_bytes,
+            memory_bytes: config.memory_high_watermark.bytes(total_bytes),
+            disk_free_bytes: config.disk_free_limit_bytes,
+        }
+    }
+
+    fn log(&self) {
+        tracing::info!(
+            "Memory high watermark set to {} MiB ({} bytes) of {} MiB ({} bytes) total",
+            self.memory_bytes >> 20,
+            self.memory_bytes,
+            self.total_bytes >> 20,
+            self.total_bytes,
+        );
+        tracing::info!(
+            "Disk free limit set to {} MB ({} bytes)",
+            self.disk_free_bytes / 1_000_000,
+            self.disk_free_bytes,
+        );
+    }
+}
+
+/// The memory that this process may use, in bytes: as configured, or the machine's, or its control
+/// group's if that is less.
+pub fn total_memory_bytes(config: &Config) -> u64 {
+    config
+        .memory_total_bytes
+        .unwrap_or_else(system_memory_bytes)
+}
+
+fn system_memory_bytes() -> u64 {
     let machine = std::fs::read_to_string("/proc/meminfo")
         .ok()
         .and_then(|text| in_kib(&text, "MemTotal:"))
@@ -80,7 +143,7 @@ mod tests {
 
     #[test]
     fn the_system_tells_what_there_is() {
-        let (used, total) = (used_memory_bytes().unwrap(), total_memory_bytes());
+        let (used, total) = (used_memory_bytes().unwrap(), system_memory_bytes());
         assert!(used > 0 && used < total, "{used} of {total}");
         assert!(free_disk_bytes(Path::new("/")).is_some());
         assert!(free_disk_bytes(Path::new("/no/such/place")).is_none());

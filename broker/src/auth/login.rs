@@ -108,7 +108,11 @@ impl Users {
     }
 
     fn admit(&self, user: Arc<User>, peer: IpAddr) -> Result<Arc<User>, LoginRefused> {
-        let restricted = self.loopback_users.iter().any(|name| *name == user.name());
+        let restricted = self
+            .loopback_users
+            .load()
+            .iter()
+            .any(|name| *name == user.name());
         if restricted && !peer.to_canonical().is_loopback() {
             let user = user.name().to_owned();
             return Err(LoginRefused::NotFromLoopback { user, peer });

@@ -168,7 +168,7 @@ pub struct Users {
     /// A permit per slow hash.
     pub(super) hashing: Arc<Semaphore>,
     /// Those who may only come from this machine.
-    pub(super) loopback_users: Vec<String>,
+    pub(super) loopback_users: ArcSwap<Vec<String>>,
 }
 
 impl Users {
@@ -183,8 +183,13 @@ impl Users {
             generation: AtomicU64::new(1),
             verified: Mutex::new(Verified::new()),
             hashing: Arc::new(Semaphore::new(hashes)),
-            loopback_users,
+            loopback_users: ArcSwap::from_pointee(loopback_users),
         }
+    }
+
+    /// From now on these may only come from this machine. Who is connected stays.
+    pub fn set_loopback_users(&self, users: Vec<String>) {
+        self.loopback_users.store(Arc::new(users));
     }
 
     /// Raised by every change. A decision taken under one generation holds while it stands: read

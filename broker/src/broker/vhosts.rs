@@ -56,7 +56,7 @@ impl Broker {
         if let Some(vhost) = vhosts.get(name) {
             return Ok(vhost.set_metadata(metadata));
         }
-        let limit = self.config.limits.vhosts.check(vhosts.len());
+        let limit = self.config().limits.vhosts.check(vhosts.len());
         limit.map_err(|Reached(most)| VHostError::LimitReached {
             name: name.to_owned(),
             most,
@@ -86,7 +86,7 @@ impl Broker {
             metadata,
             ..Contents::default()
         };
-        let has_events = name == self.config.default_vhost;
+        let has_events = name == self.config().default_vhost;
         if has_events {
             contents.snapshot.topology.add_event_exchange();
         }

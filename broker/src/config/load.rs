@@ -1,23 +1,20 @@
-//! Where settings come from: a file, then the environment, then flags; later ones win.
+//! Where settings come from: files, then the environment, then flags; later ones win.
 
-use std::ops::Range;
+use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
-use std::{fmt, fs, io};
-
-use toml::de::{DeTable, DeValue};
 
 use super::Config;
-use super::keys::{Key, keys};
+use super::error::{ConfigError, Problems, suggestion};
+use super::keys::{Key, find};
 use super::values::Value;
-
-/// What Kubernetes puts into the environment for a service called `ferrymq`.
-const KUBERNETES: [&str; 2] = ["FERRYMQ_PORT", "FERRYMQ_SERVICE_"];
+use super::{files, variables};
 
 /// A setting from the command line.
 #[derive(Debug, Clone)]
 pub struct Override {
     /// The name of the setting.
-    pub key: &'static str,
+    pub key: String,
     /// The flag, as people type it.
     pub flag: &'static str,
     /// What came after it.
@@ -31,250 +28,117 @@ pub struct Loaded {
     pub config: Config,
     /// Lines to log as warnings once there is a log.
     pub warnings: Vec<String>,
-}
-
-/// Why nothing starts. Each names the setting, what it holds and what it may hold.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file can't be read.
-    #[error("can't read the configuration file {}: {error}", path.display())]
-    Unreadable {
-        /// Which file.
-        path: PathBuf,
-        /// Why not.
-        error: io::Error,
-    },
-    /// The file is not TOML.
-    #[error("the configuration file {} is not valid TOML:\n{error}", path.display())]
-    NotToml {
-        /// Which file.
-        path: PathBuf,
-        /// Where and why.
-        error: toml::de::Error,
-    },
-    /// There is no such setting.
-    #[error("unknown setting `{key}` = {value} ({origin}). Allowed: {allowed}")]
-    UnknownKey {
-        /// As it was written.
-        key: String,
-        /// Likewise.
-        value: String,
-        /// File and line, variable or flag.
-        origin: String,
-        /// The settings that do exist there.
-        allowed: String,
-    },
-    /// The setting can't hold this value.
-    #[error("bad value for setting `{key}`: {value} ({origin}). Allowed: {allowed}")]
-    BadValue {
-        /// The setting.
-        key: &'static str,
-        /// As it was written; stars for a secret.
-        value: String,
-        /// File and line, variable or flag.
-        origin: String,
-        /// What it may hold.
-        allowed: &'static str,
-    },
+    /// Where settings that somebody has set come from, by their names: file and line, variable, flag.
+    pub origins: BTreeMap<&'static str, String>,
+    /// The files that were read, in their order.
+    pub files: Vec<PathBuf>,
 }
 
 /// Reads the settings from all sources.
 ///
-/// `variables` is the environment, `overrides` what flags said.
+/// `place` is a file or a directory, `variables` the environment, `overrides` what flags said.
 ///
 /// # Errors
-/// At the first setting that does not exist or can't hold its value.
+/// All settings that do not exist or can't hold their values, and files that can't be read.
 pub fn load(
-    file: Option<&Path>,
+    place: Option<&Path>,
     variables: impl IntoIterator<Item = (String, String)>,
     overrides: &[Override],
-) -> Result<Loaded, ConfigError> {
-    let variables: Vec<_> = variables.into_iter().collect();
-    let mut loaded = Loaded {
-        config: Config::default(),
-        warnings: Vec::new(),
-    };
-    if let Some(directory) = state_directory(&variables) {
-        loaded.config.data_dir = directory;
+) -> Result<Loaded, Problems> {
+    let environment: BTreeMap<_, _> = variables.into_iter().collect();
+    let mut loader = Loader::new(environment);
+    if let Some(directory) = state_directory(&loader.environment) {
+        loader.set_origin("data_dir", &"STATE_DIRECTORY");
+        loader.loaded.config.data_dir = directory;
     }
-    if let Some(path) = file {
-        read_file(&mut loaded.config, path)?;
+    if let Some(place) = place {
+        files::read(&mut loader, place);
     }
-    for (name, value) in variables {
-        if let Some(setting) = name.strip_prefix("FERRYMQ_") {
-            read_variable(&mut loaded, &name, setting, value)?;
-        }
-    }
+    variables::read(&mut loader);
     for Override { key, flag, value } in overrides {
-        let value = Value::Text(value.clone());
-        set(&mut loaded.config, key, &value, flag)?;
+        loader.set(key, &Value::Text(value.clone()), flag);
     }
-    Ok(loaded)
+    loader.finish()
 }
 
 /// systemd's `StateDirectory=`; of several the first.
-fn state_directory(variables: &[(String, String)]) -> Option<PathBuf> {
-    let (_, value) = variables
-        .iter()
-        .find(|(name, _)| name == "STATE_DIRECTORY")?;
-    let first = value.split(':').next()?;
+fn state_directory(environment: &BTreeMap<String, String>) -> Option<PathBuf> {
+    let first = environment.get("STATE_DIRECTORY")?.split(':').next()?;
     (!first.is_empty()).then(|| first.into())
 }
 
-fn read_file(config: &mut Config, path: &Path) -> Result<(), ConfigError> {
-    let text = fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
-        path: path.to_owned(),
-        error,
-    })?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let document = DeTable::parse(text).map_err(|error| ConfigError::NotToml {
-        path: path.to_owned(),
-        error,
-    })?;
-    let origin = |span: Range<usize>| Place {
-        path,
-        line: 1 + text[..span.start].matches('\n').count(),
-    };
-    for (key, value) in document.get_ref() {
-        let place = origin(key.span());
-        let DeValue::Table(section) = value.get_ref() else {
-            set(config, key.get_ref(), &plain(value.get_ref()), &place)?;
-            continue;
-        };
-        for (inner, value) in section {
-            let name = format!("{}.{}", key.get_ref(), inner.get_ref());
-            let place = origin(inner.span());
-            set(config, &name, &plain(value.get_ref()), &place)?;
+/// What is put together from all sources, one setting after the other.
+pub(super) struct Loader {
+    pub(super) loaded: Loaded,
+    pub(super) environment: BTreeMap<String, String>,
+    problems: Vec<ConfigError>,
+}
+
+impl Loader {
+    fn new(environment: BTreeMap<String, String>) -> Self {
+        Self {
+            loaded: Loaded {
+                config: Config::default(),
+                warnings: Vec::new(),
+                origins: BTreeMap::new(),
+                files: Vec::new(),
+            },
+            environment,
+            problems: Vec::new(),
         }
     }
-    Ok(())
-}
 
-/// A line of the file.
-struct Place<'a> {
-    path: &'a Path,
-    line: usize,
-}
-
-impl fmt::Display for Place<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.path.display(), self.line)
-    }
-}
-
-fn plain(value: &DeValue<'_>) -> Value {
-    match value {
-        DeValue::String(text) => Value::Text(text.to_string()),
-        DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
-            Ok(number) => Value::Integer(number),
-            Err(_) => Value::Other("a number beyond 64 bits"),
-        },
-        DeValue::Float(number) => match number.as_str().parse() {
-            Ok(number) => Value::Float(number),
-            Err(_) => Value::Other("an unusual number"),
-        },
-        DeValue::Boolean(flag) => Value::Flag(*flag),
-        DeValue::Array(array) => {
-            let texts = array.iter().map(|element| match element.get_ref() {
-                DeValue::String(text) => Some(text.to_string()),
-                _ => None,
-            });
-            match texts.collect() {
-                Some(texts) => Value::List(texts),
-                None => Value::Other("a list of other things than text"),
-            }
+    fn finish(self) -> Result<Loaded, Problems> {
+        match self.problems.is_empty() {
+            true => Ok(self.loaded),
+            false => Err(Problems(self.problems)),
         }
-        DeValue::Datetime(_) => Value::Other("a date"),
-        DeValue::Table(_) => Value::Other("a table"),
     }
-}
 
-/// A variable of a known section must name a key of it; what else begins with our name may be
-/// meant for others.
-fn read_variable(
-    loaded: &mut Loaded,
-    name: &str,
-    setting: &str,
-    value: String,
-) -> Result<(), ConfigError> {
-    let value = Value::Text(value);
-    if let Some(key) = keys().iter().find(|key| key.variable() == name) {
-        return assign(&mut loaded.config, key, &value, &name);
+    pub(super) fn problem(&mut self, problem: ConfigError) {
+        self.problems.push(problem);
     }
-    if setting == "CONFIG" || KUBERNETES.iter().any(|prefix| name.starts_with(prefix)) {
-        return Ok(());
-    }
-    let section = setting.split('_').next().unwrap_or_default().to_lowercase();
-    if keys()
-        .iter()
-        .any(|key| !section.is_empty() && key.section() == section)
-    {
-        return Err(ConfigError::UnknownKey {
-            key: name.to_owned(),
-            value: shown(name, &value),
-            origin: "environment".to_owned(),
-            allowed: known_in(&section, Key::variable),
-        });
-    }
-    loaded.warnings.push(format!(
-        "the environment variable {name} is no setting and was ignored"
-    ));
-    Ok(())
-}
 
-fn set(
-    config: &mut Config,
-    name: &str,
-    value: &Value,
-    origin: &dyn fmt::Display,
-) -> Result<(), ConfigError> {
-    match keys().iter().find(|key| key.name == name) {
-        Some(key) => assign(config, key, value, origin),
-        None => {
-            let section = name.split_once('.').map_or("", |(section, _)| section);
-            Err(ConfigError::UnknownKey {
+    pub(super) fn warn(&mut self, warning: String) {
+        self.loaded.warnings.push(warning);
+    }
+
+    pub(super) fn set_origin(&mut self, setting: &'static str, origin: &dyn fmt::Display) {
+        self.loaded.origins.insert(setting, origin.to_string());
+    }
+
+    /// Puts the setting `name`, if there is one, to `value`.
+    pub(super) fn set(&mut self, name: &str, value: &Value, origin: &dyn fmt::Display) {
+        match find(name) {
+            Some(key) => self.assign(key, value, origin),
+            None => self.problem(ConfigError::UnknownKey {
                 key: name.to_owned(),
                 value: shown(name, value),
                 origin: origin.to_string(),
-                allowed: known_in(section, |key| key.name.to_owned()),
-            })
+                suggestion: suggestion(name),
+            }),
+        }
+    }
+
+    pub(super) fn assign(&mut self, key: &'static Key, value: &Value, origin: &dyn fmt::Display) {
+        match (key.set)(&mut self.loaded.config, value) {
+            Some(()) => self.set_origin(key.name, origin),
+            None => self.problem(ConfigError::BadValue {
+                key: key.name.to_owned(),
+                value: key.masked(value),
+                origin: origin.to_string(),
+                allowed: key.allowed,
+            }),
         }
     }
 }
 
-fn assign(
-    config: &mut Config,
-    key: &Key,
-    value: &Value,
-    origin: &dyn fmt::Display,
-) -> Result<(), ConfigError> {
-    (key.set)(config, value).ok_or_else(|| ConfigError::BadValue {
-        key: key.name,
-        value: match key.secret {
-            true => "***".to_owned(),
-            false => value.to_string(),
-        },
-        origin: origin.to_string(),
-        allowed: key.allowed,
-    })
-}
-
 /// The value of an unknown setting, unless it looks like a misspelled secret.
-fn shown(name: &str, value: &Value) -> String {
+pub(super) fn shown(name: &str, value: &Value) -> String {
     match name.to_lowercase().contains("pass") {
         true => "***".to_owned(),
         false => value.to_string(),
     }
-}
-
-/// The settings of a section, or of all when there is no such section.
-fn known_in(section: &str, name: fn(&Key) -> String) -> String {
-    let inside = keys().iter().filter(|key| key.section() == section);
-    let mut names: Vec<_> = inside.map(name).collect();
-    if names.is_empty() || section.is_empty() {
-        names = keys().iter().map(name).collect();
-    }
-    names.join(", ")
 }
 
 #[cfg(test)]
@@ -292,7 +156,7 @@ mod tests {
     fn from_file(text: &str) -> Result<Config, String> {
         let file = file(text);
         let loaded = load(Some(file.path()), [], &[]);
-        let anonymous = |error: ConfigError| {
+        let anonymous = |error: Problems| {
             let path = file.path().display().to_string();
             error.to_string().replace(&path, "FILE")
         };
@@ -351,7 +215,7 @@ mod tests {
             ("FERRYMQ_AMQP_CHANNEL_MAX".to_owned(), "2".to_owned()),
         ];
         let overrides = [Override {
-            key: "amqp.heartbeat",
+            key: "amqp.heartbeat".to_owned(),
             flag: "--heartbeat",
             value: "3".to_owned(),
         }];
@@ -385,17 +249,66 @@ mod tests {
     }
 
     #[test]
+    fn all_problems_come_at_once_in_their_order() {
+        let error = from_file("[amqp]\nlisten = 1\n[amqp.x]\n[log]\nlevel = 'loud'\n").unwrap_err();
+        let lines: Vec<_> = error.lines().map(|line| line.split(' ').next()).collect();
+        assert_eq!(
+            lines,
+            [Some("bad"), Some("unknown"), Some("bad")],
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn origins_are_known() {
+        let file = file("[amqp]\n\nheartbeat = 1\n[log.levels]\nqueue = 'debug'\n");
+        let variables = [("FERRYMQ_AMQP_CHANNEL_MAX".to_owned(), "2".to_owned())];
+        let loaded = load(Some(file.path()), variables, &[]).unwrap();
+        let path = file.path().display();
+        let origin = |key: &str| loaded.origins.get(key).map(String::as_str);
+        assert_eq!(origin("amqp.heartbeat"), Some(&*format!("{path}:3")));
+        assert_eq!(origin("log.levels"), Some(&*format!("{path}:4")));
+        assert_eq!(origin("amqp.channel_max"), Some("FERRYMQ_AMQP_CHANNEL_MAX"));
+        assert_eq!(origin("amqp.listen"), None);
+        assert_eq!(loaded.config.log_levels["queue"], LogLevel::Debug);
+    }
+
+    #[test]
+    fn a_directory_holds_many_files() {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            std::fs::write(directory.path().join(name), text).unwrap();
+        };
+        std::fs::create_dir(directory.path().join("conf.d")).unwrap();
+        write("ferrymq.toml", "amqp.heartbeat = 1\namqp.channel_max = 1");
+        write("conf.d/20.toml", "amqp.heartbeat = 20");
+        write(
+            "conf.d/10.toml",
+            "amqp.heartbeat = 10\namqp.channel_max = 10",
+        );
+        write("conf.d/note.txt", "!");
+        for place in [directory.path(), &directory.path().join("ferrymq.toml")] {
+            let loaded = load(Some(place), [], &[]).unwrap();
+            let config = loaded.config;
+            assert_eq!((config.heartbeat_seconds, config.channel_max), (20, 10));
+            assert_eq!(loaded.files.len(), 3);
+        }
+    }
+
+    #[test]
     fn an_unknown_key_names_the_known_ones() {
         let check = |text: &str, expected: &str| {
             assert_eq!(from_file(text).unwrap_err(), expected);
         };
         check(
             "[log]\nlevel = \"info\"\ncolour = true\n",
-            "unknown setting `log.colour` = true (FILE:3). Allowed: log.level, log.format",
+            "unknown setting `log.colour` = true (FILE:3). Allowed: log.level, log.levels, log.format, \
+             log.file",
         );
-        let error = from_file("[ampq]\nheartbeat = 1\n").unwrap_err();
-        assert!(error.starts_with("unknown setting `ampq.heartbeat` = 1 (FILE:2)."));
-        assert!(error.contains("amqp.heartbeat"));
+        check(
+            "[ampq]\nheartbeat = 1\n",
+            "unknown setting `ampq.heartbeat` = 1 (FILE:2). Did you mean `amqp.heartbeat`?",
+        );
         let error = from_file("amqp = 1\n").unwrap_err();
         assert!(error.starts_with("unknown setting `amqp` = 1 (FILE:1)."));
         let error = from_file("[auth]\npassword = 'secret'\n").unwrap_err();
@@ -406,7 +319,7 @@ mod tests {
     fn broken_files_are_named() {
         let error = from_file("[amqp\n").unwrap_err();
         assert!(
-            error.starts_with("the configuration file FILE is not valid TOML"),
+            error.starts_with("the configuration file FILE:1 is not valid TOML"),
             "{error}"
         );
         let error = load(Some(Path::new("/no/such.toml")), [], &[]).unwrap_err();
@@ -440,28 +353,5 @@ mod tests {
     fn systemd_names_the_data_directory() {
         let loaded = from_variables(&[("STATE_DIRECTORY", "/var/lib/ferrymq:/x")]).unwrap();
         assert_eq!(loaded.config.data_dir, Path::new("/var/lib/ferrymq"));
-    }
-
-    #[test]
-    fn every_default_is_a_value_that_its_key_takes() {
-        let config = Config::default();
-        let takes = |name: &str, text: String| {
-            let key = keys().iter().find(|key| key.name == name).unwrap();
-            let mut config = Config::default();
-            assert!(
-                (key.set)(&mut config, &Value::Text(text)).is_some(),
-                "{name}"
-            );
-        };
-        takes("node.name", config.node_name);
-        takes("amqp.listen", config.amqp_listen);
-        takes("http.listen", config.http_listen.unwrap());
-        takes("product.rabbitmq_version", config.rabbitmq_version);
-        takes("store.segment_bytes", config.segment_bytes.to_string());
-        takes(
-            "store.checkpoint_bytes",
-            config.checkpoint_bytes.to_string(),
-        );
-        takes("disk.free_limit", config.disk_free_limit_bytes.to_string());
     }
 }

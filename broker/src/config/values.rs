@@ -1,9 +1,11 @@
 //! Values as they stand in the file, the environment or a flag, and what they mean.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{LocalSocket, Watermark};
+use super::{LocalSocket, LogLevel, Watermark};
 use crate::limits::Limit;
 
 /// A value before anybody knows what it is for. The environment and flags hold only text.
@@ -19,17 +21,113 @@ pub(super) enum Value {
 }
 
 impl fmt::Display for Value {
+    /// As TOML.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) => write!(f, "{text:?}"),
-            Self::Integer(number) => write!(f, "{number}"),
-            Self::Float(number) => write!(f, "{number}"),
-            Self::Flag(flag) => write!(f, "{flag}"),
-            Self::List(list) => write!(f, "{list:?}"),
-            Self::Other(what) => f.write_str(what),
+        let toml = match self {
+            Self::Text(text) => toml::Value::from(text.as_str()),
+            Self::Integer(number) => toml::Value::from(*number),
+            Self::Float(number) => toml::Value::from(*number),
+            Self::Flag(flag) => toml::Value::from(*flag),
+            Self::List(list) => toml::Value::from(list.clone()),
+            Self::Other(what) => return f.write_str(what),
+        };
+        write!(f, "{toml}")
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<u64> for Value {
+    fn from(number: u64) -> Self {
+        match i64::try_from(number) {
+            Ok(number) => Self::Integer(number),
+            Err(_) => Self::Text(number.to_string()),
         }
     }
 }
+
+/// Values made of what they mean: what the other functions take back.
+impl Value {
+    pub(super) fn path_of(path: &Path) -> Self {
+        Self::Text(path.to_string_lossy().into_owned())
+    }
+
+    pub(super) fn optional_of(text: Option<&str>) -> Self {
+        Self::from(text.unwrap_or(NONE))
+    }
+
+    pub(super) fn optional_path_of(path: Option<&Path>) -> Self {
+        path.map_or(Self::from(NONE), Self::path_of)
+    }
+
+    pub(super) fn socket_of(socket: &LocalSocket) -> Self {
+        match socket {
+            LocalSocket::InDataDir => Self::from(AUTO),
+            LocalSocket::At(path) => Self::path_of(path),
+            LocalSocket::None => Self::from(NONE),
+        }
+    }
+
+    /// In the largest unit that needs no fraction.
+    pub(super) fn size_of(bytes: u64) -> Self {
+        let units = [
+            ("GiB", 1 << 30),
+            ("MiB", 1 << 20),
+            ("GB", 1_000_000_000),
+            ("MB", 1_000_000),
+        ];
+        Self::in_unit(bytes, &units).unwrap_or_else(|| Self::from(bytes))
+    }
+
+    /// In the largest unit that needs no fraction.
+    pub(super) fn span_of(span: Duration) -> Self {
+        let units = [("h", 3_600_000), ("min", 60_000), ("s", 1_000), ("ms", 1)];
+        let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        Self::in_unit(millis, &units).unwrap_or(Self::Integer(0))
+    }
+
+    fn in_unit(amount: u64, units: &[(&str, u64)]) -> Option<Self> {
+        let fits = |(_, unit): &&(&str, u64)| amount >= *unit && amount.is_multiple_of(*unit);
+        let (name, unit) = units.iter().find(fits)?;
+        Some(Self::Text(format!("{}{name}", amount / unit)))
+    }
+
+    pub(super) fn watermark_of(watermark: Watermark) -> Self {
+        match watermark {
+            Watermark::Relative(share) => Self::Float(share),
+            // A 1 alone would be all of the memory.
+            Watermark::Absolute(bytes @ 0..=1) => Self::Text(format!("{bytes}B")),
+            Watermark::Absolute(bytes) => Self::size_of(bytes),
+        }
+    }
+
+    pub(super) fn limit_of(limit: Limit) -> Self {
+        limit.0.map_or(Self::from(NONE), Self::Integer)
+    }
+
+    /// The first word of `words` that means `meaning`.
+    pub(super) fn word<T: PartialEq>(words: &[(&str, T)], meaning: T) -> Self {
+        let word = words.iter().find(|(_, found)| *found == meaning);
+        Self::from(word.map_or(NONE, |(word, _)| word))
+    }
+
+    pub(super) fn levels_of(levels: &BTreeMap<String, LogLevel>) -> Self {
+        let level = |(category, level): (&String, &LogLevel)| {
+            let name = LogLevel::NAMES.iter().find(|(_, named)| named == level);
+            format!("{category}={}", name.map_or(NONE, |(name, _)| name))
+        };
+        Self::List(levels.iter().map(level).collect())
+    }
+}
+
+/// What stands for the place that depends on another setting.
+const AUTO: &str = "auto";
+/// What stands for nothing.
+const NONE: &str = "none";
 
 impl Value {
     /// Text that is not empty.
@@ -40,13 +138,40 @@ impl Value {
         }
     }
 
-    /// A path, or `none`.
+    /// A path, or the words for nowhere and for the default place.
     pub(super) fn socket(&self) -> Option<LocalSocket> {
         let path = self.text()?;
         Some(match path.as_str() {
-            "none" => LocalSocket::None,
+            NONE => LocalSocket::None,
+            AUTO => LocalSocket::InDataDir,
             _ => LocalSocket::At(path.into()),
         })
+    }
+
+    /// The word for nothing.
+    pub(super) fn is_none(&self) -> bool {
+        matches!(self, Self::Text(text) if text.trim() == NONE)
+    }
+
+    /// A file or a directory; `none` is neither.
+    pub(super) fn optional_path(&self) -> Option<Option<PathBuf>> {
+        match self.is_none() {
+            true => Some(None),
+            false => Some(Some(self.text()?.into())),
+        }
+    }
+
+    /// Levels by category: `connection=debug`, several of them. `none` is none at all.
+    pub(super) fn levels(&self) -> Option<BTreeMap<String, LogLevel>> {
+        let level = |word: String| {
+            let (category, level) = word.split_once('=')?;
+            let category = category.trim();
+            let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+            let named = !category.is_empty() && category.chars().all(is_name);
+            let level = Self::from(level.trim()).one_of(LogLevel::NAMES)?;
+            named.then(|| (category.to_owned(), level))
+        };
+        self.words()?.into_iter().map(level).collect()
     }
 
     /// An integer within `min..=max`.
@@ -69,13 +194,11 @@ impl Value {
 
     /// A number that limits something; `none` does not.
     pub(super) fn limit(&self) -> Option<Limit> {
-        match self {
-            Self::Text(text) if text == "none" => Some(Limit::default()),
-            _ => {
-                let limit = self.integer(0, i64::MAX as u64)?;
-                Some(Limit(i64::try_from(limit).ok()))
-            }
+        if self.is_none() {
+            return Some(Limit::default());
         }
+        let limit = self.integer(0, i64::MAX as u64)?;
+        Some(Limit(i64::try_from(limit).ok()))
     }
 
     /// Bytes within `min..=max`: a number, with or without a unit.
@@ -117,7 +240,7 @@ impl Value {
     pub(super) fn words(&self) -> Option<Vec<String>> {
         match self {
             Self::List(list) => Some(list.clone()),
-            Self::Text(text) if text.trim() == "none" => Some(Vec::new()),
+            _ if self.is_none() => Some(Vec::new()),
             Self::Text(text) => {
                 let words = text.split(',').map(|word| word.trim().to_owned());
                 Some(words.filter(|word| !word.is_empty()).collect())
@@ -139,9 +262,9 @@ impl Value {
 
     /// As [`Value::address`]; `none` is no address.
     pub(super) fn optional_address(&self) -> Option<Option<String>> {
-        match self {
-            Self::Text(text) if text == "none" => Some(None),
-            _ => self.address().map(Some),
+        match self.is_none() {
+            true => Some(None),
+            false => self.address().map(Some),
         }
     }
 
@@ -256,6 +379,35 @@ mod tests {
         check("localhost:amqp", false);
         check("localhost:70000", false);
         assert_eq!(text("none").optional_address(), Some(None));
+    }
+
+    #[test]
+    fn sizes_and_spans_are_written_in_round_units() {
+        let check = |value: Value, expected: &str| assert_eq!(value.to_string(), expected);
+        check(Value::size_of(64 << 20), "\"64MiB\"");
+        check(Value::size_of(50_000_000), "\"50MB\"");
+        check(Value::size_of(131_072), "131072");
+        check(Value::size_of(0), "0");
+        check(Value::span_of(Duration::from_secs(1800)), "\"30min\"");
+        check(Value::span_of(Duration::from_millis(1500)), "\"1500ms\"");
+        check(Value::watermark_of(Watermark::Relative(0.6)), "0.6");
+        check(Value::watermark_of(Watermark::Absolute(1)), "\"1B\"");
+    }
+
+    #[test]
+    fn levels_are_words_with_an_equals_sign() {
+        let levels = |value: &str| text(value).levels().map(|levels| Value::levels_of(&levels));
+        let check = |value: &str, expected: &str| {
+            assert_eq!(levels(value).unwrap().to_string(), expected, "{value}");
+        };
+        check(
+            "queue=warn, connection = debug",
+            r#"["connection=debug", "queue=warning"]"#,
+        );
+        check("none", "[]");
+        assert_eq!(levels("queue"), None);
+        assert_eq!(levels("queue=loud"), None);
+        assert_eq!(levels("=info"), None);
     }
 
     #[test]

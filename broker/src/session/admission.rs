@@ -92,7 +92,7 @@ impl Admission {
             Error::NotAllowed(format!(
                 "number of channels opened on node '{}' has reached the maximum allowed limit \
                  of {most}",
-                broker.config().node_name
+                broker.node_name()
             ))
         })?;
         Ok([of_user, of_broker])

@@ -45,7 +45,7 @@ impl Context {
 
     fn tap(&self, channel: u16) -> Tap<'_> {
         Tap {
-            node: &self.broker.config().node_name,
+            node: self.broker.node_name(),
             vhost: self.vhost.name(),
             connection: self.endpoints.to_string(),
             channel,

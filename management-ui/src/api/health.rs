@@ -17,7 +17,7 @@ pub(crate) async fn alarms(_: Manager, State(site): State<Site>) -> Response {
     if !alarms.any() {
         return service(site.broker.store().failure());
     }
-    let node = &site.broker.config().node_name;
+    let node = site.broker.node_name();
     let resources = [("memory", alarms.memory), ("disk", alarms.disk)];
     let active: Vec<Value> = resources
         .into_iter()

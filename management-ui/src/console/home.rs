@@ -19,7 +19,7 @@ struct Home<'a> {
 /// `GET /`
 pub(crate) async fn page(State(site): State<Site>) -> Response {
     let home = Home {
-        node: &site.broker.config().node_name,
+        node: site.broker.node_name(),
         version: env!("CARGO_PKG_VERSION"),
         amqp_port: site.amqp.port(),
     };

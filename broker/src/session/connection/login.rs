@@ -41,7 +41,7 @@ impl Connection {
         let mechanism = &self.client.mechanism;
         match answer {
             Ok(user) => {
-                let tune = handshake::tune(self.broker.config());
+                let tune = handshake::tune(&self.broker.config());
                 self.outbound.method(0, tune);
                 self.phase = Phase::TuneOk(user);
             }
@@ -157,7 +157,7 @@ impl Connection {
                 channel_max: opened.channel_max,
                 client_properties: opened.client_properties.clone(),
                 connected_at: self.opened_at.as_millis(),
-                node: self.broker.config().node_name.clone(),
+                node: self.broker.node_name().to_owned(),
             }))
         });
     }

@@ -88,7 +88,7 @@ impl Connection {
         *consumed += header.len();
         match handshake::check_header(header) {
             Ok(()) => {
-                let start = handshake::start(self.broker.config());
+                let start = handshake::start(&self.broker.config());
                 self.outbound.method(0, start);
                 self.phase = Phase::StartOk;
                 true
@@ -196,7 +196,7 @@ impl Connection {
             (Phase::StartOk, Method::StartOk(ok)) => self.start_ok(ok),
             (Phase::TuneOk(user), Method::TuneOk(ok)) => {
                 let user = Arc::clone(user);
-                let tuned = handshake::tuned(self.broker.config(), &ok)?;
+                let tuned = handshake::tuned(&self.broker.config(), &ok)?;
                 self.heartbeat = Heartbeat::new(tuned.heartbeat, now);
                 self.phase = Phase::Open(user, tuned);
                 Ok(())

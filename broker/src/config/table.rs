@@ -1,0 +1,386 @@
+//! All settings, a row each, in the order of a configuration file.
+
+use ferrymq_store::Durability;
+
+use crate::queue::arguments::QueueType;
+use crate::queue::settings::DeliveryCounting;
+
+use super::keys::{Key, key};
+use super::values::Value;
+use super::{ConsumerTimeout, LogFormat, LogLevel, Product};
+
+const ADDRESS: &str = "ADDRESS:PORT, for example 127.0.0.1:5672 or [::]:5672";
+const LIMIT: &str = "a number, or \"none\"";
+const OPTIONAL_ADDRESS: &str = "ADDRESS:PORT, or \"none\"";
+const OPTIONAL_FILE: &str = "a file, or \"none\"";
+const MEMORY: &str = "a share of the memory from 0 to 1, or a size like \"2GiB\"";
+
+const QUEUE_TYPES: &[(&str, QueueType)] = &[
+    ("classic", QueueType::Classic),
+    ("quorum", QueueType::Quorum),
+];
+const CONSUMER_TIMEOUTS: &[(&str, ConsumerTimeout)] = &[
+    ("off", ConsumerTimeout::Off),
+    ("by-queue-type", ConsumerTimeout::ByQueueType),
+];
+const COUNTINGS: &[(&str, DeliveryCounting)] = &[
+    ("returns", DeliveryCounting::Returns),
+    ("failures", DeliveryCounting::Failures),
+];
+const PRODUCTS: &[(&str, Product)] = &[
+    ("ferrymq", Product::FerryMq),
+    ("rabbitmq", Product::RabbitMq),
+];
+const LOG_FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
+const DURABILITIES: &[(&str, Durability)] = &[
+    ("strict", Durability::Strict),
+    ("relaxed", Durability::Relaxed),
+];
+
+/// Puts the value, if there is one, into the field.
+fn put<T>(field: &mut T, value: Option<T>) -> Option<()> {
+    *field = value?;
+    Some(())
+}
+
+pub(super) static KEYS: &[Key] = &[
+    key(
+        "data_dir",
+        "a directory",
+        "Definitions and messages. Under systemd the unit's `StateDirectory=`",
+        |config| Value::path_of(&config.data_dir),
+        |config, value| put(&mut config.data_dir, value.text().map(Into::into)),
+    ),
+    key(
+        "node.name",
+        "a name without spaces",
+        "Shown to clients and in statistics",
+        |config| Value::from(config.node_name.as_str()),
+        |config, value| {
+            let name = value.text();
+            put(
+                &mut config.node_name,
+                name.filter(|name| !name.contains(char::is_whitespace)),
+            )
+        },
+    ),
+    key(
+        "node.pid_file",
+        OPTIONAL_FILE,
+        "Gets the process id while the broker runs",
+        |config| Value::optional_path_of(config.pid_file.as_deref()),
+        |config, value| put(&mut config.pid_file, value.optional_path()),
+    ),
+    key(
+        "amqp.listen",
+        ADDRESS,
+        "All addresses, IPv4 and IPv6",
+        |config| Value::from(config.amqp_listen.as_str()),
+        |config, value| put(&mut config.amqp_listen, value.address()),
+    ),
+    key(
+        "amqp.heartbeat",
+        "seconds from 0 (none) to 65535",
+        "Seconds, proposed to clients; 0: none",
+        |config| Value::from(u64::from(config.heartbeat_seconds)),
+        |config, value| {
+            let seconds = value.integer(0, u16::MAX.into());
+            put(
+                &mut config.heartbeat_seconds,
+                seconds.map(|seconds| seconds as u16),
+            )
+        },
+    )
+    .live(),
+    key(
+        "amqp.frame_max",
+        "bytes from 4096 to 16 MiB",
+        "Of a frame, proposed to clients",
+        |config| Value::size_of(config.frame_max.into()),
+        |config, value| {
+            let bytes = value.size(4096, 16 << 20);
+            put(&mut config.frame_max, bytes.map(|bytes| bytes as u32))
+        },
+    ),
+    key(
+        "amqp.channel_max",
+        "a number from 1 to 65535",
+        "Channels per connection",
+        |config| Value::from(u64::from(config.channel_max)),
+        |config, value| {
+            let channels = value.integer(1, u16::MAX.into());
+            put(
+                &mut config.channel_max,
+                channels.map(|channels| channels as u16),
+            )
+        },
+    ),
+    key(
+        "amqp.handshake_timeout",
+        "a time with its unit, for example \"10s\"",
+        "From connecting to an open vhost",
+        |config| Value::span_of(config.handshake_timeout),
+        |config, value| put(&mut config.handshake_timeout, value.span()),
+    )
+    .live(),
+    key(
+        "amqp.max_message_size",
+        "bytes, or a size like \"16MiB\", up to 512 MiB",
+        "Of a message's body; new connections obey a change",
+        |config| Value::size_of(config.max_message_bytes),
+        |config, value| put(&mut config.max_message_bytes, value.size(1, 512 << 20)),
+    )
+    .live(),
+    key(
+        "http.listen",
+        OPTIONAL_ADDRESS,
+        "Management; `\"none\"`: off",
+        |config| Value::optional_of(config.http_listen.as_deref()),
+        |config, value| put(&mut config.http_listen, value.optional_address()),
+    ),
+    key(
+        "http.socket",
+        "a path for a Unix socket, \"auto\" or \"none\"",
+        "The same interface for root and the broker's own user, without a password; `\"auto\"`: `control.socket` in `data_dir`; \
+         `\"none\"`: off",
+        |config| Value::socket_of(&config.http_socket),
+        |config, value| put(&mut config.http_socket, value.socket()),
+    ),
+    key(
+        "metrics.listen",
+        OPTIONAL_ADDRESS,
+        "Prometheus; `\"none\"`: off",
+        |config| Value::optional_of(config.metrics_listen.as_deref()),
+        |config, value| put(&mut config.metrics_listen, value.optional_address()),
+    ),
+    key(
+        "memory.total",
+        "a size like \"8GiB\", or \"none\"",
+        "The memory that shares are of; `\"none\"`: the machine's, or the control group's if that is less",
+        |config| {
+            config
+                .memory_total_bytes
+                .map_or("none".into(), Value::size_of)
+        },
+        |config, value| {
+            let total = match value.is_none() {
+                true => Some(None),
+                false => value.size(1, u64::MAX).map(Some),
+            };
+            put(&mut config.memory_total_bytes, total)
+        },
+    ),
+    key(
+        "memory.high_watermark",
+        MEMORY,
+        "A share of the memory, or a size; publishers wait beyond it",
+        |config| Value::watermark_of(config.memory_high_watermark),
+        |config, value| put(&mut config.memory_high_watermark, value.watermark()),
+    )
+    .live(),
+    key(
+        "memory.queues",
+        MEMORY,
+        "A share of the memory, or a size, for messages that wait in queues; what is more is on disk only",
+        |config| Value::watermark_of(config.queue_memory),
+        |config, value| put(&mut config.queue_memory, value.watermark()),
+    )
+    .live(),
+    key(
+        "disk.free_limit",
+        "bytes, or a size like \"1GiB\"",
+        "Publishers wait when less is free",
+        |config| Value::size_of(config.disk_free_limit_bytes),
+        |config, value| put(&mut config.disk_free_limit_bytes, value.size(0, u64::MAX)),
+    )
+    .live(),
+    key(
+        "queues.consumer_timeout",
+        "a time with its unit, for example \"30min\"; \"off\"; or \"by-queue-type\"",
+        "How long a consumer may hold a delivery: a time, `\"off\"`, or half an hour on quorum queues only; \
+         new consumers obey a change",
+        |config| match config.consumer_timeout {
+            ConsumerTimeout::After(timeout) => Value::span_of(timeout),
+            word => Value::word(CONSUMER_TIMEOUTS, word),
+        },
+        |config, value| {
+            let word = value.one_of(CONSUMER_TIMEOUTS);
+            let time = || value.span().map(ConsumerTimeout::After);
+            put(&mut config.consumer_timeout, word.or_else(time))
+        },
+    )
+    .live(),
+    key(
+        "queues.default_queue_type",
+        "\"classic\" or \"quorum\"",
+        "Type of queues for which neither their declaration nor their vhost says: `\"classic\"` or `\"quorum\"`",
+        |config| Value::word(QUEUE_TYPES, config.default_queue_type),
+        |config, value| put(&mut config.default_queue_type, value.one_of(QUEUE_TYPES)),
+    ),
+    key(
+        "queues.relaxed_redeclaration",
+        "true or false",
+        "An application may declare a quorum queue again as the classic one that it used to be",
+        |config| Value::Flag(config.relaxed_redeclaration),
+        |config, value| put(&mut config.relaxed_redeclaration, value.flag()),
+    ),
+    key(
+        "queues.delivery_counting",
+        "\"returns\" (every return counts) or \"failures\" (basic.nack and consumer time-outs don't)",
+        "Which returns count as failed deliveries: all, or with `\"failures\"` all but `basic.nack` and consumer time-outs",
+        |config| Value::word(COUNTINGS, config.delivery_counting),
+        |config, value| put(&mut config.delivery_counting, value.one_of(COUNTINGS)),
+    ),
+    key(
+        "limits.connection_max",
+        LIMIT,
+        "Connections",
+        |config| Value::limit_of(config.limits.connections),
+        |config, value| put(&mut config.limits.connections, value.limit()),
+    )
+    .live(),
+    key(
+        "limits.channel_max_per_node",
+        LIMIT,
+        "Channels, over all connections",
+        |config| Value::limit_of(config.limits.channels),
+        |config, value| put(&mut config.limits.channels, value.limit()),
+    )
+    .live(),
+    key(
+        "limits.consumer_max_per_channel",
+        LIMIT,
+        "Consumers on one channel",
+        |config| Value::limit_of(config.limits.consumers_per_channel),
+        |config, value| put(&mut config.limits.consumers_per_channel, value.limit()),
+    )
+    .live(),
+    key(
+        "limits.vhost_max",
+        LIMIT,
+        "Vhosts",
+        |config| Value::limit_of(config.limits.vhosts),
+        |config, value| put(&mut config.limits.vhosts, value.limit()),
+    )
+    .live(),
+    key(
+        "limits.cluster_queue_limit",
+        LIMIT,
+        "Queues, over all vhosts",
+        |config| Value::limit_of(config.limits.queues),
+        |config, value| put(&mut config.limits.queues, value.limit()),
+    )
+    .live(),
+    key(
+        "limits.cluster_exchange_limit",
+        LIMIT,
+        "Exchanges, over all vhosts",
+        |config| Value::limit_of(config.limits.exchanges),
+        |config, value| put(&mut config.limits.exchanges, value.limit()),
+    )
+    .live(),
+    key(
+        "auth.loopback_users",
+        "a list of user names, or \"none\"",
+        "May only connect from this machine; `\"none\"`: no such rule",
+        |config| Value::List(config.loopback_users.clone()),
+        |config, value| put(&mut config.loopback_users, value.words()),
+    )
+    .live(),
+    key(
+        "auth.default_user",
+        "a user's name",
+        "Made when the data directory is empty",
+        |config| Value::from(config.default_user.as_str()),
+        |config, value| put(&mut config.default_user, value.text()),
+    ),
+    key(
+        "auth.default_pass",
+        "a password",
+        "Likewise",
+        |config| Value::from(config.default_pass.as_str()),
+        |config, value| put(&mut config.default_pass, value.text()),
+    )
+    .secret(),
+    key(
+        "auth.default_vhost",
+        "a vhost's name",
+        "Likewise",
+        |config| Value::from(config.default_vhost.as_str()),
+        |config, value| put(&mut config.default_vhost, value.text()),
+    ),
+    key(
+        "product.present_as",
+        "\"ferrymq\" or \"rabbitmq\"",
+        "`\"rabbitmq\"` for clients that look for that name",
+        |config| Value::word(PRODUCTS, config.present_as),
+        |config, value| put(&mut config.present_as, value.one_of(PRODUCTS)),
+    )
+    .live(),
+    key(
+        "product.rabbitmq_version",
+        "a version like \"4.2.0\"",
+        "The version that clients are told to expect",
+        |config| Value::from(config.rabbitmq_version.as_str()),
+        |config, value| {
+            let is_version = |text: &String| {
+                let mut parts = text.split('.');
+                parts.clone().count() == 3 && parts.all(|part| part.parse::<u16>().is_ok())
+            };
+            let version = value.text().filter(is_version);
+            put(&mut config.rabbitmq_version, version)
+        },
+    )
+    .live(),
+    key(
+        "log.level",
+        "one of trace, debug, info, warning, error, none",
+        "The least severe lines that are logged: `trace`, `debug`, `info`, `warning`, `error`, `none`",
+        |config| Value::word(LogLevel::NAMES, config.log_level),
+        |config, value| put(&mut config.log_level, value.one_of(LogLevel::NAMES)),
+    )
+    .live(),
+    key(
+        "log.levels",
+        "CATEGORY=LEVEL, several with commas between; see docs/logging.md for the categories",
+        "Levels of parts of the broker, for example `\"connection=debug,queue=warning\"`",
+        |config| Value::levels_of(&config.log_levels),
+        |config, value| put(&mut config.log_levels, value.levels()),
+    )
+    .live(),
+    key(
+        "log.format",
+        "\"text\" or \"json\"",
+        "For people, or with `\"json\"` an object per line",
+        |config| Value::word(LOG_FORMATS, config.log_format),
+        |config, value| put(&mut config.log_format, value.one_of(LOG_FORMATS)),
+    ),
+    key(
+        "log.file",
+        OPTIONAL_FILE,
+        "Instead of standard output; opened anew at `SIGUSR1`",
+        |config| Value::optional_path_of(config.log_file.as_deref()),
+        |config, value| put(&mut config.log_file, value.optional_path()),
+    ),
+    key(
+        "store.segment_bytes",
+        "bytes, or a size like \"64MiB\", from 64 KiB to 1 GiB",
+        "Of the log",
+        |config| Value::size_of(config.segment_bytes),
+        |config, value| put(&mut config.segment_bytes, value.size(64 << 10, 1 << 30)),
+    ),
+    key(
+        "store.checkpoint_bytes",
+        "bytes, or a size like \"64MiB\", from 64 KiB to 16 GiB",
+        "Log between two checkpoints at most",
+        |config| Value::size_of(config.checkpoint_bytes),
+        |config, value| put(&mut config.checkpoint_bytes, value.size(64 << 10, 16 << 30)),
+    ),
+    key(
+        "store.durability",
+        "\"strict\" (confirmed is on stable storage) or \"relaxed\" (handed to the system)",
+        "Of queues without `x-durability`; `\"relaxed\"`: a power loss may take back what was confirmed",
+        |config| Value::word(DURABILITIES, config.durability),
+        |config, value| put(&mut config.durability, value.one_of(DURABILITIES)),
+    ),
+];
