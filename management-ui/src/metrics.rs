@@ -107,7 +107,11 @@ fn store(out: &mut String, store: Statistics) {
             "Groups written to the log",
             store.groups,
         ),
-        ("ferrymq_log_syncs_total", "Syncs of the log", store.syncs),
+        (
+            "ferrymq_log_syncs_total",
+            "Syncs of the log",
+            store.syncs.count,
+        ),
         (
             "ferrymq_log_written_bytes_total",
             "Bytes written to the log",

@@ -320,7 +320,10 @@ impl Committer {
         let whole_before = self.writer.whole_before(start);
         record::set_group(&mut self.batch.bytes, group, whole_before);
         self.lay_out(start.segment, start.offset);
-        let end = self.writer.write(&slices(&self.spans, &self.batch))?;
+        let pieces = slices(&self.spans, &self.batch);
+        let bytes = pieces.iter().map(|piece| piece.len()).sum();
+        let writes = &self.shared.counters.writes;
+        let end = writes.measure(bytes, || self.writer.write(&pieces))?;
         Ok(start..end)
     }
 
@@ -535,7 +538,7 @@ mod tests {
                 durability: Durability::Relaxed,
             });
             committer.commit_pending();
-            (shared.tail.syncs(), shared.tail.unsynced_bytes() > 0)
+            (shared.tail.syncs().count, shared.tail.unsynced_bytes() > 0)
         };
         assert_eq!(commit_relaxed(false), (0, true));
         assert_eq!(commit_relaxed(true), (1, false));

@@ -29,6 +29,7 @@ mod store;
 mod table;
 mod tail;
 mod threads;
+mod timing;
 pub mod tools;
 mod walk;
 
@@ -39,6 +40,7 @@ pub use read::StoredMessage;
 pub use recovery::{Recovered, RecoveredQueue};
 pub use simulation::Steps;
 pub use store::{Append, Appender, Options, Statistics, Store};
+pub use timing::{Latencies, Operations};
 
 /// A durable queue. Given out by [`Store::allocate_queue_id`] and never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

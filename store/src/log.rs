@@ -12,6 +12,7 @@ use crate::disk::{Disk, DiskFile};
 use crate::record::{self, HEAD_BYTES, Kind};
 use crate::segment::{self, FORMAT_VERSION, Head, SEGMENT_HEAD_BYTES};
 use crate::tail::Tail;
+use crate::timing::{Operations, Timing};
 
 /// How many segments stay open for reading.
 const OPEN_FILES: usize = 16;
@@ -237,6 +238,7 @@ pub(crate) struct LogReader {
     disk: Arc<dyn Disk>,
     /// The most recently used is last.
     open: Mutex<VecDeque<(u32, Arc<dyn DiskFile>)>>,
+    reads: Timing,
 }
 
 impl LogReader {
@@ -244,6 +246,7 @@ impl LogReader {
         Self {
             disk,
             open: Mutex::default(),
+            reads: Timing::default(),
         }
     }
 
@@ -256,10 +259,16 @@ impl LogReader {
     pub(crate) fn read(&self, segment: u32, offset: u32, length: usize) -> Result<Bytes, Error> {
         let file = self.file(segment)?;
         let mut buffer = vec![0; length];
-        let read = file.read_at(u64::from(offset), &mut buffer);
+        let reads = &self.reads;
+        let read = reads.measure(length, || file.read_at(u64::from(offset), &mut buffer));
         let read = read.map_err(|error| Error::io("read", segment::path(segment))(error))?;
         buffer.truncate(read);
         Ok(buffer.into())
+    }
+
+    /// Reads since the start.
+    pub(crate) fn reads(&self) -> Operations {
+        self.reads.operations()
     }
 
     /// Forgets the open file of a segment that was removed.

@@ -13,6 +13,7 @@ use crate::reserve::Reserve;
 use crate::segment;
 use crate::state::State;
 use crate::tail::Tail;
+use crate::timing::Timing;
 use crate::{Attributes, CommitPoint, Error, Options, QueueId, Sequence};
 
 /// The parts of a store that its threads have in common.
@@ -64,6 +65,10 @@ pub(crate) struct Counters {
     pub(crate) relaxed_messages: AtomicU64,
     pub(crate) damaged_records: AtomicU64,
     pub(crate) checkpoints: AtomicU64,
+    /// Each attempt.
+    pub(crate) checkpointing: Timing,
+    /// Each group, or its attempt.
+    pub(crate) writes: Timing,
     pub(crate) checkpoint_failed: AtomicBool,
 }
 

@@ -16,6 +16,7 @@ use crate::recovery::{self, Recovered};
 use crate::shared::Shared;
 use crate::table::SledTables;
 use crate::threads::Threads;
+use crate::timing::{Latencies, Operations};
 use crate::{Attributes, Change, CommitPoint, Durability, Error, QueueId, Sequence};
 
 /// Settings of a store.
@@ -80,8 +81,12 @@ pub struct Append<'a> {
 pub struct Statistics {
     /// Groups written since the start.
     pub groups: u64,
-    /// Syncs of the log since the start.
-    pub syncs: u64,
+    /// Syncs of the log since the start, and how long they took.
+    pub syncs: Latencies,
+    /// Writes to the log since the start.
+    pub writes: Operations,
+    /// Reads from the log since the start.
+    pub reads: Operations,
     /// Messages since the start that waited for no sync.
     pub relaxed_messages: u64,
     /// Bytes of the log that a power loss may take back.
@@ -98,8 +103,12 @@ pub struct Statistics {
     pub segments: usize,
     /// Bytes of the log's segments.
     pub log_bytes: u64,
+    /// Bytes of them that belong to live messages; a message counts once for each queue.
+    pub live_bytes: u64,
     /// Checkpoints since the start.
     pub checkpoints: u64,
+    /// How long they took, with those that failed.
+    pub checkpoint_time: Duration,
     /// Whether a checkpoint failed: the log then grows until the next start.
     pub checkpoint_failed: bool,
     /// Whether there is no room on the disk now; see [`Store::is_disk_full`].
@@ -398,6 +407,8 @@ impl Store {
         Statistics {
             groups: shared.committed_point().group(),
             syncs: shared.tail.syncs(),
+            writes: shared.counters.writes.operations(),
+            reads: shared.reader.reads(),
             relaxed_messages: shared.counters.relaxed_messages.load(Ordering::Relaxed),
             unsynced_bytes: shared.tail.unsynced_bytes(),
             written_bytes: shared.counters.written_bytes.load(Ordering::Relaxed),
@@ -405,9 +416,11 @@ impl Store {
             live_messages: state.index.live_messages(),
             segments: state.segments.len(),
             log_bytes: state.segments.values().sum(),
+            live_bytes: state.index.live_bytes().map(|(_, bytes)| bytes).sum(),
             damaged_records: shared.counters.damaged_records.load(Ordering::Relaxed),
             checkpoint_failed: shared.counters.checkpoint_failed.load(Ordering::Relaxed),
             checkpoints: shared.counters.checkpoints.load(Ordering::Relaxed),
+            checkpoint_time: shared.counters.checkpointing.operations().time,
             disk_full: shared.is_disk_full(),
             failure: self.failure().map(|error| error.to_string()),
         }

@@ -4,7 +4,6 @@
 //! refers to what was written.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
@@ -12,6 +11,7 @@ use crate::Error;
 use crate::disk::{Disk, DiskFile};
 use crate::log::Position;
 use crate::segment::{self, DIRECTORY};
+use crate::timing::{Histogram, Latencies};
 
 /// What is known of the end of the log.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct Tail {
     end: Mutex<End>,
     /// Held during a sync: whether one has failed, after which none may succeed.
     failed: Mutex<bool>,
-    syncs: AtomicU64,
+    syncs: Histogram,
 }
 
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl Tail {
             disk,
             end: Mutex::new(End { synced, written }),
             failed: Mutex::new(false),
-            syncs: AtomicU64::new(0),
+            syncs: Histogram::default(),
         }
     }
 
@@ -73,10 +73,9 @@ impl Tail {
             let again = std::io::Error::other("an earlier sync failed");
             return Err(Error::io("sync", DIRECTORY)(again));
         }
-        let synced = written.sync(&*self.disk);
+        let synced = self.syncs.measure(|| written.sync(&*self.disk));
         *failed = synced.is_err();
         synced?;
-        self.syncs.fetch_add(1, Ordering::Relaxed);
         self.end.lock().synced(&written);
         Ok(())
     }
@@ -101,9 +100,9 @@ impl Tail {
         u64::from(last.offset - if same { end.synced.offset } else { 0 })
     }
 
-    /// Syncs since the start.
-    pub(crate) fn syncs(&self) -> u64 {
-        self.syncs.load(Ordering::Relaxed)
+    /// Syncs since the start, and how long they took.
+    pub(crate) fn syncs(&self) -> Latencies {
+        self.syncs.latencies()
     }
 }
 
@@ -155,7 +154,7 @@ mod tests {
     fn a_sync_covers_everything_written() {
         let (disk, tail, file) = tail();
         tail.sync().unwrap();
-        assert_eq!((tail.syncs(), tail.unsynced_bytes()), (0, 0));
+        assert_eq!((tail.syncs().count, tail.unsynced_bytes()), (0, 0));
         tail.written(&file, at(1, 50), false);
         tail.written(&file, at(1, 92), false);
         assert_eq!((tail.synced_in(1), tail.unsynced_bytes()), (32, 60));
@@ -168,7 +167,7 @@ mod tests {
         assert_eq!((tail.synced_in(2), tail.unsynced_bytes()), (0, 41));
         tail.sync().unwrap();
         assert_eq!(disk.crash(|| false).paths("log/"), ["log/x"]);
-        assert_eq!(tail.syncs(), 2);
+        assert_eq!(tail.syncs().count, 2);
     }
 
     #[test]
@@ -179,6 +178,6 @@ mod tests {
         tail.sync().unwrap_err();
         disk.fail_after(u64::MAX / 2, Fault::Broken);
         tail.sync().unwrap_err();
-        assert_eq!((tail.synced_in(1), tail.syncs()), (32, 0));
+        assert_eq!((tail.synced_in(1), tail.syncs().count), (32, 1));
     }
 }

@@ -59,7 +59,11 @@ fn check(default: Durability, queues: &[(bool, Option<&str>)], expected: Option<
     steps.commit();
     let after = broker.store().statistics();
     assert!(point <= broker.store().committed());
-    let waited_for = match (point, after.relaxed_messages, after.syncs - before.syncs) {
+    let waited_for = match (
+        point,
+        after.relaxed_messages,
+        after.syncs.count - before.syncs.count,
+    ) {
         (CommitPoint::ALWAYS, 0, 0) => None,
         (_, 1, 0) => Some(Durability::Relaxed),
         (_, 0, 1) => Some(Durability::Strict),
