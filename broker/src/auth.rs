@@ -8,7 +8,7 @@ pub mod users;
 mod verified;
 
 pub use login::LoginRefused;
-pub use passwords::PasswordHash;
+pub use passwords::{BadHash, Hashing, PasswordHash};
 pub use permissions::{AccessRefused, Permission, PermissionSet, TopicPermissionSet};
 pub use sasl::{Credentials, SaslError};
 pub use users::{ResourceKind, User, Users, VHostRefused};

@@ -3,9 +3,11 @@
 //!
 //! ```text
 //! argon2id   $argon2id$v=19$m=7168,t=5,p=1$<salt>$<hash>
+//! bcrypt     $2b$<cost>$<salt and hash>
 //! salted     base64( 4 bytes of salt ‖ digest(salt ‖ password) )
 //! ```
 
+use std::borrow::Cow;
 use std::fmt;
 
 use argon2::password_hash::phc::PasswordHash as Phc;
@@ -25,6 +27,10 @@ const MAX_MEMORY_KIB: u32 = 64 * 1024;
 const MAX_WORK_KIB: u64 = 1024 * 1024;
 
 const SALT_BYTES: usize = 4;
+/// A bcrypt hash that would take more than 2 to this power of rounds, a second or so, is refused.
+const MAX_BCRYPT_COST: u32 = 14;
+/// `$2b$NN$`, 22 characters of salt, 31 of hash.
+const BCRYPT_BYTES: usize = 60;
 
 /// How a stored password is recognised.
 #[derive(Clone, PartialEq, Eq)]
@@ -33,6 +39,8 @@ pub enum PasswordHash {
     Absent,
     /// Slow on purpose, in the PHC string format.
     Argon2id(Box<str>),
+    /// Slow as well, as LavinMQ has it.
+    Bcrypt(Box<str>),
     /// Salt and digest.
     Salted(Digest, Box<[u8]>),
 }
@@ -62,7 +70,29 @@ pub enum BadHash {
     TooExpensive,
 }
 
+/// How new passwords are hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hashing {
+    /// Slowly; no other broker can use the hash.
+    Argon2id,
+    /// As RabbitMQ does by default.
+    RabbitSha256,
+}
+
+impl Hashing {
+    /// Hashes a new password.
+    pub fn hash(self, password: &[u8]) -> PasswordHash {
+        match self {
+            Self::Argon2id => PasswordHash::argon2id(password),
+            Self::RabbitSha256 => PasswordHash::sha256(password),
+        }
+    }
+}
+
 const ARGON2ID: &str = "argon2id";
+const BCRYPT: &str = "lavinmq_bcrypt";
+/// Compat: what LavinMQ may put in front of a salted digest.
+const DIGEST_PREFIXES: [&str; 2] = ["$5$", "$6$"];
 
 impl Digest {
     const ALL: [Self; 3] = [Self::Sha256, Self::Sha512, Self::Md5];
@@ -119,7 +149,8 @@ impl PasswordHash {
         Self::Salted(digest, bytes.into())
     }
 
-    /// Reads a stored or imported hash. Empty is [`PasswordHash::Absent`]; no algorithm is SHA-256.
+    /// Reads a stored or imported hash, in its own form or that of [`PasswordHash::exported`]. Empty is
+    /// [`PasswordHash::Absent`]; no algorithm is SHA-256, unless the text says that it is bcrypt.
     ///
     /// # Errors
     /// When the text is no such hash.
@@ -128,14 +159,18 @@ impl PasswordHash {
             return Ok(Self::Absent);
         }
         let digest = match algorithm {
+            None if text.starts_with("$2") => return parse_bcrypt(text),
             None => Digest::Sha256,
-            Some(ARGON2ID) => return parse_argon2id(text),
+            Some(ARGON2ID) => return parse_argon2id(&unwrapped(text)),
+            Some(BCRYPT) => return parse_bcrypt(&unwrapped(text)),
             Some(name) => Digest::ALL
                 .into_iter()
                 .find(|digest| digest.name() == name)
                 .ok_or_else(|| BadHash::UnknownAlgorithm(name.to_owned()))?,
         };
-        match BASE64_STANDARD.decode(text) {
+        let mut prefixes = DIGEST_PREFIXES.into_iter();
+        let bare = prefixes.find_map(|prefix| text.strip_prefix(prefix));
+        match BASE64_STANDARD.decode(bare.unwrap_or(text)) {
             Ok(bytes) if bytes.len() == SALT_BYTES + digest.len() => {
                 Ok(Self::Salted(digest, bytes.into()))
             }
@@ -143,12 +178,20 @@ impl PasswordHash {
         }
     }
 
-    /// The text to store and export.
+    /// The text to store.
     pub fn text(&self) -> String {
         match self {
             Self::Absent => String::new(),
-            Self::Argon2id(text) => text.to_string(),
+            Self::Argon2id(text) | Self::Bcrypt(text) => text.to_string(),
             Self::Salted(_, bytes) => BASE64_STANDARD.encode(bytes),
+        }
+    }
+
+    /// The text to export: base64, whatever the format, because RabbitMQ refuses a file with anything else.
+    pub fn exported(&self) -> String {
+        match self {
+            Self::Argon2id(text) | Self::Bcrypt(text) => BASE64_STANDARD.encode(text.as_bytes()),
+            Self::Absent | Self::Salted(..) => self.text(),
         }
     }
 
@@ -157,6 +200,7 @@ impl PasswordHash {
         match self {
             Self::Absent => Digest::Sha256.name(),
             Self::Argon2id(_) => ARGON2ID,
+            Self::Bcrypt(_) => BCRYPT,
             Self::Salted(digest, _) => digest.name(),
         }
     }
@@ -169,7 +213,8 @@ impl PasswordHash {
         match self {
             Self::Argon2id(text) => verify_argon2id(text, password),
             Self::Salted(digest, bytes) if verify_salted(*digest, bytes, password) => true,
-            Self::Absent | Self::Salted(..) => {
+            Self::Bcrypt(text) if bcrypt::verify(password, text).unwrap_or(false) => true,
+            Self::Absent | Self::Salted(..) | Self::Bcrypt(_) => {
                 verify_nobody(password);
                 false
             }
@@ -209,6 +254,27 @@ fn parse_argon2id(text: &str) -> Result<PasswordHash, BadHash> {
         return Err(BadHash::TooExpensive);
     }
     Ok(PasswordHash::Argon2id(text.into()))
+}
+
+fn parse_bcrypt(text: &str) -> Result<PasswordHash, BadHash> {
+    let malformed = || BadHash::Malformed(BCRYPT);
+    let parts: bcrypt::HashParts = text.parse().map_err(|_| malformed())?;
+    if text.len() != BCRYPT_BYTES {
+        return Err(malformed());
+    }
+    match parts.get_cost() <= MAX_BCRYPT_COST {
+        true => Ok(PasswordHash::Bcrypt(text.into())),
+        false => Err(BadHash::TooExpensive),
+    }
+}
+
+/// The hash's own text, if it comes in base64.
+fn unwrapped(text: &str) -> Cow<'_, str> {
+    let decoded = BASE64_STANDARD.decode(text).ok();
+    match decoded.and_then(|bytes| String::from_utf8(bytes).ok()) {
+        Some(own) if own.starts_with('$') => own.into(),
+        _ => text.into(),
+    }
 }
 
 fn verify_argon2id(text: &str, password: &[u8]) -> bool {
@@ -254,6 +320,40 @@ mod tests {
     }
 
     #[test]
+    fn an_exported_hash_is_base64_and_comes_back() {
+        let bcrypt = "$2a$04$S/U.0DYWgy5uMvW/YI9bHOpEvIPZqIlSAIRzFeF1JPYYADy5sX9aC";
+        for hash in [
+            PasswordHash::Absent,
+            PasswordHash::sha256(b"secret"),
+            PasswordHash::argon2id(b"secret"),
+            PasswordHash::parse(bcrypt, Some(BCRYPT)).unwrap(),
+        ] {
+            let exported = hash.exported();
+            assert!(BASE64_STANDARD.decode(&exported).is_ok(), "{hash:?}");
+            let again = PasswordHash::parse(&exported, Some(hash.algorithm()));
+            assert_eq!(again, Ok(hash));
+        }
+    }
+
+    #[test]
+    fn a_bcrypt_hash_is_recognised() {
+        let text = bcrypt::hash("secret", 4).unwrap();
+        for algorithm in [Some(BCRYPT), None] {
+            let hash = PasswordHash::parse(&text, algorithm).unwrap();
+            assert!(hash.verify(b"secret"));
+            assert!(!hash.verify(b"Secret"));
+            assert_eq!(hash.text(), text);
+        }
+    }
+
+    #[test]
+    fn prefixes_of_lavinmq_are_dropped() {
+        let hash = PasswordHash::sha256(b"p");
+        let prefixed = format!("$5${}", hash.text());
+        assert_eq!(PasswordHash::parse(&prefixed, None), Ok(hash));
+    }
+
+    #[test]
     fn salts_differ() {
         assert_ne!(PasswordHash::sha256(b"p"), PasswordHash::sha256(b"p"));
         assert_ne!(PasswordHash::argon2id(b"p"), PasswordHash::argon2id(b"p"));
@@ -289,6 +389,8 @@ mod tests {
         check(&PasswordHash::sha256(b"p").text(), "argon2id");
         check("$argon2id$v=19$m=7168,t=5,p=1", "argon2id");
         check("x", "bcrypt");
+        check("x", BCRYPT);
+        check("$2b$04$short", BCRYPT);
     }
 
     #[test]
@@ -296,6 +398,10 @@ mod tests {
         let text = PasswordHash::argon2id(b"p").text();
         let greedy = text.replace("m=7168", "m=4194304");
         let refused = PasswordHash::parse(&greedy, Some(ARGON2ID));
+        assert_eq!(refused, Err(BadHash::TooExpensive));
+        let text = bcrypt::hash("secret", 4).unwrap();
+        let greedy = text.replacen("$04$", "$31$", 1);
+        let refused = PasswordHash::parse(&greedy, Some(BCRYPT));
         assert_eq!(refused, Err(BadHash::TooExpensive));
     }
 
