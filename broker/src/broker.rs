@@ -1,6 +1,7 @@
 //! The broker: vhosts, users, connections; start and stop.
 
 mod accounts;
+mod bulk;
 mod settings;
 mod vhosts;
 
@@ -40,6 +41,7 @@ use crate::vhost::{Shared, VHost};
 const CLOSING_TIME: Duration = Duration::from_secs(5);
 
 pub use accounts::AccountError;
+pub use bulk::{Accounts, Batch, BatchError, GivenPermission, GivenTopicPermission};
 pub use vhosts::VHostError;
 
 /// Why the broker did not start.

@@ -154,6 +154,28 @@ impl Declarations {
         self.limits.lock().exchanges.check(count)
     }
 
+    /// May there be so many more queues and exchanges?
+    ///
+    /// # Errors
+    /// When there would be too many: of which, and as many as there may be.
+    pub fn check_growth(
+        &self,
+        queues: usize,
+        exchanges: usize,
+    ) -> Result<(), (&'static str, Reached)> {
+        let limits = *self.limits.lock();
+        for (kind, limit, count, more) in [
+            ("queue", limits.queues, &self.queues, queues),
+            ("exchange", limits.exchanges, &self.exchanges, exchanges),
+        ] {
+            if more > 0 {
+                let room = limit.check(count.load(Ordering::Relaxed) + more - 1);
+                room.map_err(|reached| (kind, reached))?;
+            }
+        }
+        Ok(())
+    }
+
     /// A vhost had `before`, queues and exchanges, and has `after`.
     pub(crate) fn change(&self, before: (usize, usize), after: (usize, usize)) {
         for (count, before, after) in [

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use ferrymq_routing::QueueName;
-use ferrymq_store::{CommitPoint, QueueId, Recovered, RecoveredQueue, Sequence, Store};
+use ferrymq_store::{QueueId, Recovered, RecoveredQueue, Sequence, Store};
 
 use crate::auth::{PasswordHash, PermissionSet, User, Users};
 use crate::broker::{StartError, VHosts};
@@ -317,7 +317,6 @@ impl Builder<'_> {
         };
         let durable = Durable {
             id,
-            declared_at: CommitPoint::ALWAYS,
             durability: self.defaults.durability,
         };
         Arc::new(SharedQueue::new(

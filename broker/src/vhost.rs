@@ -5,6 +5,7 @@
 //! generation tells routes that were cached under an older snapshot.
 
 mod bindings;
+mod bulk;
 mod deduplicate;
 mod deletion;
 mod exchanges;
@@ -29,7 +30,7 @@ use ferrymq_store::CommitPoint;
 use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use crate::actor::Actor;
-use crate::auth::{User, Users};
+use crate::auth::Users;
 use crate::dedup::{ExchangeWindow, Gate};
 use crate::definitions::{self, Definition};
 use crate::error::Error;
@@ -42,12 +43,15 @@ use crate::policy::Policies;
 use crate::queue::settings::Defaults;
 use crate::queue::shared::{SharedQueue, Work};
 use crate::reply_to::ReplyTo;
+use crate::session::ConnectionId;
 use crate::session::outbox::Item;
 use crate::stats::{BrokerTotals, ExchangeTotals, Totals};
 
 use forward::Blocked;
 pub(crate) use forward::Sent;
 
+pub use bulk::VHostBatch;
+pub(crate) use bulk::{Prepared, Unfinished};
 pub use exchanges::ExchangeDeclare;
 pub use hidden::{Hidden, Purpose};
 pub use metadata::Metadata;
@@ -291,6 +295,7 @@ impl VHost {
             vhost: self,
             last,
             next,
+            policies: None,
             log: Vec::new(),
             by: None,
             events: Vec::new(),
@@ -300,8 +305,12 @@ impl VHost {
 
     /// Begins a change by `actor`.
     fn change_by(&self, actor: &Actor) -> Change<'_> {
+        self.change_in_the_name_of(actor.user.name())
+    }
+
+    fn change_in_the_name_of(&self, user: &str) -> Change<'_> {
         Change {
-            by: Some(Arc::clone(&actor.user)),
+            by: Some(user.into()),
             ..self.change()
         }
     }
@@ -319,11 +328,20 @@ impl Snapshot {
     }
 
     fn queue(&self, vhost: &str, actor: &Actor, name: &str) -> Result<Arc<SharedQueue>, Error> {
+        self.queue_for(vhost, actor.connection, name)
+    }
+
+    fn queue_for(
+        &self,
+        vhost: &str,
+        connection: Option<ConnectionId>,
+        name: &str,
+    ) -> Result<Arc<SharedQueue>, Error> {
         let queue = self
             .queues
             .get(name)
             .ok_or_else(|| Error::no_queue(name, vhost))?;
-        if queue.owner.is_some() && queue.owner != actor.connection {
+        if queue.owner.is_some() && queue.owner != connection {
             return Err(Error::Locked(Resource::queue(name, vhost)));
         }
         Ok(Arc::clone(queue))
@@ -341,10 +359,12 @@ struct Change<'a> {
     vhost: &'a VHost,
     last: MutexGuard<'a, LastChange>,
     next: Snapshot,
+    /// Policies, if they change.
+    policies: Option<Arc<Policies>>,
     /// Changes of durable definitions, for the log.
     log: Vec<definitions::Change>,
     /// Who makes it.
-    by: Option<Arc<User>>,
+    by: Option<Box<str>>,
     /// What to tell when it has happened.
     events: Vec<Event>,
     /// What exchanges kept that are gone by then.
@@ -372,18 +392,31 @@ impl Change<'_> {
     /// Notes what happens by the change, if anybody listens; the event is given who did it.
     fn note(&mut self, event: impl FnOnce(String) -> Event) {
         if self.vhost.events.is_listening() {
-            let by = self.by.as_ref().map_or(INTERNAL_USER, |user| user.name());
+            let by = self.by.as_deref().unwrap_or(INTERNAL_USER);
             self.events.push(event(by.to_owned()));
         }
     }
 
     /// Logs the change, makes it visible and tells of it; gives the point at which it is on disk.
-    fn publish(mut self) -> CommitPoint {
+    fn publish(self) -> CommitPoint {
+        let events = &self.vhost.events;
+        let (on_disk, happened) = self.publish_quietly();
+        for event in happened {
+            events.emit(|| event);
+        }
+        on_disk
+    }
+
+    /// The same for somebody who tells of it later: gives what there is to tell.
+    fn publish_quietly(mut self) -> (CommitPoint, Vec<Event>) {
         if self.last.deleted {
-            return self.last.on_disk;
+            return (self.last.on_disk, Vec::new());
         }
         self.log_now();
         let vhost = self.vhost;
+        if let Some(policies) = self.policies {
+            vhost.policies.store(policies);
+        }
         let before = vhost.snapshot.load().sizes();
         vhost.declared.change(before, self.next.sizes());
         vhost.snapshot.store(Arc::new(self.next));
@@ -396,10 +429,15 @@ impl Change<'_> {
         let on_disk = self.last.on_disk;
         drop(self.last);
         VHost::end_hidden_queues(self.ended);
-        for event in self.events {
-            vhost.events.emit(|| event);
+        (on_disk, self.events)
+    }
+
+    /// The policies that hold when the change does.
+    fn policies(&self) -> Arc<Policies> {
+        match &self.policies {
+            Some(policies) => Arc::clone(policies),
+            None => self.vhost.policies.load_full(),
         }
-        on_disk
     }
 
     /// Nothing needs to change; gives the point at which everything so far is on disk.

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod browse;
+mod bulk;
 mod consumer_timeouts;
 mod deduplication;
 mod delayed_exchange;

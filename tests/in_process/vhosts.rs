@@ -190,6 +190,7 @@ fn vhosts_with_policies_and_parameters_survive_and_go() {
         tags: vec!["a".into()],
         default_queue_type: Some(QueueType::Quorum),
         tracing: true,
+        ..Metadata::default()
     };
     broker
         .broker()

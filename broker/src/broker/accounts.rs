@@ -68,7 +68,9 @@ impl Broker {
         let limits = before.as_ref().map(|user| user.limits());
         let user = User::new(name, password, tags).with_limits(limits.unwrap_or_default());
         let point = self.keep_user(user.clone());
-        self.report_user(before.as_deref(), &user, by);
+        for event in user_events(before.as_deref(), &user, by) {
+            self.events.emit(|| event);
+        }
         Ok(point)
     }
 
@@ -109,15 +111,7 @@ impl Broker {
         let _changing = self.parameters.lock();
         let user = self.require_user(name)?;
         let point = self.keep_user(user.as_ref().clone().with_limits(limits));
-        let (name, by) = (name.to_owned(), by.to_owned());
-        self.events.emit(|| match limits == UserLimits::default() {
-            true => Event::UserLimitsCleared { name, by },
-            false => Event::UserLimitsSet {
-                name,
-                limits: limits.table(),
-                by,
-            },
-        });
+        self.events.emit(|| user_limits_event(name, limits, by));
         Ok(point)
     }
 
@@ -136,15 +130,9 @@ impl Broker {
         self.require(user, vhost)?;
         let change = Change::put(&Definition::permission(vhost, user, &set));
         let point = definitions::log(self.store(), &[change]);
-        let event = PermissionEvent {
-            configure: Some(set.configure.as_str().to_owned()),
-            write: Some(set.write.as_str().to_owned()),
-            read: Some(set.read.as_str().to_owned()),
-            ..PermissionEvent::new(user, vhost, by)
-        };
+        let event = permission_event(user, vhost, &set, by);
         self.users.set_permissions(user, vhost, set)?;
-        self.events
-            .emit(|| Event::PermissionCreated(Box::new(event)));
+        self.events.emit(|| event);
         Ok(point)
     }
 
@@ -190,17 +178,10 @@ impl Broker {
         self.require(user, vhost)?;
         let definition = Definition::topic_permission(vhost, user, exchange, &set);
         let point = definitions::log(self.store(), &[Change::put(&definition)]);
-        let (write, read) = set.texts();
-        let event = PermissionEvent {
-            exchange: Some(exchange.to_owned()),
-            write: Some(write.to_owned()),
-            read: Some(read.to_owned()),
-            ..PermissionEvent::new(user, vhost, by)
-        };
+        let event = topic_permission_event(user, vhost, exchange, &set, by);
         self.users
             .set_topic_permissions(user, vhost, exchange, set)?;
-        self.events
-            .emit(|| Event::TopicPermissionCreated(Box::new(event)));
+        self.events.emit(|| event);
         Ok(point)
     }
 
@@ -271,38 +252,77 @@ impl Broker {
             None => Err(AccountError::NoSuchVHost(vhost.to_owned())),
         }
     }
+}
 
-    /// Tells what is new about `user`; never the password.
-    fn report_user(&self, before: Option<&User>, user: &User, by: &str) {
-        let (name, by) = (|| user.name().to_owned(), || by.to_owned());
-        match before {
-            None => self.events.emit(|| Event::UserCreated {
+/// What there is to tell of a user that was `before`; never the password.
+pub(super) fn user_events(before: Option<&User>, user: &User, by: &str) -> Vec<Event> {
+    let mut events = Vec::new();
+    let (name, by) = (|| user.name().to_owned(), || by.to_owned());
+    match before {
+        None => events.push(Event::UserCreated {
+            name: name(),
+            by: by(),
+        }),
+        Some(before) if before.password() == user.password() => {}
+        Some(_) => events.push(match user.password() {
+            PasswordHash::Absent => Event::UserPasswordCleared {
                 name: name(),
                 by: by(),
-            }),
-            Some(before) if before.password() == user.password() => {}
-            Some(_) => self.events.emit(|| match user.password() {
-                PasswordHash::Absent => Event::UserPasswordCleared {
-                    name: name(),
-                    by: by(),
-                },
-                _ => Event::UserPasswordChanged {
-                    name: name(),
-                    by: by(),
-                },
-            }),
-        }
-        if before.map_or(&[][..], User::tags) != user.tags() {
-            self.events.emit(|| Event::UserTagsSet {
+            },
+            _ => Event::UserPasswordChanged {
                 name: name(),
-                tags: user.tags().to_vec(),
                 by: by(),
-            });
-        }
+            },
+        }),
+    }
+    if before.map_or(&[][..], User::tags) != user.tags() {
+        events.push(Event::UserTagsSet {
+            name: name(),
+            tags: user.tags().to_vec(),
+            by: by(),
+        });
+    }
+    events
+}
+
+pub(super) fn user_limits_event(name: &str, limits: UserLimits, by: &str) -> Event {
+    let (name, by) = (name.to_owned(), by.to_owned());
+    match limits == UserLimits::default() {
+        true => Event::UserLimitsCleared { name, by },
+        false => Event::UserLimitsSet {
+            name,
+            limits: limits.table(),
+            by,
+        },
     }
 }
 
-fn check_user(name: &str, tags: &[String]) -> Result<(), AccountError> {
+pub(super) fn permission_event(user: &str, vhost: &str, set: &PermissionSet, by: &str) -> Event {
+    Event::PermissionCreated(Box::new(PermissionEvent {
+        configure: Some(set.configure.as_str().to_owned()),
+        write: Some(set.write.as_str().to_owned()),
+        read: Some(set.read.as_str().to_owned()),
+        ..PermissionEvent::new(user, vhost, by)
+    }))
+}
+
+pub(super) fn topic_permission_event(
+    user: &str,
+    vhost: &str,
+    exchange: &str,
+    set: &TopicPermissionSet,
+    by: &str,
+) -> Event {
+    let (write, read) = set.texts();
+    Event::TopicPermissionCreated(Box::new(PermissionEvent {
+        exchange: Some(exchange.to_owned()),
+        write: Some(write.to_owned()),
+        read: Some(read.to_owned()),
+        ..PermissionEvent::new(user, vhost, by)
+    }))
+}
+
+pub(super) fn check_user(name: &str, tags: &[String]) -> Result<(), AccountError> {
     if name.is_empty() {
         return Err(AccountError::Blank);
     }

@@ -29,6 +29,9 @@ pub enum VHostError {
     /// There is none with this name.
     #[error("vhost '{0}' does not exist")]
     NotFound(String),
+    /// Somebody wants it to stay.
+    #[error("vhost '{0}' is protected from deletion")]
+    Protected(String),
 }
 
 impl Broker {
@@ -48,60 +51,62 @@ impl Broker {
         metadata: Metadata,
         by: &str,
     ) -> Result<CommitPoint, VHostError> {
-        if name.is_empty() {
-            return Err(VHostError::Blank);
-        }
         let _changing = self.parameters.lock();
         let mut vhosts = VHosts::clone(&self.vhosts.load());
         if let Some(vhost) = vhosts.get(name) {
             return Ok(vhost.set_metadata(metadata));
         }
-        let limit = self.config().limits.vhosts.check(vhosts.len());
-        limit.map_err(|Reached(most)| VHostError::LimitReached {
-            name: name.to_owned(),
-            most,
-        })?;
+        self.check_vhosts(name, vhosts.len())?;
         let definition = Definition::VHost {
             name: name.to_owned(),
             metadata: metadata.clone(),
             limits: VHostLimits::default(),
         };
         let point = definitions::log(self.store(), &[Change::put(&definition)]);
-        let Metadata {
-            description, tags, ..
-        } = metadata.clone();
-        vhosts.insert(name.into(), self.new_vhost(name, metadata));
+        let vhost = self.new_vhost(name, metadata);
+        self.attach_events(&vhost);
+        vhosts.insert(name.into(), Arc::clone(&vhost));
         self.vhosts.store(Arc::new(vhosts));
-        self.events.emit(|| Event::VHostCreated {
-            name: name.to_owned(),
-            description,
-            tags,
-            by: by.to_owned(),
-        });
+        self.events.emit(|| created(&vhost, by));
         Ok(point)
     }
 
-    fn new_vhost(&self, name: &str, metadata: Metadata) -> Arc<VHost> {
+    /// May there be the vhost `name` beside `count` others?
+    pub(super) fn check_vhosts(&self, name: &str, count: usize) -> Result<(), VHostError> {
+        if name.is_empty() {
+            return Err(VHostError::Blank);
+        }
+        let limit = self.config().limits.vhosts.check(count);
+        limit.map_err(|Reached(most)| VHostError::LimitReached {
+            name: name.to_owned(),
+            most,
+        })
+    }
+
+    /// A vhost that nobody knows of yet.
+    pub(super) fn new_vhost(&self, name: &str, metadata: Metadata) -> Arc<VHost> {
         let mut contents = Contents {
             metadata,
             ..Contents::default()
         };
-        let has_events = name == self.config().default_vhost;
-        if has_events {
+        if name == self.config().default_vhost {
             contents.snapshot.topology.add_event_exchange();
         }
-        let vhost = Arc::new(VHost::new(name.into(), contents, self.shared.clone()));
-        if has_events {
-            self.events.attach(&vhost);
+        Arc::new(VHost::new(name.into(), contents, self.shared.clone()))
+    }
+
+    /// The default vhost has the exchange for events.
+    pub(super) fn attach_events(&self, vhost: &Arc<VHost>) {
+        if **vhost.name() == *self.config().default_vhost {
+            self.events.attach(vhost);
         }
-        vhost
     }
 
     /// Deletes a vhost with all that is in it, closes its connections, and takes everybody's
     /// permissions in it. Gives the point at which it is gone from disk.
     ///
     /// # Errors
-    /// When there is no such vhost.
+    /// When there is no such vhost, or it is protected.
     pub fn delete_vhost(
         &self,
         name: &str,
@@ -113,6 +118,9 @@ impl Broker {
         let Some(vhost) = vhosts.remove(name) else {
             return Err(VHostError::NotFound(name.to_owned()));
         };
+        if vhost.metadata().protected_from_deletion {
+            return Err(VHostError::Protected(name.to_owned()));
+        }
         self.vhosts.store(Arc::new(vhosts));
         self.clients
             .tell_all(|| Item::VHostDeleted(Arc::clone(&vhost)));
@@ -129,5 +137,16 @@ impl Broker {
             by: by.to_owned(),
         });
         Ok(point)
+    }
+}
+
+/// What is told of a new vhost.
+pub(super) fn created(vhost: &VHost, by: &str) -> Event {
+    let metadata = vhost.metadata();
+    Event::VHostCreated {
+        name: vhost.name().to_string(),
+        description: metadata.description.clone(),
+        tags: metadata.tags.clone(),
+        by: by.to_owned(),
     }
 }

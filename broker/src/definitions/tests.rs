@@ -47,6 +47,7 @@ fn users_and_their_permissions_come_back() {
         tags: vec!["a".into()],
         default_queue_type: Some(QueueType::Quorum),
         tracing: true,
+        protected_from_deletion: true,
     };
     let limits = VHostLimits {
         max_connections: Limit(Some(-1)),

@@ -109,8 +109,6 @@ impl Work {
 pub struct Durable {
     /// Its number in the log, never used again.
     pub id: QueueId,
-    /// When its declaration is on disk.
-    pub declared_at: CommitPoint,
     /// What a confirm of a persistent message stands for where neither arguments nor policies say.
     pub durability: Durability,
 }

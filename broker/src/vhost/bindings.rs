@@ -14,6 +14,7 @@ use crate::events::{BindingEvent, Event};
 use crate::queue::arguments::QueueType;
 use crate::queue::shared::{SharedQueue, Work};
 use crate::reply_to;
+use crate::session::ConnectionId;
 
 impl VHost {
     /// Binds; gives the point at which the binding is on disk. Binding twice is no error.
@@ -30,22 +31,9 @@ impl VHost {
     ) -> Result<CommitPoint, Error> {
         self.check_binding(actor, &binding)?;
         let mut change = self.change_by(actor);
-        self.check_ends(&change.next, actor, &binding)?;
-        let added = change
-            .next
-            .topology
-            .bind(binding.clone())
-            .map_err(|why| Error::PreconditionFailed(why.to_string()))?;
-        if !added {
+        let Some(binding) = change.create_binding(binding, actor.connection)? else {
             return Ok(change.unchanged());
-        }
-        if change.is_durable(&binding) {
-            change.last.bindings += 1;
-            let order = change.last.bindings;
-            change.put(Definition::binding(&self.name, &binding, order));
-        }
-        let binding = Arc::new(binding);
-        change.note(|by| Event::BindingCreated(self.binding_event(Arc::clone(&binding), by)));
+        };
         let point = change.publish();
         self.replay(&binding, work);
         Ok(point)
@@ -111,7 +99,7 @@ impl VHost {
     fn check_ends(
         &self,
         snapshot: &Snapshot,
-        actor: &Actor,
+        connection: Option<ConnectionId>,
         binding: &Binding,
     ) -> Result<(), Error> {
         let source: &str = binding.source().as_str();
@@ -120,7 +108,7 @@ impl VHost {
         }
         match binding.destination() {
             Destination::Queue(name) => {
-                let queue = snapshot.queue(&self.name, actor, name.as_str())?;
+                let queue = snapshot.queue_for(&self.name, connection, name.as_str())?;
                 check_queue_type(snapshot, binding, &queue)
             }
             Destination::Exchange(name) => match snapshot.topology.exchange(name.as_str()) {
@@ -176,6 +164,29 @@ impl Snapshot {
 }
 
 impl Change<'_> {
+    /// Makes a binding part of the change, and of the log if both of its ends are durable. `connection`:
+    /// whose exclusive queues can be bound. `None`: it is there already.
+    pub(super) fn create_binding(
+        &mut self,
+        binding: Binding,
+        connection: Option<ConnectionId>,
+    ) -> Result<Option<Arc<Binding>>, Error> {
+        let vhost = self.vhost;
+        vhost.check_ends(&self.next, connection, &binding)?;
+        let added = self.next.topology.bind(binding.clone());
+        if !added.map_err(|why| Error::PreconditionFailed(why.to_string()))? {
+            return Ok(None);
+        }
+        if self.next.is_durable(&binding) {
+            self.last.bindings += 1;
+            let order = self.last.bindings;
+            self.put(Definition::binding(&vhost.name, &binding, order));
+        }
+        let binding = Arc::new(binding);
+        self.note(|by| Event::BindingCreated(vhost.binding_event(Arc::clone(&binding), by)));
+        Ok(Some(binding))
+    }
+
     /// Asked of the snapshot before the change, so that it also answers for ends that are about to go.
     pub(super) fn is_durable(&self, binding: &Binding) -> bool {
         self.vhost.snapshot.load().is_durable(binding)

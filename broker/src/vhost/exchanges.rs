@@ -6,8 +6,8 @@ use ferrymq_amqp::FieldTable;
 use ferrymq_routing::Exchange;
 use ferrymq_store::CommitPoint;
 
-use super::VHost;
 use super::policies::Wanted;
+use super::{Change, VHost};
 use crate::actor::Actor;
 use crate::auth::Permission;
 use crate::definitions::Definition;
@@ -86,20 +86,9 @@ impl VHost {
                 "cannot declare exchange '{name}': exchange limit of {most} is reached"
             ))
         })?;
-        if exchange.durable {
-            change.put(Definition::exchange(&self.name, &exchange));
-        }
-        let wanted = Wanted::of(&self.policies.load(), &exchange);
-        let topology = &mut change.next.topology;
-        topology
-            .declare_exchange(exchange)
+        change
+            .create_exchange(exchange)
             .map_err(|why| self.invalid_exchange(name, &why))?;
-        if let Some(exchange) = change.next.topology.exchange(name).cloned() {
-            wanted.apply(&mut change.next, &exchange);
-            change.create_hidden_queues(&exchange);
-            change.create_window(&exchange);
-            change.note(|by| Event::ExchangeCreated(self.exchange_event(exchange, by)));
-        }
         Ok(change.publish())
     }
 
@@ -185,7 +174,31 @@ impl VHost {
         }
     }
 
-    fn invalid_exchange(&self, name: &str, why: &ferrymq_routing::Error) -> Error {
+    pub(super) fn invalid_exchange(&self, name: &str, why: &ferrymq_routing::Error) -> Error {
         Error::PreconditionFailed(format!("{why} for {}", self.exchange_resource(name)))
+    }
+}
+
+impl Change<'_> {
+    /// Makes a new exchange part of the change, and of the log if it is durable.
+    pub(super) fn create_exchange(
+        &mut self,
+        exchange: Exchange,
+    ) -> Result<(), ferrymq_routing::Error> {
+        let vhost = self.vhost;
+        let name = exchange.name.clone();
+        let definition = Definition::exchange(&vhost.name, &exchange);
+        let wanted = Wanted::of(&self.policies(), &exchange);
+        self.next.topology.declare_exchange(exchange)?;
+        let created = self.next.topology.exchange(name.as_str()).cloned();
+        let exchange = created.expect("it was just declared");
+        if exchange.durable {
+            self.put(definition);
+        }
+        wanted.apply(&mut self.next, &exchange);
+        self.create_hidden_queues(&exchange);
+        self.create_window(&exchange);
+        self.note(|by| Event::ExchangeCreated(vhost.exchange_event(exchange, by)));
+        Ok(())
     }
 }

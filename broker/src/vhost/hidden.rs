@@ -168,7 +168,6 @@ impl Change<'_> {
             self.put(Definition::exchange_queue(&vhost.name, name, purpose, id));
             Durable {
                 id,
-                declared_at: self.log_now(),
                 durability: vhost.defaults.durability,
             }
         });

@@ -17,4 +17,7 @@ pub struct Metadata {
     pub default_queue_type: Option<QueueType>,
     /// Is every message copied to `amq.rabbitmq.trace`?
     pub tracing: bool,
+    /// Is it kept from being deleted?
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub protected_from_deletion: bool,
 }

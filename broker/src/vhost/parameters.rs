@@ -128,7 +128,7 @@ impl VHost {
         point
     }
 
-    fn parameter_event(
+    pub(super) fn parameter_event(
         &self,
         component: &str,
         name: &str,
@@ -171,15 +171,8 @@ impl VHost {
         change.put(self.definition());
         let point = change.log_now();
         drop(change);
-        let (name, by) = (self.name.to_string(), by.to_owned());
-        self.events.emit(|| match limits == VHostLimits::default() {
-            true => Event::VHostLimitsCleared { name, by },
-            false => Event::VHostLimitsSet {
-                name,
-                limits: limits.table(),
-                by,
-            },
-        });
+        let by = by.to_owned();
+        self.events.emit(|| limits.event(&self.name, by));
         point
     }
 
@@ -189,6 +182,21 @@ impl VHost {
             name: self.name.to_string(),
             metadata: Metadata::clone(&self.metadata()),
             limits: self.limits(),
+        }
+    }
+}
+
+impl VHostLimits {
+    /// What is told when they are set in `vhost`.
+    pub(super) fn event(&self, vhost: &str, by: String) -> Event {
+        let name = vhost.to_owned();
+        match *self == Self::default() {
+            true => Event::VHostLimitsCleared { name, by },
+            false => Event::VHostLimitsSet {
+                name,
+                limits: self.table(),
+                by,
+            },
         }
     }
 }

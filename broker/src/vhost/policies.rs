@@ -89,7 +89,7 @@ impl VHost {
     ///
     /// Those who do so take turns, and each looks at the policies anew: the last one leaves
     /// everything as the latest policies want it.
-    fn apply_policies(&self, now: Timestamp) {
+    pub(super) fn apply_policies(&self, now: Timestamp) {
         let _applying = self.applying.lock();
         let policies = self.policies.load_full();
         let queues = self.snapshot.load().queues.clone();
@@ -128,7 +128,7 @@ impl VHost {
 }
 
 impl Policy {
-    fn event(&self, vhost: &Arc<str>, by: &str) -> PolicyEvent {
+    pub(super) fn event(&self, vhost: &Arc<str>, by: &str) -> PolicyEvent {
         PolicyEvent {
             vhost: Arc::clone(vhost),
             name: self.name.to_string(),

@@ -21,6 +21,7 @@ use crate::queue::equivalence::{check_equivalent, check_migrated};
 use crate::queue::settings::Settings;
 use crate::queue::shared::{Durable, SharedQueue, Work, policies};
 use crate::queue::{Queue, Sequence};
+use crate::session::ConnectionId;
 use crate::stats::count_one;
 
 /// What `queue.declare` asks for.
@@ -82,8 +83,9 @@ impl VHost {
         if change.next.queues.contains_key(name.as_str()) {
             let existing = change.next.queue(&self.name, actor, &name)?;
             self.check_declared_again(&existing, declare.flags, declared?, explicit)?;
+            let point = change.unchanged();
             renew(&existing, work);
-            return Ok(status(&existing));
+            return Ok(status(&existing, point));
         }
         let declared = declared?;
         if let Some(exchange) = &declared.arguments.options().dead_letter_exchange {
@@ -91,13 +93,12 @@ impl VHost {
             self.require_exchange(actor, Permission::Write, exchange)?;
         }
         self.check_queue_limits(&change.next, &name)?;
-        let queue = create(&mut change, name.into(), declared, actor);
-        change.note(|by| Event::QueueCreated(queue.event(by)));
-        change.publish();
+        let queue = change.create_queue(name.into(), declared, actor.connection);
+        let point = change.publish();
         count_one(&self.broker_totals.churn.queues_created);
         queue.run(work, |queue, effects| queue.renew(effects.now));
         log_relaxed(&queue);
-        Ok(status(&queue))
+        Ok(status(&queue, point))
     }
 
     /// The type of a queue whose declaration names none. Who declares a classic queue again need not
@@ -163,7 +164,7 @@ impl VHost {
             .require_any(&actor.user, &self.name, ResourceKind::Queue, name)?;
         let queue = self.queue(actor, name)?;
         renew(&queue, work);
-        Ok(status(&queue))
+        Ok(status(&queue, CommitPoint::ALWAYS))
     }
 
     /// Deletes a queue; gives the number of ready messages that went with it, and the point at
@@ -292,45 +293,45 @@ impl VHost {
     }
 }
 
-/// Makes a new queue part of `change`, and of the log if it is durable.
-fn create(
-    change: &mut Change<'_>,
-    name: QueueName,
-    declared: Declared,
-    actor: &Actor,
-) -> Arc<SharedQueue> {
-    let vhost = change.vhost;
-    let durable = declared.flags.durable.then(|| {
-        let id = vhost.paging.store().allocate_queue_id();
-        change.put(Definition::queue(&vhost.name, &name, id, &declared));
-        Durable {
-            id,
-            declared_at: change.log_now(),
-            durability: vhost.defaults.durability,
-        }
-    });
-    let exclusive = declared.flags.exclusive;
-    let owner = actor.connection.filter(|_| exclusive);
-    let queue_type = declared.arguments.queue_type;
-    let applied = vhost.policies.load().for_queue(name.as_str(), queue_type);
-    let options = policies::options(&declared, applied.as_deref());
-    let settings = Settings::new(&declared, &options, &vhost.defaults);
-    let queue = Queue::new(settings, Sequence(1));
-    let vhost_name = Arc::clone(&vhost.name);
-    let queue = SharedQueue::new(
-        name.clone(),
-        vhost_name,
-        declared,
-        owner,
-        durable,
-        applied,
-        queue,
-        Arc::clone(&vhost.paging),
-    );
-    let queue = Arc::new(queue);
-    change.next.topology.add_queue(name.clone());
-    change.next.queues.insert(name, Arc::clone(&queue));
-    queue
+impl Change<'_> {
+    /// Makes a new queue part of the change, and of the log if it is durable. `connection`: whose it is if
+    /// it is exclusive.
+    pub(super) fn create_queue(
+        &mut self,
+        name: QueueName,
+        declared: Declared,
+        connection: Option<ConnectionId>,
+    ) -> Arc<SharedQueue> {
+        let vhost = self.vhost;
+        let durable = declared.flags.durable.then(|| {
+            let id = vhost.paging.store().allocate_queue_id();
+            self.put(Definition::queue(&vhost.name, &name, id, &declared));
+            Durable {
+                id,
+                durability: vhost.defaults.durability,
+            }
+        });
+        let exclusive = declared.flags.exclusive;
+        let queue_type = declared.arguments.queue_type;
+        let applied = self.policies().for_queue(name.as_str(), queue_type);
+        let options = policies::options(&declared, applied.as_deref());
+        let settings = Settings::new(&declared, &options, &vhost.defaults);
+        let queue = SharedQueue::new(
+            name.clone(),
+            Arc::clone(&vhost.name),
+            declared,
+            connection.filter(|_| exclusive),
+            durable,
+            applied,
+            Queue::new(settings, Sequence(1)),
+            Arc::clone(&vhost.paging),
+        );
+        let queue = Arc::new(queue);
+        self.next.topology.add_queue(name.clone());
+        self.next.queues.insert(name, Arc::clone(&queue));
+        self.note(|by| Event::QueueCreated(queue.event(by)));
+        queue
+    }
 }
 
 /// A declaration, passive or not, is a use of the queue.
@@ -343,7 +344,7 @@ fn renew(queue: &Arc<SharedQueue>, work: &mut Work) {
 }
 
 /// Nothing changes the meaning of a confirm silently.
-fn log_relaxed(queue: &SharedQueue) {
+pub(super) fn log_relaxed(queue: &SharedQueue) {
     let asked = queue.options().durability;
     if queue.durable.is_some() && asked == Some(Durability::Relaxed) {
         tracing::info!(
@@ -354,15 +355,12 @@ fn log_relaxed(queue: &SharedQueue) {
     }
 }
 
-fn status(queue: &SharedQueue) -> QueueStatus {
+fn status(queue: &SharedQueue, declared_at: CommitPoint) -> QueueStatus {
     let counts = queue.inspect(Queue::counts);
     QueueStatus {
         name: queue.name.clone(),
         ready: counts.ready,
         consumers: counts.consumers,
-        declared_at: queue
-            .durable
-            .as_ref()
-            .map_or(CommitPoint(0), |durable| durable.declared_at),
+        declared_at,
     }
 }

@@ -25,9 +25,7 @@ impl Channel {
         }
         let (vhost, actor) = (&context.vhost, &context.actor);
         let status = if declare.passive {
-            let mut status = vhost.find_queue(actor, &name, &mut context.work)?;
-            status.declared_at = CommitPoint(0);
-            status
+            vhost.find_queue(actor, &name, &mut context.work)?
         } else {
             let wanted = QueueDeclare {
                 name,
