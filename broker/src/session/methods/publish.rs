@@ -79,13 +79,14 @@ impl Channel {
             context.trace_run();
         }
         let publishing = &mut context.publishing;
-        let Some(route) = publishing.route.clone() else {
+        let Some(route) = publishing.route.take() else {
             return;
         };
         let point = context
             .vhost
             .accept(&route, &mut publishing.pending, &mut context.work);
         self.count_published(context, &route, count);
+        context.publishing.route = Some(route);
         self.published(context, count, point);
     }
 
