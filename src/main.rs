@@ -1,5 +1,10 @@
 //! The command line of `ferrymq`.
 
+mod completion;
+mod ctl;
+mod dialect;
+#[cfg(test)]
+mod documentation;
 mod logging;
 mod perf;
 mod serve;
@@ -26,6 +31,10 @@ struct CommandLine {
 enum Command {
     /// Run the broker; the same as no command at all
     Serve(serve::Args),
+    /// Administer a broker: rabbitmqctl's commands, and more
+    Ctl(Box<ctl::Args>),
+    /// Print a script that completes commands in a shell
+    Completion(completion::Args),
     /// Measure a broker: throughput, latency, what it costs, and whether every message arrives
     Perf(perf::Args),
     /// Look at the data of a stopped broker, or make its index anew
@@ -33,7 +42,16 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let command_line = CommandLine::parse();
+    let arguments = dialect::translate(std::env::args_os());
+    let is_ctl = arguments.get(1).is_some_and(|command| command == "ctl");
+    let command_line = match CommandLine::try_parse_from(arguments) {
+        Err(error) if is_ctl && error.use_stderr() => {
+            // Compat: another code than for the rest of the program.
+            let _ = error.print();
+            return ExitCode::from(ctl::USAGE);
+        }
+        parsed => parsed.unwrap_or_else(|error| error.exit()),
+    };
     let command = command_line
         .command
         .unwrap_or(Command::Serve(command_line.serve));
@@ -45,6 +63,8 @@ fn main() -> ExitCode {
                 CommandLine::command().error(usage, error).exit()
             }
         },
+        Command::Ctl(args) => ctl::run(*args),
+        Command::Completion(args) => completion::run(&args, CommandLine::command()),
         Command::Perf(args) => perf::run(args),
         Command::Store(args) => store::run(&args),
     }

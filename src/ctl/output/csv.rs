@@ -1,0 +1,29 @@
+//! Comma-separated values, as RFC 4180 has them; what is no plain value is JSON.
+
+use std::io::{self, Write};
+
+use serde_json::Value;
+
+pub(super) fn write(
+    out: &mut impl Write,
+    headers: bool,
+    columns: &[&str],
+    rows: &[Vec<Value>],
+) -> io::Result<()> {
+    let mut writer = csv::Writer::from_writer(out);
+    if headers {
+        writer.write_record(columns)?;
+    }
+    for row in rows {
+        writer.write_record(row.iter().map(field))?;
+    }
+    writer.flush()
+}
+
+fn field(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        value => value.to_string(),
+    }
+}
