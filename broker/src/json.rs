@@ -1,6 +1,7 @@
 //! JSON as AMQP values, for what people wrote as JSON and clients read as tables, and back.
 
-use ferrymq_amqp::{AMQPValue, FieldTable};
+use ferrymq_amqp::table::MAX_DEPTH;
+use ferrymq_amqp::{AMQPValue, FieldTable, ShortString};
 use serde_json::{Map, Number, Value as Json};
 
 /// A table has no place for what was written; the text says where it stands.
@@ -12,6 +13,9 @@ pub enum NotATable {
     /// A field's name is at most 255 bytes long.
     #[error("the field name '{0}…' is longer than 255 bytes")]
     LongName(String),
+    /// Tables can't be nested as deep.
+    #[error("'{0}' is nested more than {MAX_DEPTH} deep")]
+    TooDeep(String),
 }
 
 /// Bytes of a field's name, at most.
@@ -37,11 +41,13 @@ pub fn to_amqp(value: &Json) -> AMQPValue {
     }
 }
 
-/// The same of an object.
+/// The same of an object. An entry whose name is too long for a table is left out.
 pub fn to_table(entries: &Map<String, Json>) -> FieldTable {
     let mut table = FieldTable::default();
     for (name, value) in entries {
-        table.insert(name.as_str().into(), to_amqp(value));
+        if let Ok(name) = ShortString::try_new(name.as_str()) {
+            table.insert(name, to_amqp(value));
+        }
     }
     table
 }
@@ -49,32 +55,37 @@ pub fn to_table(entries: &Map<String, Json>) -> FieldTable {
 /// Arguments that people wrote, as the table that a client would send.
 ///
 /// # Errors
-/// For null, at any depth, and for names that don't fit.
+/// For null, at any depth, and for names and depths that don't fit.
 pub fn to_arguments(entries: &Map<String, Json>) -> Result<FieldTable, NotATable> {
-    check_entries("", entries)?;
+    check_entries("", entries, 1)?;
     Ok(to_table(entries))
 }
 
-fn check_entries(path: &str, entries: &Map<String, Json>) -> Result<(), NotATable> {
+fn check_entries(path: &str, entries: &Map<String, Json>, depth: usize) -> Result<(), NotATable> {
     for (name, value) in entries {
         if name.len() > NAME_BYTES {
             return Err(NotATable::LongName(
                 name.chars().take(SHOWN_CHARS).collect(),
             ));
         }
-        check_value(&format!("{path}{name}"), value)?;
+        check_value(&format!("{path}{name}"), value, depth)?;
     }
     Ok(())
 }
 
-fn check_value(path: &str, value: &Json) -> Result<(), NotATable> {
+/// `value` stands in a table or array at `depth`; the outermost table is at 1.
+fn check_value(path: &str, value: &Json, depth: usize) -> Result<(), NotATable> {
+    if depth >= MAX_DEPTH && (value.is_array() || value.is_object()) {
+        return Err(NotATable::TooDeep(path.chars().take(SHOWN_CHARS).collect()));
+    }
     match value {
         Json::Null => Err(NotATable::Null(path.to_owned())),
         Json::Array(values) => {
             let mut values = values.iter().enumerate();
-            values.try_for_each(|(at, value)| check_value(&format!("{path}[{at}]"), value))
+            values
+                .try_for_each(|(at, value)| check_value(&format!("{path}[{at}]"), value, depth + 1))
         }
-        Json::Object(entries) => check_entries(&format!("{path}."), entries),
+        Json::Object(entries) => check_entries(&format!("{path}."), entries, depth + 1),
         _ => Ok(()),
     }
 }
