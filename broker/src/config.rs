@@ -4,6 +4,7 @@
 mod changes;
 mod error;
 mod files;
+mod http;
 mod keys;
 mod load;
 mod table;
@@ -19,6 +20,7 @@ use ferrymq_store::Durability;
 
 pub use changes::{Change, ChangeError};
 pub use error::{ConfigError, Problems};
+pub use http::{Cors, Http};
 pub use keys::{Key, keys};
 pub use load::{Loaded, Override, load};
 
@@ -58,6 +60,8 @@ pub struct Config {
     pub http_listen: Option<String>,
     /// The local socket with the same interface, for whoever administers this machine.
     pub http_socket: LocalSocket,
+    /// What the management interface answers to, and adds to its answers.
+    pub http: Http,
     /// Where Prometheus reads; `None`: nowhere.
     pub metrics_listen: Option<String>,
     /// The memory that shares are of, in bytes; `None`: what the system says.
@@ -209,6 +213,7 @@ impl Default for Config {
             max_message_bytes: 16 << 20,
             http_listen: Some("[::]:15672".into()),
             http_socket: LocalSocket::InDataDir,
+            http: Http::default(),
             metrics_listen: Some("[::]:15692".into()),
             memory_total_bytes: None,
             memory_high_watermark: Watermark::Relative(0.6),

@@ -10,6 +10,7 @@ use std::{fmt, fs, io};
 use toml::de::{DeTable, DeValue};
 
 use super::error::ConfigError;
+use super::keys::keys;
 use super::load::Loader;
 use super::values::Value;
 
@@ -110,19 +111,26 @@ fn read_toml(loader: &mut Loader, path: &Path, text: &str) {
         line: line_of(span.start),
     };
     let mut settings = Vec::new();
-    for (key, value) in document.get_ref() {
-        match value.get_ref() {
-            DeValue::Table(section) => settings.extend(section.iter().map(|(inner, value)| {
-                let name = format!("{}.{}", key.get_ref(), inner.get_ref());
-                (inner.span(), name, plain(value.get_ref()))
-            })),
-            other => settings.push((key.span(), key.get_ref().to_string(), plain(other))),
-        }
-    }
+    collect(document.get_ref(), "", &mut settings);
     // In the order of the file, so that the problems come in that order, too.
     settings.sort_by_key(|(span, ..)| span.start);
     for (span, name, value) in settings {
         loader.set(&name, &value, &place(span));
+    }
+}
+
+/// Collects what stands in a table whose settings' names begin with `prefix`: where, the name, the value.
+fn collect(table: &DeTable<'_>, prefix: &str, settings: &mut Vec<(Range<usize>, String, Value)>) {
+    for (key, value) in table {
+        let name = format!("{prefix}{}", key.get_ref());
+        let inside = format!("{name}.");
+        let has_settings = || keys().iter().any(|key| key.name.starts_with(&inside));
+        match value.get_ref() {
+            DeValue::Table(table) if prefix.is_empty() || has_settings() => {
+                collect(table, &inside, settings);
+            }
+            other => settings.push((key.span(), name, plain(other))),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::queue::settings::DeliveryCounting;
 
 use super::keys::{Key, key};
 use super::values::Value;
-use super::{ConsumerTimeout, LogFormat, LogLevel, Product};
+use super::{ConsumerTimeout, LogFormat, LogLevel, Product, http};
 
 const ADDRESS: &str = "ADDRESS:PORT, for example 127.0.0.1:5672 or [::]:5672";
 const LIMIT: &str = "a number, or \"none\"";
@@ -146,6 +146,40 @@ pub(super) static KEYS: &[Key] = &[
         |config| Value::socket_of(&config.http_socket),
         |config, value| put(&mut config.http_socket, value.socket()),
     ),
+    key(
+        "http.path_prefix",
+        "a path like \"/mq\", of letters, digits, and - . _ ~",
+        "In front of every path of the management interface; `\"/\"`: nothing",
+        |config| Value::from(http::shown_prefix(&config.http.path_prefix)),
+        |config, value| {
+            let prefix = value.text().and_then(|text| http::path_prefix(&text));
+            put(&mut config.http.path_prefix, prefix)
+        },
+    ),
+    key(
+        "http.max_body_size",
+        "bytes, or a size like \"20MB\", up to 1 GiB",
+        "Of a request's body",
+        |config| Value::size_of(config.http.max_body_bytes),
+        |config, value| put(&mut config.http.max_body_bytes, value.size(1, 1 << 30)),
+    )
+    .live(),
+    key(
+        "http.cors.allow_origins",
+        "a list of origins like \"https://example.org\", [\"*\"], or \"none\"",
+        "Sites whose pages may use the API; `[\"*\"]`: all, without credentials",
+        |config| Value::List(config.http.cors.allow_origins.clone()),
+        |config, value| put(&mut config.http.cors.allow_origins, value.words()),
+    )
+    .live(),
+    key(
+        "http.cors.max_age",
+        "a time with its unit, for example \"30min\"",
+        "How long browsers remember which sites those are",
+        |config| Value::span_of(config.http.cors.max_age),
+        |config, value| put(&mut config.http.cors.max_age, value.span()),
+    )
+    .live(),
     key(
         "metrics.listen",
         OPTIONAL_ADDRESS,
