@@ -172,11 +172,16 @@ async fn listen(broker: &Arc<Broker>) -> Result<(), Error> {
     info!("started TCP listener on {address}");
     let mut http = Vec::new();
     let management = management_routes(site.clone());
-    let metrics = metrics_routes(site);
+    let metrics = metrics_routes(site.clone());
     let local = local_listener(broker, management.clone()).await?;
-    for (what, wanted, routes) in [
-        ("HTTP", &config.http_listen, management),
-        ("metrics", &config.metrics_listen, metrics),
+    for (what, protocol, wanted, routes) in [
+        ("HTTP", "http", &config.http_listen, management),
+        (
+            "metrics",
+            "http/prometheus",
+            &config.metrics_listen,
+            metrics,
+        ),
     ] {
         let Some(wanted) = wanted else { continue };
         let (listener, address) = bind(what, wanted, async |address| {
@@ -186,6 +191,7 @@ async fn listen(broker: &Arc<Broker>) -> Result<(), Error> {
         })
         .await?;
         info!("started {what} listener on {address}");
+        site.add_listener(protocol, address, false);
         http.push(listener);
     }
     tokio::spawn(amqp.run());

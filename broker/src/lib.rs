@@ -38,4 +38,6 @@ pub mod vhost;
 
 pub use broker::{Broker, StartError};
 pub use config::Config;
-pub use ferrymq_store::Statistics as StoreStatistics;
+pub use ferrymq_amqp::{AMQPValue, FieldTable, Properties, content, table};
+pub use ferrymq_routing as routing;
+pub use ferrymq_store::{CommitPoint, Statistics as StoreStatistics};

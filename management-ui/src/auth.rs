@@ -1,60 +1,209 @@
-//! Who asks? HTTP basic authentication against the broker's users.
+//! Who asks, and what is it allowed to see? HTTP basic authentication against the broker's users.
+//!
+//! A handler takes one of four extractors, by the weakest tag that it is open to: [`Caller`] (any of the
+//! management tags), [`Monitoring`], [`Policymaker`], [`Administrator`]. What somebody may do with queues and
+//! exchanges is not decided here: the broker's functions ask for permissions themselves.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
-use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use ferrymq_broker::actor::Actor;
 use ferrymq_broker::auth::{Credentials, LoginRefused, User};
 use ferrymq_broker::clock;
+use ferrymq_broker::vhost::VHost;
 
-use crate::api;
 use crate::http::Site;
 use crate::local::LocalPeer;
+use crate::refusal::Refusal;
 
-/// Compat: clients show this to their users.
-const CHALLENGE: &str = "Basic realm=\"RabbitMQ Management\"";
+/// Restricts lists to one vhost.
+const VHOST_HEADER: &str = "x-vhost";
 
-/// Proof that the request comes from a user of the management interface.
-pub(crate) struct Manager;
-
-/// Why a request is answered with 401.
-pub(crate) enum Unauthorised {
-    NoCredentials,
-    Refused(LoginRefused),
-    NoManagementTag(Arc<User>),
+/// A user of the management interface who asks for something.
+pub(crate) struct Caller {
+    /// The user.
+    pub(crate) user: Arc<User>,
+    site: Site,
+    /// The only vhost that lists are to be about.
+    only: Option<String>,
 }
 
-impl FromRequestParts<Site> for Manager {
-    type Rejection = Unauthorised;
+/// A caller who may see what is everybody's.
+pub(crate) struct Monitoring(pub(crate) Caller);
 
-    async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Unauthorised> {
-        let Some(credentials) = basic(&parts.headers) else {
-            return match parts.extensions.get::<LocalPeer>() {
-                Some(LocalPeer(user)) => {
-                    tracing::debug!("HTTP request of {}", user.name());
-                    Ok(Self)
-                }
-                None => Err(Unauthorised::NoCredentials),
-            };
-        };
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let ConnectInfo(peer) = peer.expect("the listener tells who connects");
-        let Credentials { user, password } = credentials;
-        let users = site.broker.users();
-        let login = users.login(user, password, peer.ip(), clock::now());
-        let user = login.await.map_err(Unauthorised::Refused)?;
-        match user.may_manage() {
-            true => Ok(Self),
-            false => Err(Unauthorised::NoManagementTag(user)),
+/// A caller who may change policies and parameters.
+pub(crate) struct Policymaker(pub(crate) Caller);
+
+/// A caller who may do everything.
+pub(crate) struct Administrator(pub(crate) Caller);
+
+impl Caller {
+    /// Whose permissions count when the broker does something for the caller.
+    pub(crate) fn actor(&self) -> Actor {
+        Actor {
+            user: Arc::clone(&self.user),
+            connection: None,
         }
     }
+
+    /// Carries the tag `administrator`.
+    pub(crate) fn is_administrator(&self) -> bool {
+        self.user.has_tag("administrator")
+    }
+
+    /// May see the connections, channels and vhosts of others, and nodes.
+    pub(crate) fn may_monitor(&self) -> bool {
+        self.is_administrator() || self.user.has_tag("monitoring")
+    }
+
+    /// May change policies and parameters.
+    pub(crate) fn may_make_policies(&self) -> bool {
+        self.is_administrator() || self.user.has_tag("policymaker")
+    }
+
+    /// May see what belongs to the user `name`, a connection for example.
+    pub(crate) fn may_see_user(&self, name: &str) -> bool {
+        self.may_monitor() || self.user.name() == name
+    }
+
+    /// Has permissions in `vhost`, be they empty.
+    pub(crate) fn has_access(&self, vhost: &str) -> bool {
+        self.site
+            .broker
+            .users()
+            .require_vhost(&self.user, vhost)
+            .is_ok()
+    }
+
+    /// The vhost `name`, to be looked at: those who may monitor see all.
+    ///
+    /// # Errors
+    /// 404 when there is none, and when the caller must not know of it.
+    pub(crate) fn vhost(&self, name: &str) -> Result<Arc<VHost>, Refusal> {
+        self.find(name, self.may_monitor())
+    }
+
+    /// The vhost `name`, to be changed: administrators may change all.
+    ///
+    /// # Errors
+    /// 404 as for [`Caller::vhost`]; a vhost that nobody has heard of is called `vhost_not_found`.
+    pub(crate) fn vhost_to_change(&self, name: &str) -> Result<Arc<VHost>, Refusal> {
+        match self.site.broker.vhost(name) {
+            None => Err(Refusal::missing("vhost_not_found")),
+            Some(_) => self.find(name, self.is_administrator()),
+        }
+    }
+
+    /// Compat: a vhost that is there but closed to the caller is as good as none.
+    fn find(&self, name: &str, everywhere: bool) -> Result<Arc<VHost>, Refusal> {
+        match self.site.broker.vhost(name) {
+            None => Err(Refusal::not_found()),
+            Some(vhost) if everywhere || self.has_access(name) => Ok(vhost),
+            Some(_) => Err(Refusal::new(
+                axum::http::StatusCode::NOT_FOUND,
+                "not_found",
+                "Not Found",
+            )),
+        }
+    }
+
+    /// The vhosts that lists are about, by name: all that the caller sees, or the one of the header `x-vhost`.
+    pub(crate) fn vhosts(&self) -> Vec<Arc<VHost>> {
+        let all = self.site.broker.vhosts();
+        let wanted = |name: &str| self.only.as_deref().is_none_or(|only| only == name);
+        let sees = |name: &str| self.may_monitor() || self.has_access(name);
+        let found = all.iter().filter(|(name, _)| wanted(name) && sees(name));
+        let mut found: Vec<_> = found.map(|(_, vhost)| Arc::clone(vhost)).collect();
+        found.sort_unstable_by(|a, b| a.name().cmp(b.name()));
+        found
+    }
 }
+
+impl FromRequestParts<Site> for Caller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Refusal> {
+        let user = match (basic(&parts.headers), parts.extensions.get::<LocalPeer>()) {
+            (Some(credentials), _) => {
+                let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+                let ConnectInfo(peer) = *peer.expect("the listener tells who connects");
+                login(site, credentials, peer).await?
+            }
+            (None, Some(LocalPeer(user))) => {
+                tracing::debug!("HTTP request of {}", user.name());
+                Arc::clone(user)
+            }
+            (None, None) => return Err(Refusal::no_credentials()),
+        };
+        let header = parts.headers.get(VHOST_HEADER);
+        let only = header.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        Ok(Self {
+            user,
+            site: site.clone(),
+            only: only.filter(|name| !name.is_empty()),
+        })
+    }
+}
+
+/// The user of the management interface that these credentials belong to.
+///
+/// # Errors
+/// 401, in the words for each reason.
+pub(crate) async fn login(
+    site: &Site,
+    credentials: Credentials,
+    peer: SocketAddr,
+) -> Result<Arc<User>, Refusal> {
+    let Credentials { user, password } = credentials;
+    let users = site.broker.users();
+    let login = users.login(user, password, peer.ip(), clock::now());
+    let user = login.await.map_err(|refused| {
+        tracing::warn!("HTTP access denied: {refused}");
+        match refused {
+            LoginRefused::NotFromLoopback { .. } => {
+                Refusal::not_authorised("User can only log in via localhost").with_challenge()
+            }
+            _ => Refusal::not_authenticated(),
+        }
+    })?;
+    if !user.may_manage() {
+        return Err(too_weak(&user, "Not management user"));
+    }
+    Ok(user)
+}
+
+fn too_weak(user: &User, reason: &'static str) -> Refusal {
+    let name = user.name().escape_debug();
+    tracing::warn!("HTTP access denied: user '{name}' - {reason}");
+    Refusal::not_authorised(reason)
+}
+
+/// An extractor for callers with one of two tags.
+macro_rules! tagged {
+    ($name:ident, $allowed:ident, $refusal:literal) => {
+        impl FromRequestParts<Site> for $name {
+            type Rejection = Refusal;
+
+            async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Refusal> {
+                let caller = Caller::from_request_parts(parts, site).await?;
+                match caller.$allowed() {
+                    true => Ok(Self(caller)),
+                    false => Err(too_weak(&caller.user, $refusal)),
+                }
+            }
+        }
+    };
+}
+
+tagged!(Monitoring, may_monitor, "Not monitor user");
+tagged!(Policymaker, may_make_policies, "Not policymaker user");
+tagged!(Administrator, is_administrator, "Not administrator user");
 
 /// `Basic base64(user:password)`; the password may hold colons.
 fn basic(headers: &HeaderMap) -> Option<Credentials> {
@@ -68,34 +217,6 @@ fn basic(headers: &HeaderMap) -> Option<Credentials> {
     let user = String::from_utf8(decoded[..colon].to_vec()).ok()?;
     let password = decoded[colon + 1..].to_vec();
     Some(Credentials { user, password })
-}
-
-impl IntoResponse for Unauthorised {
-    /// Compat: both spellings of the word are those that clients know.
-    fn into_response(self) -> Response {
-        const STATUS: StatusCode = StatusCode::UNAUTHORIZED;
-        let challenge = [(WWW_AUTHENTICATE, CHALLENGE)];
-        match self {
-            Self::NoCredentials => (STATUS, challenge).into_response(),
-            Self::Refused(refused) => {
-                tracing::warn!("HTTP access denied: {refused}");
-                let answer = match refused {
-                    LoginRefused::NotFromLoopback { .. } => api::error(
-                        STATUS,
-                        "not_authorised",
-                        "User can only log in via localhost",
-                    ),
-                    _ => api::error(STATUS, "not_authorized", "Not_Authorized"),
-                };
-                (challenge, answer).into_response()
-            }
-            Self::NoManagementTag(user) => {
-                let name = user.name().escape_debug();
-                tracing::warn!("HTTP access denied: user '{name}' - Not management user");
-                api::error(STATUS, "not_authorised", "Not management user").into_response()
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,18 +1,29 @@
-//! All routes, in one list.
+//! The site: what answers are about, and how a request passes to its handler.
+//!
+//! A request's path is prepared ([`path`]), its route found ([`routes`]), the handler's arguments are taken
+//! from it: who asks (`auth`), names in the path, the query string (`query`), the body (`body`). The answer is
+//! JSON, or a refusal (`refusal`); headers are added on the way out ([`headers`]).
+
+mod headers;
+pub(crate) mod path;
+mod routes;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::map_response;
-use axum::response::{IntoResponse, Response};
+use axum::middleware::{from_fn_with_state, map_request_with_state, map_response};
 use axum::routing::get;
 use ferrymq_broker::Broker;
 use ferrymq_broker::clock::{self, Timestamp};
+use ferrymq_broker::queue::shared::Work;
+use ferrymq_broker::vhost::VHost;
+use parking_lot::Mutex;
+use tower_http::compression::CompressionLayer;
 
-use crate::{api, console, metrics};
+use crate::catalogue::Catalogue;
+use crate::refusal::Refusal;
+use crate::{console, metrics};
 
 /// What pages and answers are about.
 #[derive(Clone)]
@@ -21,70 +32,102 @@ pub struct Site {
     /// Where AMQP clients connect.
     pub(crate) amqp: SocketAddr,
     pub(crate) started: Timestamp,
+    pub(crate) catalogue: Arc<Catalogue>,
+    listeners: Arc<Mutex<Vec<ListenerInfo>>>,
+}
+
+/// Where somebody can connect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerInfo {
+    /// `amqp`, `http`, `http/prometheus`, … as RabbitMQ calls them.
+    pub protocol: &'static str,
+    /// Where.
+    pub address: SocketAddr,
+    /// With TLS?
+    pub tls: bool,
 }
 
 impl Site {
     /// `broker`, which listens at `amqp` from now on.
     pub fn new(broker: Arc<Broker>, amqp: SocketAddr) -> Self {
-        Self {
+        let site = Self {
             broker,
             amqp,
             started: clock::now(),
-        }
+            catalogue: Arc::default(),
+            listeners: Arc::default(),
+        };
+        site.add_listener("amqp", amqp, false);
+        site
+    }
+
+    /// From now on answers tell of one more listener.
+    pub fn add_listener(&self, protocol: &'static str, address: SocketAddr, tls: bool) {
+        self.listeners.lock().push(ListenerInfo {
+            protocol,
+            address,
+            tls,
+        });
+    }
+
+    /// Where somebody can connect.
+    pub(crate) fn listeners(&self) -> Vec<ListenerInfo> {
+        self.listeners.lock().clone()
+    }
+
+    /// Does something to queues of `vhost`, and carries out what follows from it.
+    pub(crate) fn work_in<T>(&self, vhost: &VHost, act: impl FnOnce(&mut Work) -> T) -> T {
+        let mut work = Work::default();
+        work.set_now(clock::now());
+        let done = act(&mut work);
+        vhost.finish(&mut work);
+        work.dirty.wake();
+        done
+    }
+
+    /// Who did what nobody asked for.
+    pub(crate) fn internal_user(&self) -> &'static str {
+        ferrymq_broker::events::INTERNAL_USER
+    }
+
+    /// This node's name.
+    pub(crate) fn node(&self) -> &str {
+        self.broker.node_name()
     }
 }
 
 /// Everything on the management port.
 pub fn management_routes(site: Site) -> Router {
-    Router::new()
+    let routes = routes::api()
         .route("/", get(console::home::page))
         .route("/static/ferrymq.css", get(console::style))
-        .route("/api/health/checks/alarms", get(api::health::alarms))
-        .route("/api/health/checks/local-alarms", get(api::health::alarms))
-        .route(
-            "/api/health/checks/is-in-service",
-            get(api::health::in_service),
-        )
-        .route(
-            "/api/health/checks/ready-to-serve-clients",
-            get(api::health::in_service),
-        )
-        .route("/api/healthchecks/node", get(api::health::node))
-        .route("/metrics", get(metrics::text))
-        .fallback(not_found)
-        .layer(map_response(harden))
-        .with_state(site)
+        .route("/metrics", get(metrics::text));
+    finish(routes, site)
 }
 
 /// Everything on the metrics port.
 pub fn metrics_routes(site: Site) -> Router {
+    let routes = Router::new().route("/metrics", get(metrics::text));
+    finish(routes, site)
+}
+
+/// What all requests and answers pass, the first layer last. Around the whole router, so that a path is changed before its
+/// route is found.
+fn finish(routes: Router<Site>, site: Site) -> Router {
+    let routes = routes.fallback(not_found).with_state(site.clone());
     Router::new()
-        .route("/metrics", get(metrics::text))
-        .fallback(not_found)
-        .layer(map_response(harden))
-        .with_state(site)
+        .fallback_service(routes)
+        .layer(map_request_with_state(site.clone(), path::prepare))
+        .layer(from_fn_with_state(site, headers::share))
+        .layer(CompressionLayer::new())
+        .layer(map_response(headers::add))
 }
 
-async fn not_found() -> Response {
-    api::error(StatusCode::NOT_FOUND, "Object Not Found", "Not Found").into_response()
+async fn not_found() -> Refusal {
+    Refusal::not_found()
 }
 
-/// What a browser may do with an answer: show it, with our own style, and nothing else.
-async fn harden(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    let rules = [
-        (
-            CONTENT_SECURITY_POLICY,
-            "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'",
-        ),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (REFERRER_POLICY, "same-origin"),
-    ];
-    for (name, value) in rules {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    response
-}
-
+#[cfg(test)]
+pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;

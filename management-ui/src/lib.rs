@@ -1,15 +1,26 @@
 //! HTTP: the management listener and the metrics listener. Asks the broker's public types, never
 //! reaches inside.
 
+#![allow(
+    dead_code,
+    reason = "parts of the frame land before those who use them"
+)]
+
+mod answer;
 mod api;
 mod auth;
+mod body;
+mod catalogue;
 mod console;
 mod http;
+mod list;
 mod listener;
 mod local;
 mod metrics;
+mod query;
+mod refusal;
 
 pub use axum::Router;
-pub use http::{Site, management_routes, metrics_routes};
+pub use http::{ListenerInfo, Site, management_routes, metrics_routes};
 pub use listener::Listener;
 pub use local::LocalListener;

@@ -8,11 +8,11 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::auth::Manager;
+use crate::auth::Caller;
 use crate::http::Site;
 
 /// 200 without alarms, 503 with, and with a store that failed.
-pub(crate) async fn alarms(_: Manager, State(site): State<Site>) -> Response {
+pub(crate) async fn alarms(_: Caller, State(site): State<Site>) -> Response {
     let alarms = site.broker.alarms();
     if !alarms.any() {
         return service(site.broker.store().failure());
@@ -38,7 +38,7 @@ pub(crate) async fn in_service(State(site): State<Site>) -> Response {
 }
 
 /// The same, for those who log in.
-pub(crate) async fn node(_: Manager, State(site): State<Site>) -> Response {
+pub(crate) async fn node(_: Caller, State(site): State<Site>) -> Response {
     service(site.broker.store().failure())
 }
 

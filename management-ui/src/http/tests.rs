@@ -1,80 +1,13 @@
 //! The routes over real sockets, with a broker on an empty directory.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+mod frame;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use ferrymq_broker::alarms::Alarms;
 use ferrymq_broker::auth::{PasswordHash, User};
-use ferrymq_broker::{Broker, Config};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::{Site, management_routes};
-use crate::Listener;
-
-/// Longer than any answer takes, shorter than anybody waits.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-struct Fixture {
-    broker: Arc<Broker>,
-    address: SocketAddr,
-    _directory: tempfile::TempDir,
-}
-
-impl Fixture {
-    async fn start() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let config = Config {
-            data_dir: directory.path().join("data"),
-            node_name: "ferrymq@<b>".to_owned(),
-            ..Config::default()
-        };
-        let broker = Broker::open(config).unwrap();
-        let amqp = SocketAddr::from(([127, 0, 0, 1], 5672));
-        let routes = management_routes(Site::new(Arc::clone(&broker), amqp));
-        let listener = Listener::bind(Arc::clone(&broker), "127.0.0.1:0", routes);
-        let listener = listener.await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(listener.run());
-        Self {
-            broker,
-            address,
-            _directory: directory,
-        }
-    }
-
-    /// Sends bytes; gives everything that comes until the server closes.
-    async fn send(&self, bytes: &[u8]) -> String {
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
-        // The server may close before it has read everything.
-        let _ = stream.write_all(bytes).await;
-        let mut answer = Vec::new();
-        let read = stream.read_to_end(&mut answer);
-        let _ = tokio::time::timeout(PATIENCE, read).await.unwrap();
-        String::from_utf8(answer).unwrap()
-    }
-
-    async fn get(&self, path: &str, credentials: Option<&str>) -> String {
-        let authorization = credentials.map_or_else(String::new, |credentials| {
-            let encoded = BASE64_STANDARD.encode(credentials);
-            format!("Authorization: Basic {encoded}\r\n")
-        });
-        let request =
-            format!("GET {path} HTTP/1.1\r\nHost: x\r\n{authorization}Connection: close\r\n\r\n");
-        self.send(request.as_bytes()).await
-    }
-}
-
-fn status(answer: &str) -> &str {
-    answer.get(9..12).unwrap_or(answer)
-}
-
-fn body(answer: &str) -> &str {
-    answer.split_once("\r\n\r\n").map_or("", |(_, body)| body)
-}
+use super::fixture::{Fixture, PATIENCE, body, status};
 
 const ALARMS: &str = "/api/health/checks/alarms";
 

@@ -1,0 +1,154 @@
+//! `/api/exchanges…`
+
+use axum::extract::State;
+use axum::response::Response;
+use ferrymq_broker::json;
+use ferrymq_broker::vhost::ExchangeDeclare;
+use serde_json::{Map, Value, json};
+
+use crate::answer::{self, Answer};
+use crate::auth::Caller;
+use crate::body::Object;
+use crate::catalogue::ExchangeRow;
+use crate::http::Site;
+use crate::http::path::{self, Names};
+use crate::list::{Row, SortKey};
+use crate::query::{Query, View};
+use crate::refusal::Refusal;
+
+/// The type of an exchange whose declaration names none.
+const DEFAULT_TYPE: &str = "direct";
+
+/// `GET /api/exchanges`
+pub(crate) async fn list(caller: Caller, State(site): State<Site>, query: Query) -> Answer {
+    let rows = site.exchanges(caller.vhosts()).await;
+    query.list(&site, rows).await
+}
+
+/// `GET /api/exchanges/{vhost}`
+pub(crate) async fn list_in(
+    caller: Caller,
+    State(site): State<Site>,
+    Names(vhost): Names<String>,
+    query: Query,
+) -> Answer {
+    let rows = site.exchanges(vec![caller.vhost(&vhost)?]).await;
+    query.list(&site, rows).await
+}
+
+/// `GET /api/exchanges/{vhost}/{name}`
+pub(crate) async fn get(
+    caller: Caller,
+    State(site): State<Site>,
+    Names((vhost, name)): Names<(String, String)>,
+    query: Query,
+) -> Result<Response, Refusal> {
+    let vhost = caller.vhost(&vhost)?;
+    let snapshot = vhost.snapshot();
+    let exchange = snapshot.topology.exchange(path::exchange(&name));
+    let row = ExchangeRow {
+        vhost: vhost.name().clone(),
+        exchange: exchange.ok_or_else(Refusal::not_found)?.clone(),
+    };
+    Ok(query.object(row.render_alone(&site, &query.view)))
+}
+
+/// `PUT /api/exchanges/{vhost}/{name}`
+///
+/// Compat: what the body does not name is false, and the type `direct`.
+pub(crate) async fn put(
+    caller: Caller,
+    State(site): State<Site>,
+    Names((vhost, name)): Names<(String, String)>,
+    body: Object,
+) -> Answer {
+    let vhost = caller.vhost_to_change(&vhost)?;
+    let name = path::exchange(&name);
+    path::check_name("exchange", name)?;
+    let flag = |key| body.flag(key).map(|flag| flag == Some(true));
+    let declare = ExchangeDeclare {
+        name: name.to_owned(),
+        kind: body.text("type")?.unwrap_or(DEFAULT_TYPE).to_owned(),
+        durable: flag("durable")?,
+        auto_delete: flag("auto_delete")?,
+        internal: flag("internal")?,
+        arguments: body.table("arguments")?,
+    };
+    let existed = vhost.snapshot().topology.exchange(name).is_some();
+    let declared_at = vhost.declare_exchange(&caller.actor(), declare)?;
+    site.committed(declared_at).await?;
+    Ok(answer::put(existed))
+}
+
+/// `DELETE /api/exchanges/{vhost}/{name}?if-unused=true`
+pub(crate) async fn delete(
+    caller: Caller,
+    State(site): State<Site>,
+    Names((vhost, name)): Names<(String, String)>,
+    query: Query,
+) -> Answer {
+    let vhost = caller.vhost_to_change(&vhost)?;
+    let name = path::exchange(&name);
+    if vhost.snapshot().topology.exchange(name).is_none() {
+        return Err(Refusal::not_found());
+    }
+    let if_unused = query.flag("if-unused");
+    let gone_at = vhost.delete_exchange(&caller.actor(), name, if_unused)?;
+    site.committed(gone_at).await?;
+    Ok(answer::done())
+}
+
+impl ExchangeRow {
+    /// What is true of the exchange whether anybody uses it or not.
+    fn basics(&self, site: &Site) -> Map<String, Value> {
+        let exchange = &self.exchange;
+        let mut shown = Map::new();
+        let mut show = |field: &str, value: Value| shown.insert(field.to_owned(), value);
+        show("name", exchange.name.as_str().into());
+        show("vhost", self.vhost.as_ref().into());
+        show("type", exchange.kind.as_str().into());
+        show("durable", exchange.durable.into());
+        show("auto_delete", exchange.auto_delete.into());
+        show("internal", exchange.internal.into());
+        show("arguments", json::from_table(&exchange.arguments).into());
+        show("user_who_performed_action", site.internal_user().into());
+        let vhost = site.broker.vhost(&self.vhost);
+        let policy = vhost.and_then(|vhost| vhost.exchange_policy(exchange.name.as_str()));
+        if let Some(policy) = policy {
+            show("policy", policy.name.as_ref().into());
+        }
+        shown
+    }
+
+    /// All of it, for an answer about it alone.
+    fn render_alone(&self, site: &Site, view: &View) -> Value {
+        let mut shown = self.render(site, view);
+        // What passed between whom is counted with rates_mode = detailed only.
+        shown["incoming"] = json!([]);
+        shown["outgoing"] = json!([]);
+        shown
+    }
+}
+
+impl Row for ExchangeRow {
+    fn name(&self) -> &str {
+        self.exchange.name.as_str()
+    }
+
+    fn render(&self, site: &Site, _: &View) -> Value {
+        self.basics(site).into()
+    }
+
+    fn sort_key(&self, field: &str) -> Option<SortKey> {
+        let exchange = &self.exchange;
+        Some(match field {
+            "name" => exchange.name.as_str().into(),
+            "vhost" => self.vhost.as_ref().into(),
+            "type" => exchange.kind.as_str().into(),
+            "durable" => exchange.durable.into(),
+            "auto_delete" => exchange.auto_delete.into(),
+            "internal" => exchange.internal.into(),
+            _ => return None,
+        })
+    }
+}

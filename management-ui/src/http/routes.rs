@@ -1,0 +1,43 @@
+//! All routes of the API, in one list.
+
+use axum::Router;
+use axum::routing::{delete, get, post, put};
+
+use crate::api::{self, exchanges, queues};
+use crate::http::Site;
+
+/// Everything below `/api`. A path is written without a slash at its end; one that comes with it is the same.
+pub(super) fn api() -> Router<Site> {
+    Router::new()
+        .route("/api/whoami", get(api::whoami::get))
+        .route("/api/exchanges", get(exchanges::list))
+        .route("/api/exchanges/{vhost}", get(exchanges::list_in))
+        .route(
+            "/api/exchanges/{vhost}/{name}",
+            get(exchanges::get)
+                .put(exchanges::put)
+                .delete(exchanges::delete),
+        )
+        .route("/api/queues", get(queues::list))
+        .route("/api/queues/detailed", get(queues::list_detailed))
+        .route("/api/queues/{vhost}", get(queues::list_in))
+        .route(
+            "/api/queues/{vhost}/{name}",
+            get(queues::get).put(queues::put).delete(queues::delete),
+        )
+        .route("/api/queues/{vhost}/{name}/contents", delete(queues::purge))
+        .route("/api/queues/{vhost}/{name}/actions", post(queues::act))
+        .route("/api/queues/{vhost}/{name}/pause", put(queues::pause))
+        .route("/api/queues/{vhost}/{name}/resume", put(queues::resume))
+        .route("/api/health/checks/alarms", get(api::health::alarms))
+        .route("/api/health/checks/local-alarms", get(api::health::alarms))
+        .route(
+            "/api/health/checks/is-in-service",
+            get(api::health::in_service),
+        )
+        .route(
+            "/api/health/checks/ready-to-serve-clients",
+            get(api::health::in_service),
+        )
+        .route("/api/healthchecks/node", get(api::health::node))
+}

@@ -1,0 +1,100 @@
+//! Paging, filtering and sorting of lists.
+
+use axum::body::to_bytes;
+use axum::response::IntoResponse as _;
+
+use super::*;
+
+struct Thing(&'static str, Value);
+
+impl Row for Thing {
+    fn name(&self) -> &str {
+        self.0
+    }
+
+    fn render(&self, _: &Site, _: &View) -> Value {
+        json!({ "name": self.0, "n": self.1, "deep": { "n": self.1 } })
+    }
+}
+
+fn rows() -> Rows<Thing> {
+    let part = |things: Vec<Thing>| Arc::from(things);
+    Rows::from_iter([
+        part(vec![Thing("a", json!(3)), Thing("B", json!("x"))]),
+        part(vec![]),
+        part(vec![Thing("c", json!(null)), Thing("ab", json!(true))]),
+    ])
+}
+
+async fn answer(query: &str) -> Value {
+    let directory = tempfile::tempdir().unwrap();
+    let config = ferrymq_broker::Config {
+        data_dir: directory.path().join("data"),
+        ..Default::default()
+    };
+    let broker = ferrymq_broker::Broker::open(config).unwrap();
+    let site = Site::new(broker, ([127, 0, 0, 1], 5672).into());
+    let query = Query::parse(query).unwrap();
+    let response = query.list(&site, rows()).await.into_response();
+    let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    serde_json::from_slice(&bytes).unwrap()
+}
+
+fn names(list: &Value) -> String {
+    let items = list
+        .as_array()
+        .or_else(|| list["items"].as_array())
+        .unwrap();
+    let names: Vec<_> = items
+        .iter()
+        .map(|item| item["name"].as_str().unwrap())
+        .collect();
+    names.join(" ")
+}
+
+async fn check(query: &str, expected: &str) {
+    assert_eq!(names(&answer(query).await), expected, "{query}");
+}
+
+#[tokio::test]
+async fn lists_are_sorted_whatever_they_hold() {
+    check("", "a B c ab").await;
+    check("sort=", "a B c ab").await;
+    check("sort_reverse=true", "ab c B a").await;
+    check("sort=n", "c a ab B").await;
+    check("sort=deep.n&sort_reverse=true", "B ab a c").await;
+    check("sort=none", "a B c ab").await;
+    check("sort=name", "B a ab c").await;
+}
+
+#[tokio::test]
+async fn pages_tell_how_many_there_are() {
+    check("page=1&page_size=3", "a B c").await;
+    check("page=2&page_size=3", "ab").await;
+    check("page=1&page_size=1&sort=n&sort_reverse=true", "B").await;
+    check("page=1&name=A", "a ab").await;
+    check("name=A", "a B c ab").await;
+    let page = answer("page=2&page_size=1&name=a").await;
+    let expected = json!({
+        "filtered_count": 2, "item_count": 1, "items": page["items"], "page": 2,
+        "page_count": 2, "page_size": 1, "total_count": 4,
+    });
+    assert_eq!(page, expected);
+    let empty = answer("page=1&name=zzz").await;
+    assert_eq!(empty["page_count"], 0);
+    assert_eq!(empty["items"], json!([]));
+    let beyond = answer("page=99").await;
+    let expected = json!({
+        "error": "page_out_of_range",
+        "reason": "Page out of range, page: 99 page size: 100, len: 4",
+    });
+    assert_eq!(beyond, expected);
+}
+
+#[tokio::test]
+async fn columns_are_picked_from_lists() {
+    let page = answer("page=1&page_size=1&columns=deep.n").await;
+    assert_eq!(page["items"], json!([{ "deep": { "n": 3 } }]));
+    let all = answer("columns=name").await;
+    assert_eq!(all[0], json!({ "name": "a" }));
+}

@@ -1,0 +1,247 @@
+//! What a request's query string asks for: which page, in which order, which fields, which statistics.
+
+mod columns;
+mod range;
+
+use std::borrow::Cow;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use regex::{Regex, RegexBuilder};
+use serde_json::Value;
+
+use crate::answer;
+use crate::refusal::Refusal;
+
+pub(crate) use columns::{Columns, field};
+pub(crate) use range::Ranges;
+
+const DEFAULT_PAGE_SIZE: usize = 100;
+const MAX_PAGE_SIZE: usize = 500;
+/// Characters of a name to look for.
+const MAX_NAME_CHARS: usize = 1024;
+/// Memory that a pattern may compile to, in bytes.
+const MAX_PATTERN_BYTES: usize = 1 << 20;
+
+/// A query string, understood.
+#[derive(Debug, Default)]
+pub(crate) struct Query {
+    pairs: Vec<(String, String)>,
+    /// Which page; `None`: everything, as a bare array.
+    pub(crate) page: Option<Page>,
+    /// In which order; `None`: the usual one.
+    pub(crate) sort: Option<String>,
+    /// The other way round?
+    pub(crate) reverse: bool,
+    /// What of each object is to be shown.
+    pub(crate) view: View,
+    columns: Columns,
+}
+
+/// A page of a list.
+#[derive(Debug)]
+pub(crate) struct Page {
+    /// From 1.
+    pub(crate) number: usize,
+    /// Objects on it.
+    pub(crate) size: usize,
+    /// Which objects; `None`: all.
+    pub(crate) name: Option<NameFilter>,
+}
+
+/// Which names are looked for, whatever their case.
+#[derive(Debug)]
+pub(crate) enum NameFilter {
+    /// Those that contain this, in lower case.
+    Contains(String),
+    /// Those that match.
+    Matches(Box<Regex>),
+    /// None: the pattern could not be understood.
+    Nothing,
+}
+
+/// What of an object is to be shown.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct View {
+    /// Statistics are left out.
+    pub(crate) disable_stats: bool,
+    /// But for the numbers of messages in queues.
+    pub(crate) queue_totals: bool,
+    /// Everything, also what lists leave out.
+    pub(crate) detailed: bool,
+    /// For how long back, in which steps.
+    pub(crate) ranges: Ranges,
+}
+
+impl Query {
+    /// Understands a query string.
+    ///
+    /// # Errors
+    /// 400 for a page or a range that can't be.
+    pub(crate) fn parse(query: &str) -> Result<Self, Refusal> {
+        let pairs = form_urlencoded::parse(query.as_bytes());
+        let pairs = pairs.map(|(name, value)| (name.into_owned(), value.into_owned()));
+        let mut query = Self {
+            pairs: pairs.collect(),
+            ..Self::default()
+        };
+        query.page = query.parse_page()?;
+        query.sort = query.get("sort").map(str::to_owned);
+        query.sort = query.sort.take().filter(|field| !field.is_empty());
+        query.reverse = query.flag("sort_reverse");
+        query.columns = Columns::parse(query.get("columns").unwrap_or_default());
+        query.view = View {
+            disable_stats: query.flag("disable_stats"),
+            queue_totals: query.flag("enable_queue_totals"),
+            detailed: !query.columns.is_all(),
+            ranges: Ranges::parse(|name| query.get(name))?,
+        };
+        Ok(query)
+    }
+
+    /// The value of a parameter; of several the first.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        let found = self.pairs.iter().find(|(found, _)| found == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// Is a parameter `true`?
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        self.get(name) == Some("true")
+    }
+
+    /// The columns of `value` that are asked for.
+    pub(crate) fn columns(&self, value: Value) -> Value {
+        self.columns.of(value)
+    }
+
+    /// Answers with one object, or a list that is never paged.
+    pub(crate) fn object(&self, value: impl Into<Value>) -> axum::response::Response {
+        answer::json(self.columns(value.into()))
+    }
+
+    fn parse_page(&self) -> Result<Option<Page>, Refusal> {
+        let Some(number) = self.get("page") else {
+            return Ok(None);
+        };
+        let number = positive("page", number, usize::MAX)?;
+        let size = self.get("page_size").filter(|size| !size.is_empty());
+        let size = size.map(|size| positive("page_size", size, MAX_PAGE_SIZE));
+        Ok(Some(Page {
+            number,
+            size: size.transpose()?.unwrap_or(DEFAULT_PAGE_SIZE),
+            name: self.parse_name()?,
+        }))
+    }
+
+    fn parse_name(&self) -> Result<Option<NameFilter>, Refusal> {
+        let Some(name) = self.get("name").filter(|name| !name.is_empty()) else {
+            return Ok(None);
+        };
+        if name.chars().count() > MAX_NAME_CHARS {
+            return Err(invalid(format!(
+                "name must have at most {MAX_NAME_CHARS} characters"
+            )));
+        }
+        if !self.flag("use_regex") {
+            return Ok(Some(NameFilter::Contains(name.to_lowercase())));
+        }
+        let mut pattern = RegexBuilder::new(name);
+        let pattern = pattern.case_insensitive(true).size_limit(MAX_PATTERN_BYTES);
+        Ok(Some(match pattern.build() {
+            Ok(pattern) => NameFilter::Matches(Box::new(pattern)),
+            Err(_) => NameFilter::Nothing,
+        }))
+    }
+}
+
+impl NameFilter {
+    /// Is `name` looked for?
+    pub(crate) fn accepts(&self, name: &str) -> bool {
+        match self {
+            Self::Contains(part) => lower_case(name).contains(part.as_str()),
+            Self::Matches(pattern) => pattern.is_match(name),
+            Self::Nothing => false,
+        }
+    }
+}
+
+/// Most names need no copy.
+fn lower_case(name: &str) -> Cow<'_, str> {
+    let is_lower = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
+    match name.bytes().all(is_lower) {
+        true => name.into(),
+        false => name.to_lowercase().into(),
+    }
+}
+
+fn positive(parameter: &str, value: &str, most: usize) -> Result<usize, Refusal> {
+    let number = value.parse().ok();
+    number
+        .filter(|number| (1..=most).contains(number))
+        .ok_or_else(|| {
+            let rule = match most {
+                usize::MAX => "a number from 1".to_owned(),
+                most => format!("a number from 1 to {most}"),
+            };
+            invalid(format!("{parameter} must be {rule}, not '{value}'"))
+        })
+}
+
+fn invalid(reason: String) -> Refusal {
+    let status = axum::http::StatusCode::BAD_REQUEST;
+    Refusal::new(status, "invalid_pagination_parameters", reason)
+}
+
+impl<S: Sync> FromRequestParts<S> for Query {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        Self::parse(parts.uri.query().unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(query: &str, number: usize, size: usize) {
+        let page = Query::parse(query).unwrap().page.unwrap();
+        assert_eq!((page.number, page.size), (number, size), "{query}");
+    }
+
+    #[test]
+    fn pages_have_a_number_and_a_size() {
+        check("page=1", 1, 100);
+        check("page=3&page_size=500", 3, 500);
+        check("pagination=true&page=2&page_size=", 2, 100);
+        assert!(Query::parse("page_size=7").unwrap().page.is_none());
+        for bad in [
+            "page=0",
+            "page=-1",
+            "page=a",
+            "page=",
+            "page=1&page_size=501",
+        ] {
+            assert!(Query::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    fn finds(query: &str, name: &str, expected: bool) {
+        let query = Query::parse(&format!("page=1&{query}")).unwrap();
+        let filter = query.page.unwrap().name.unwrap();
+        assert_eq!(filter.accepts(name), expected, "{name}");
+    }
+
+    #[test]
+    fn names_are_found_whatever_their_case() {
+        finds("name=OrD", "my-orders", true);
+        finds("name=ord", "MY-ORDERS", true);
+        finds("name=%C3%89t%C3%A9", "bel été", true);
+        finds("name=a.c", "abc", false);
+        finds("name=A.c&use_regex=true", "xabCx", true);
+        finds("name=%5Ea%24&use_regex=true", "ab", false);
+        finds("name=(&use_regex=true", "(", false);
+        finds("name=a+b", "xa bx", true);
+    }
+}
