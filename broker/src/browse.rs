@@ -6,6 +6,8 @@
 
 mod filter;
 
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use ferrymq_amqp::Properties;
@@ -13,12 +15,13 @@ use ferrymq_amqp::Properties;
 use crate::actor::Actor;
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::message::{BodyPieces, Message};
+use crate::message::Message;
 use crate::queue::entry::Entry;
 use crate::queue::scan::Position;
+use crate::queue::{Queue, Sequence};
 use crate::vhost::VHost;
 
-pub use filter::{Filter, HeaderFilter, KeyPattern};
+pub use filter::{BadFilter, Filter};
 
 /// The most messages that one page has.
 pub const MAX_MESSAGES: usize = 1000;
@@ -39,7 +42,7 @@ const TIMESTAMP_HEADER: &str = "timestamp_in_ms";
 /// What somebody wants to see.
 #[derive(Debug, Clone)]
 pub struct Browse {
-    /// Behind where.
+    /// Behind where, and in which direction.
     pub from: Cursor,
     /// So many messages, at most [`MAX_MESSAGES`].
     pub limit: usize,
@@ -69,18 +72,73 @@ impl Default for Browse {
 /// How far a look has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
+    /// From where to where the look goes.
+    pub direction: Direction,
     /// Where in the queue.
     pub position: Position,
     /// How many messages have been looked at.
     pub scanned: u64,
 }
 
-impl Default for Cursor {
-    fn default() -> Self {
-        Self {
-            position: Position::START,
+/// Where a look begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// With what is delivered next.
+    Head,
+    /// With what is delivered last, going back.
+    Tail,
+}
+
+/// Not what a cursor looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a cursor that a page gave")]
+pub struct BadCursor;
+
+impl Direction {
+    /// Before anything was looked at.
+    pub fn start(self) -> Cursor {
+        Cursor {
+            direction: self,
+            position: match self {
+                Self::Head => Position::START,
+                Self::Tail => Position::END,
+            },
             scanned: 0,
         }
+    }
+}
+
+impl Default for Cursor {
+    fn default() -> Self {
+        Direction::Head.start()
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let direction = match self.direction {
+            Direction::Head => 'h',
+            Direction::Tail => 't',
+        };
+        write!(f, "{direction}.{}.{}", self.scanned, self.position)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = BadCursor;
+
+    fn from_str(text: &str) -> Result<Self, BadCursor> {
+        let mut parts = text.splitn(3, '.');
+        let mut part = || parts.next().ok_or(BadCursor);
+        Ok(Self {
+            direction: match part()? {
+                "h" => Direction::Head,
+                "t" => Direction::Tail,
+                _ => return Err(BadCursor),
+            },
+            scanned: part()?.parse().map_err(|_| BadCursor)?,
+            position: part()?.parse().map_err(|_| BadCursor)?,
+        })
     }
 }
 
@@ -91,6 +149,8 @@ pub struct Page {
     pub messages: Vec<Browsed>,
     /// How many were looked at for this page.
     pub scanned: usize,
+    /// How many wait in the queue.
+    pub total: usize,
     /// Where to go on; `None`: that was the end of the queue.
     pub next: Option<Cursor>,
 }
@@ -98,7 +158,7 @@ pub struct Page {
 /// A message as it waits.
 #[derive(Debug, Clone)]
 pub struct Browsed {
-    /// How many messages were looked at up to this one: its place in the queue, while that does not change.
+    /// Its place in the queue from the front, the first being 1, while the queue does not change.
     pub number: u64,
     /// Its place in the order of entry, kept for life.
     pub sequence: u64,
@@ -132,7 +192,6 @@ impl Browsed {
     fn new(entry: &Entry, number: u64, browse: &Browse, now: Timestamp) -> Self {
         let message = &entry.message;
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-        let length = browse.body_bytes.min(MAX_BODY_BYTES);
         Self {
             number,
             sequence: entry.sequence.0,
@@ -140,7 +199,7 @@ impl Browsed {
             exchange: text(message.exchange()),
             routing_key: text(message.routing_key()),
             properties: message.properties().into(),
-            body: window(message, browse.body_offset, length),
+            body: message.body_window(browse.body_offset, browse.body_bytes),
             body_offset: browse.body_offset,
             body_len: message.body_len(),
             persistent: message.is_persistent(),
@@ -173,16 +232,25 @@ impl VHost {
         let queue = self.readable_queue(actor, queue)?;
         let limit = browse.limit.clamp(1, MAX_MESSAGES);
         let max_scanned = browse.max_scanned.clamp(1, MAX_SCANNED);
+        let browse = &Browse {
+            body_bytes: browse.body_bytes.min(MAX_BODY_BYTES),
+            ..browse.clone()
+        };
         let mut cursor = browse.from;
+        let total = queue.inspect(Queue::counts).ready;
         let mut page = Page {
             messages: Vec::new(),
             scanned: 0,
+            total,
             next: None,
         };
         let (mut bytes, mut shown) = (0, 0);
         loop {
             let max = LOOK_MESSAGES.min(max_scanned - page.scanned);
-            let look = queue.look(cursor.position, max);
+            let look = match cursor.direction {
+                Direction::Head => queue.look(cursor.position, max),
+                Direction::Tail => queue.look_back(cursor.position, max),
+            };
             let look = look.map_err(|why| Error::Store(why.to_string()))?;
             let Some(next) = look.next else {
                 return Ok(page);
@@ -192,8 +260,12 @@ impl VHost {
                 cursor.scanned += 1;
                 cursor.position = position;
                 bytes += entry.message.memory_bytes();
-                if browse.filter.matches(&entry.message) {
-                    let browsed = Browsed::new(&entry, cursor.scanned, browse, now);
+                if browse.filter.matches(&entry.message, now) {
+                    let number = match cursor.direction {
+                        Direction::Head => cursor.scanned,
+                        Direction::Tail => (total as u64 + 1).saturating_sub(cursor.scanned),
+                    };
+                    let browsed = Browsed::new(&entry, number, browse, now);
                     shown += browsed.body.len();
                     page.messages.push(browsed);
                 }
@@ -211,24 +283,50 @@ impl VHost {
     }
 }
 
-/// Some bytes of a body.
-fn window(message: &Message, offset: usize, length: usize) -> Vec<u8> {
-    let piece = |bytes: &[u8]| bytes.iter().copied().skip(offset).take(length).collect();
-    match message.body() {
-        BodyPieces::Small(bytes) => piece(bytes),
-        BodyPieces::Large(pieces) => {
-            let bytes = pieces.iter().flat_map(|piece| piece.iter().copied());
-            bytes.skip(offset).take(length).collect()
-        }
+impl VHost {
+    /// The message that waits with this sequence, whole; `None`: there is none. Blocks while it reads from disk.
+    ///
+    /// # Errors
+    /// As [`VHost::browse`].
+    pub fn browse_one(
+        &self,
+        actor: &Actor,
+        queue: &str,
+        sequence: u64,
+        now: Timestamp,
+    ) -> Result<Option<Browsed>, Error> {
+        let queue = self.readable_queue(actor, queue)?;
+        let entry = queue.look_at(Sequence(sequence));
+        let entry = entry.map_err(|why| Error::Store(why.to_string()))?;
+        let whole = Browse {
+            body_bytes: usize::MAX,
+            ..Browse::default()
+        };
+        Ok(entry.map(|entry| Browsed::new(&entry, 0, &whole, now)))
     }
 }
 
 /// When it was published, as it says itself.
-fn published(message: &Message) -> Option<Timestamp> {
+pub(crate) fn published(message: &Message) -> Option<Timestamp> {
     let properties = Properties::parse(message.properties()).ok()?;
     let headers = properties.headers();
     let exact = headers.and_then(|headers| headers.get(TIMESTAMP_HEADER)?.integer());
     let exact = exact.and_then(|millis| u64::try_from(millis).ok());
     let seconds = || Some(properties.timestamp()?.saturating_mul(1000));
     exact.or_else(seconds).map(Timestamp::from_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_text() {
+        for text in ["h.0.r.0", "t.17.0.12", "h.3.255.9"] {
+            assert_eq!(text.parse::<Cursor>().unwrap().to_string(), text);
+        }
+        for text in ["", "h", "x.0.r.0", "h.0.r", "h.-1.r.0", "h.0.r.0.1"] {
+            assert_eq!(text.parse::<Cursor>(), Err(BadCursor), "{text}");
+        }
+    }
 }

@@ -245,6 +245,23 @@ impl Message {
         }
     }
 
+    /// Up to `length` bytes of the body from `offset` on.
+    pub fn body_window(&self, offset: usize, length: usize) -> Vec<u8> {
+        let mut window = Vec::new();
+        let mut skip = offset;
+        let mut add = |piece: &[u8]| {
+            let (skipped, piece) = piece.split_at(skip.min(piece.len()));
+            skip -= skipped.len();
+            let most = (length - window.len()).min(piece.len());
+            window.extend_from_slice(&piece[..most]);
+        };
+        match self.body() {
+            BodyPieces::Small(bytes) => add(bytes),
+            BodyPieces::Large(pieces) => pieces.iter().for_each(|piece| add(piece)),
+        }
+        window
+    }
+
     /// Hands the parts that the log keeps to `write`.
     pub fn with_stored_parts<R>(&self, write: impl FnOnce(&[Part<'_>]) -> R) -> R {
         let head = self.stored_head();

@@ -1,6 +1,6 @@
 //! Looking at messages changes nothing.
 
-use ferrymq_broker::browse::{Browse, Browsed, Filter, HeaderFilter, KeyPattern, Page};
+use ferrymq_broker::browse::{Browse, Browsed, Direction, Page};
 use ferrymq_broker::clock::Timestamp;
 use ferrymq_tests::InProcess;
 use ferrymq_tests::raw::{AMQPValue, BasicProperties, Connection, FieldTable};
@@ -121,10 +121,7 @@ fn a_filter_ends_after_so_many_messages_and_goes_on() {
     }
     channel.confirmed(100);
     let nothing = Browse {
-        filter: Filter {
-            text: Some("nowhere".into()),
-            ..Filter::default()
-        },
+        filter: "nowhere".parse().unwrap(),
         max_scanned: 30,
         ..Browse::default()
     };
@@ -133,14 +130,7 @@ fn a_filter_ends_after_so_many_messages_and_goes_on() {
     assert!(page.next.is_some());
     assert!(all(&broker, "q", &nothing).is_empty());
     let some = Browse {
-        filter: Filter {
-            routing_key: Some(KeyPattern::Topic("*.0.#".into())),
-            headers: vec![HeaderFilter {
-                name: "n".into(),
-                value: Some("3".into()),
-            }],
-            text: Some("body".into()),
-        },
+        filter: "key:*.0.# header.n:3 body".parse().unwrap(),
         limit: 1,
         max_scanned: 7,
         ..Browse::default()
@@ -167,6 +157,8 @@ fn what_is_on_disk_only_is_seen_and_stays_there() {
         vhost.snapshot().queues["q"].inspect(|queue| queue.paged())
     };
     assert_eq!(paged(&broker), 700);
+    let forwards = all(&broker, "q", &Browse::default());
+    check_backwards(&broker, "q", &forwards);
     let seen = all(
         &broker,
         "q",
@@ -178,4 +170,65 @@ fn what_is_on_disk_only_is_seen_and_stays_there() {
     let expected: Vec<String> = (0..700).map(|number| number.to_string()).collect();
     assert_eq!(bodies(&seen), expected);
     assert_eq!(paged(&broker), 700);
+}
+
+/// Everything from the tail on, and every message by its sequence.
+fn check_backwards(broker: &InProcess, queue: &str, forwards: &[Browsed]) {
+    let from_tail = Browse {
+        from: Direction::Tail.start(),
+        limit: 3,
+        ..Browse::default()
+    };
+    let mut seen = all(broker, queue, &from_tail);
+    seen.reverse();
+    assert_eq!(bodies(&seen), bodies(forwards));
+    let numbers = |messages: &[Browsed]| -> Vec<u64> {
+        let numbers = messages.iter().map(|message| message.number);
+        numbers.collect()
+    };
+    assert_eq!(numbers(&seen), numbers(forwards));
+    let now = Timestamp::from_millis(10_000);
+    let one = |sequence| {
+        let found = vhost(broker).browse_one(&actor(broker), queue, sequence, now);
+        found.expect("a queue that can be read")
+    };
+    for message in forwards {
+        let body = one(message.sequence).map(|found| found.body);
+        assert_eq!(body.as_ref(), Some(&message.body));
+    }
+    assert!(one(1_000_000).is_none());
+}
+
+#[test]
+fn the_latest_come_first_from_the_tail() {
+    let broker = InProcess::start();
+    let channel = Connection::open(broker.amqp()).channel();
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-max-priority".into(), AMQPValue::LongInt(5));
+    channel.durable_queue_with("levels", arguments);
+    let mut arguments = FieldTable::default();
+    arguments.insert(
+        "x-queue-type".into(),
+        AMQPValue::LongString("quorum".into()),
+    );
+    channel.durable_queue_with("returned", arguments);
+    channel.confirm();
+    for number in 0..20 {
+        let properties = BasicProperties::default().with_priority(number % 4);
+        let body = number.to_string();
+        channel.publish_with("", "levels", &body, &properties);
+        channel.publish_with("", "returned", &body, &properties);
+    }
+    channel.confirmed(40);
+    for number in 0..15 {
+        let got = channel.got("returned");
+        if number % 3 == 0 {
+            channel.nack(got.delivery_tag, true);
+        } else {
+            channel.ack(got.delivery_tag);
+        }
+    }
+    for queue in ["levels", "returned"] {
+        check_backwards(&broker, queue, &all(&broker, queue, &Browse::default()));
+    }
 }

@@ -133,10 +133,7 @@ async fn only_what_matches_and_only_so_many() {
     channel.queue("to");
     publish(&channel, "from", 100);
     let with_seven = Order {
-        filter: Filter {
-            text: Some("7".into()),
-            ..Filter::default()
-        },
+        filter: "7".parse().unwrap(),
         limit: Some(3),
         ..order("from", Task::Move(to_queue("to")))
     };

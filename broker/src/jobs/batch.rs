@@ -121,12 +121,13 @@ impl Batches {
         let scanned = entries.len() as u64;
         self.progress.scanned += scanned;
         self.progress.left = self.progress.left.saturating_sub(scanned);
+        let now = clock::now();
         let filter = &self.order.filter;
         let wanted = entries.into_iter();
         let wanted = wanted
-            .filter(|entry| filter.matches(&entry.message))
+            .filter(|entry| filter.matches(&entry.message, now))
             .collect();
-        self.work.set_now(clock::now());
+        self.work.set_now(now);
         let point = match self.order.task {
             Task::Purge => self.purge(wanted),
             _ => self.send(&vhost, wanted),

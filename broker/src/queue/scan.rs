@@ -52,6 +52,11 @@ impl Position {
         part: Part::Returned,
         after: Sequence(0),
     };
+    /// Behind the last one.
+    pub const END: Self = Self {
+        part: Part::Level(0),
+        after: Sequence(u64::MAX),
+    };
 }
 
 impl fmt::Display for Position {
@@ -99,6 +104,79 @@ impl Queue {
         }
         (from.part, Vec::new())
     }
+
+    /// Up to `max` messages before `from`, the one that is delivered last first, all in one part. None: there are no
+    /// more.
+    pub fn scan_back(&self, from: Position, max: usize) -> (Part, Vec<Seen>) {
+        let parts = self.waiting.parts(Part::Returned).into_iter().rev();
+        let parts = parts.skip_while(|part| match (from.part, part) {
+            (Part::Level(from), Part::Level(level)) => *level < from,
+            (Part::Returned, part) => *part != Part::Returned,
+            (Part::Level(_), Part::Returned) => false,
+        });
+        for part in parts {
+            let before = match part == from.part {
+                true => from.after,
+                false => Sequence(u64::MAX),
+            };
+            let mut seen = match part {
+                Part::Returned => self.returned_before(before, max),
+                Part::Level(level) => self.level_before(level, before, max),
+            };
+            if !seen.is_empty() {
+                seen.reverse();
+                return (part, seen);
+            }
+        }
+        (from.part, Vec::new())
+    }
+
+    fn returned_before(&self, before: Sequence, max: usize) -> Vec<Seen> {
+        let mut seen = self.waiting.scan(Part::Returned, Sequence(0), usize::MAX);
+        if before != Sequence(u64::MAX) {
+            // If that one has gone, so have those before it.
+            let index = seen.iter().position(|seen| seen.sequence() == before);
+            seen.truncate(index.unwrap_or(0));
+        }
+        seen.split_off(seen.len().saturating_sub(max))
+    }
+
+    /// Looks into windows of sequences, narrow ones where there is much, wide ones where there is little.
+    fn level_before(&self, level: u8, before: Sequence, max: usize) -> Vec<Seen> {
+        let narrowest = max.max(1) as u64;
+        let mut before = before.min(self.next_sequence).0;
+        let mut width = narrowest;
+        while before > 1 {
+            let after = before.saturating_sub(width + 1);
+            let most = usize::try_from(narrowest).unwrap_or(usize::MAX);
+            let mut seen = self
+                .waiting
+                .scan(Part::Level(level), Sequence(after), most + 1);
+            seen.retain(|seen| seen.sequence().0 < before);
+            if seen.len() > most {
+                width = (width / 2).max(narrowest);
+            } else if seen.is_empty() {
+                before = after + 1;
+                width = width.saturating_mul(2);
+            } else {
+                return seen;
+            }
+        }
+        Vec::new()
+    }
+
+    /// The message that waits at this place of its, wherever in the queue that is.
+    pub fn seen_at(&self, sequence: Sequence) -> Option<Seen> {
+        let after = Sequence(sequence.0.checked_sub(1)?);
+        let mut parts = self.waiting.parts(Part::Returned).into_iter();
+        parts.find_map(|part| {
+            let seen = match part {
+                Part::Returned => self.waiting.scan(part, Sequence(0), usize::MAX),
+                Part::Level(_) => self.waiting.scan(part, after, 1),
+            };
+            seen.into_iter().find(|seen| seen.sequence() == sequence)
+        })
+    }
 }
 
 #[cfg(test)]
@@ -114,5 +192,7 @@ mod tests {
             assert_eq!(text.parse::<Position>(), Err(BadPosition), "{text}");
         }
         assert_eq!("r.0".parse(), Ok(Position::START));
+        let end = Position::END.to_string();
+        assert_eq!(end.parse(), Ok(Position::END));
     }
 }
