@@ -455,6 +455,7 @@ fn end_queue(queue: &Arc<SharedQueue>, work: &mut Work) -> usize {
         consumers = queue.delete();
         ready
     });
+    queue.tail().end();
     for port in consumers {
         let notice = std::iter::once(Item::Cancelled(port.number));
         port.outbox.push(notice, &mut work.dirty);

@@ -19,4 +19,5 @@ mod queue_features;
 mod restart;
 mod statistics;
 mod support;
+mod tail;
 mod vhosts;

@@ -7,6 +7,7 @@ mod delayed;
 mod paging;
 pub mod policies;
 mod scan;
+pub mod tail;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -33,6 +34,7 @@ use crate::timers::Alarm;
 
 pub use dead_letters::DeadLetters;
 pub(crate) use dead_letters::Place;
+use tail::Tail;
 
 /// A change of memory that is not worth reporting.
 const UNREPORTED_BYTES: u64 = 4 * 1024;
@@ -143,6 +145,8 @@ pub struct SharedQueue {
     pub dead_letter_counts: DeadLetterCounts,
     /// How many batches of them are on their way in the background.
     transfers: AtomicUsize,
+    /// Who listens to what comes.
+    tail: Tail,
 }
 
 impl SharedQueue {
@@ -177,6 +181,7 @@ impl SharedQueue {
             alarm: Alarm::default(),
             dead_letter_counts: DeadLetterCounts::default(),
             transfers: AtomicUsize::new(0),
+            tail: Tail::default(),
         }
     }
 
@@ -266,6 +271,12 @@ impl SharedQueue {
     pub fn persistent(&self) -> (u64, u64) {
         let durable = self.durable.as_ref();
         durable.map_or((0, 0), |durable| self.paging.store().held(durable.id))
+    }
+
+    /// Who listens to what comes.
+    #[inline]
+    pub(crate) fn tail(&self) -> &Tail {
+        &self.tail
     }
 
     /// When it is to be woken.

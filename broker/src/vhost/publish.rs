@@ -394,6 +394,9 @@ fn enqueue_last(queue: &Arc<SharedQueue>, pending: &mut Pending, work: &mut Work
         refused,
     } = pending;
     let id = queue.durable.as_ref().map(|durable| durable.id);
+    if queue.tail().has_listeners() {
+        queue.tail().tell(messages, work.now());
+    }
     queue.run(work, |queue, effects| {
         for (index, message) in messages.drain(..).enumerate() {
             let Some(id) = id.filter(|_| queue.keeps(&message)) else {
@@ -422,6 +425,9 @@ fn enqueue_copies(queue: &Arc<SharedQueue>, pending: &mut Pending, work: &mut Wo
         stored,
         refused,
     } = pending;
+    if queue.tail().has_listeners() {
+        queue.tail().tell(messages, work.now());
+    }
     queue.run(work, |queue, effects| {
         for (index, (message, stored)) in messages.iter().zip(stored).enumerate() {
             match (queue.publish(message.clone(), effects), id) {
