@@ -18,6 +18,7 @@ mod pause;
 mod policies;
 mod publish;
 mod queues;
+mod trace;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -57,6 +58,7 @@ pub use hidden::{Hidden, Purpose};
 pub use metadata::Metadata;
 pub use publish::{Pending, Route};
 pub use queues::{DeleteConditions, QueueDeclare, QueueStatus};
+pub use trace::Trace;
 
 /// A virtual host.
 pub struct VHost {

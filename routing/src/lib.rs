@@ -35,6 +35,7 @@ pub use delay::{DELAY_HEADER, delay};
 pub use error::{Error, Inequivalent};
 pub use exchange::{Exchange, ExchangeKind};
 pub use names::{ExchangeName, QueueName};
+pub use route::trace::Step;
 pub use route::{RouteInput, Routed};
 pub use topology::{Removed, Topology};
 

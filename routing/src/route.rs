@@ -1,5 +1,7 @@
 //! From an exchange to queues: over bindings between exchanges and over alternate exchanges.
 
+pub(crate) mod trace;
+
 use ferrymq_amqp::Properties;
 use smallvec::SmallVec;
 
