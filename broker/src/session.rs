@@ -20,6 +20,7 @@ pub mod outbound;
 pub mod outbox;
 pub mod overdue;
 pub mod publishing;
+pub mod requests;
 mod tracing;
 pub mod transaction;
 pub mod unacked;

@@ -2,6 +2,7 @@
 //! effect over the wire. One module per feature.
 
 mod accounts;
+mod administration;
 mod browse;
 mod bulk;
 mod consumer_timeouts;

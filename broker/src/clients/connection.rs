@@ -7,13 +7,16 @@ use std::time::Duration;
 
 use ferrymq_amqp::{FieldTable, table};
 use parking_lot::Mutex;
+use tokio::sync::oneshot;
 
 use super::ClientChannel;
 use crate::auth::User;
 use crate::clock::Timestamp;
+use crate::queue::shared::SharedQueue;
 use crate::session::ConnectionId;
 use crate::session::endpoints::Endpoints;
 use crate::session::outbox::{Dirty, Item, Outbox};
+use crate::session::requests::{HeldDelivery, Request};
 use crate::stats::Counter;
 
 /// An AMQP connection.
@@ -144,6 +147,34 @@ impl ClientConnection {
         let mut dirty = Dirty::default();
         let close = std::iter::once(Item::Close(reason.into()));
         self.outbox.push(close, &mut dirty);
+    }
+
+    /// Has it end a consumer and tell the client; tells whether there was one. Completes when its task has done so.
+    pub async fn cancel_consumer(&self, channel: u16, tag: &str) -> bool {
+        let (answer, answered) = oneshot::channel();
+        self.ask(Request::Cancel {
+            channel,
+            tag: tag.to_owned(),
+            answer,
+        });
+        answered.await.unwrap_or(false)
+    }
+
+    /// What of `queue` was sent to it and is not settled, at most so many. Completes when its task has answered.
+    pub async fn unacked(&self, queue: &Arc<SharedQueue>, most: usize) -> Vec<HeldDelivery> {
+        let (answer, answered) = oneshot::channel();
+        self.ask(Request::Unacked {
+            queue: Arc::clone(queue),
+            most,
+            answer,
+        });
+        answered.await.unwrap_or_default()
+    }
+
+    fn ask(&self, request: Request) {
+        let mut dirty = Dirty::default();
+        let item = Item::Request(Box::new(request));
+        self.outbox.push(std::iter::once(item), &mut dirty);
     }
 
     pub(crate) fn outbox(&self) -> &Arc<Outbox> {

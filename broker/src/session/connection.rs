@@ -198,6 +198,9 @@ impl Connection {
         if let Some(alarms) = asked.alarms {
             running.blocking.set(alarms, &mut running.channels.context);
         }
+        for request in asked.requests {
+            running.channels.handle_request(request);
+        }
         if let Some(reason) = asked.close {
             self.force_close(&reason, now);
         }

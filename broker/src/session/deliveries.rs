@@ -17,6 +17,7 @@ use crate::session::channels::Channels;
 use crate::session::context::Context;
 use crate::session::outbound::Outbound;
 use crate::session::outbox::{ConsumerNumber, Handover, Item};
+use crate::session::requests::Request;
 use crate::session::unacked::Unacked;
 use crate::stats::{Kind, count_one};
 use crate::vhost::VHost;
@@ -30,6 +31,8 @@ pub struct Asked {
     pub alarms: Option<crate::alarms::Alarms>,
     /// Some consumer's time-out has.
     pub timeouts_changed: bool,
+    /// What somebody wants to be done, or to know.
+    pub requests: Vec<Request>,
 }
 
 impl Channels {
@@ -59,6 +62,7 @@ impl Channels {
                     Item::UserDeleted(user) => self.user_deleted(user.name()),
                     Item::Close(reason) => self.asked.close = Some(reason),
                     Item::Alarms(alarms) => self.asked.alarms = Some(alarms),
+                    Item::Request(request) => self.asked.requests.push(*request),
                 }
             }
             self.context.taken = items;

@@ -15,6 +15,7 @@ use crate::alarms::Alarms;
 use crate::auth::User;
 use crate::message::Message;
 use crate::queue::entry::Entry;
+use crate::session::requests::Request;
 use crate::vhost::VHost;
 
 /// Waiting deliveries above this many bytes stop the credit of the connection's consumers.
@@ -53,6 +54,8 @@ pub enum Item {
     Close(Arc<str>),
     /// The alarms are now these.
     Alarms(Alarms),
+    /// Do this, or tell that.
+    Request(Box<Request>),
 }
 
 /// The inbox of a connection's task, shared with every queue that it consumes from.

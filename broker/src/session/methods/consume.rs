@@ -43,7 +43,7 @@ impl Channels {
     }
 
     /// If `number` is the consumer of direct reply-to, answers go nowhere from now on.
-    fn end_replies(&mut self, id: u16, number: ConsumerNumber) {
+    pub(in crate::session) fn end_replies(&mut self, id: u16, number: ConsumerNumber) {
         let Some(channel) = self.open.get_mut(&id) else {
             return;
         };
