@@ -36,13 +36,13 @@ enum Command {
     /// Print a script that completes commands in a shell
     Completion(completion::Args),
     /// Measure a broker: throughput, latency, what it costs, and whether every message arrives
-    Perf(perf::Args),
+    Perf(Box<perf::Args>),
     /// Look at the data of a stopped broker, or make its index anew
     Store(store::Args),
 }
 
 fn main() -> ExitCode {
-    let arguments = dialect::translate(std::env::args_os());
+    let arguments = perf::expand(dialect::translate(std::env::args_os()));
     let is_ctl = arguments.get(1).is_some_and(|command| command == "ctl");
     let command_line = match CommandLine::try_parse_from(arguments) {
         Err(error) if is_ctl && error.use_stderr() => {
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
         },
         Command::Ctl(args) => ctl::run(*args),
         Command::Completion(args) => completion::run(&args, CommandLine::command()),
-        Command::Perf(args) => perf::run(args),
+        Command::Perf(args) => perf::run(*args),
         Command::Store(args) => store::run(&args),
     }
 }

@@ -1,4 +1,4 @@
-//! A raw client: a socket that never blocks, one channel, frames in and out.
+//! A raw client: a socket that never blocks, frames in and out.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use amq_protocol::uri::{AMQPScheme, AMQPUri};
 use ferrymq_amqp::frame::{self, PROTOCOL_HEADER};
-use ferrymq_amqp::method::{self, AMQPClass, Method, basic, channel, connection, queue};
+use ferrymq_amqp::method::{self, AMQPClass, Method, basic, channel, connection, tx};
 use ferrymq_amqp::{AMQPValue, FieldTable, Frame, FrameKind, ShortString};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::{Args, Error};
+use super::Error;
 
-/// The only channel of every connection.
+/// The first channel of every connection, for most the only one.
 pub(super) const CHANNEL: u16 = 1;
 
 /// Bytes of the buffer for a connection that does little.
@@ -24,7 +24,7 @@ const DEFAULT_FRAME_MAX: u32 = 128 * 1024;
 /// How long the broker may take to answer a method.
 const ANSWER: Duration = Duration::from_secs(60);
 
-/// A connection with its channel open.
+/// A connection with its first channel open.
 pub(super) struct Connection {
     stream: TcpStream,
     /// What was read; frames not yet taken are `inbound[taken..filled]`.
@@ -34,6 +34,8 @@ pub(super) struct Connection {
     /// What is to be written; gone already are `outbound[..written]`.
     pub(super) outbound: Vec<u8>,
     written: usize,
+    /// Messages that came back while an answer was awaited.
+    returned: u64,
     /// The negotiated frame-max, in bytes.
     pub(super) frame_max: u32,
 }
@@ -49,7 +51,8 @@ impl Connection {
     /// Connects, logs in, opens the vhost of `uri` and a channel.
     pub(super) fn open(uri: &AMQPUri, name: &str) -> Result<Self, Error> {
         if uri.scheme != AMQPScheme::AMQP {
-            return Err(Error::Arguments("perf speaks plain amqp:// only"));
+            let scheme = "--uri must be an amqp:// one: perf speaks no TLS";
+            return Err(Error::Usage(scheme.to_owned()));
         }
         let stream = TcpStream::connect((uri.authority.host.as_str(), uri.authority.port))?;
         stream.set_nodelay(true)?;
@@ -61,6 +64,7 @@ impl Connection {
             filled: 0,
             outbound: PROTOCOL_HEADER.to_vec(),
             written: 0,
+            returned: 0,
             frame_max: 0,
         };
         connection.handshake(uri, name)?;
@@ -101,8 +105,9 @@ impl Connection {
                 heartbeat: 0,
             })),
         );
-        let virtual_host = ShortString::try_new(uri.vhost.as_str())
-            .map_err(|_| Error::Arguments("the vhost's name is too long"))?;
+        let virtual_host = ShortString::try_new(uri.vhost.as_str()).map_err(|_| {
+            Error::Usage("the vhost of --uri has a name that is too long".to_owned())
+        })?;
         self.send_on(
             0,
             AMQPClass::Connection(AMQPMethod::Open(Open { virtual_host })),
@@ -111,8 +116,13 @@ impl Connection {
             AMQPClass::Connection(AMQPMethod::OpenOk(_)) => {}
             other => return Err(unexpected("connection.open-ok", &other)),
         }
+        self.open_channel(CHANNEL)
+    }
+
+    /// Opens another channel.
+    pub(super) fn open_channel(&mut self, channel: u16) -> Result<(), Error> {
         let open = channel::AMQPMethod::Open(channel::Open {});
-        match self.call(AMQPClass::Channel(open))? {
+        match self.call_on(channel, AMQPClass::Channel(open))? {
             AMQPClass::Channel(channel::AMQPMethod::OpenOk(_)) => Ok(()),
             other => Err(unexpected("channel.open-ok", &other)),
         }
@@ -125,19 +135,34 @@ impl Connection {
         }
     }
 
-    fn send_on(&mut self, channel: u16, class: AMQPClass) {
-        method::encode(&mut self.outbound, channel, &class);
+    /// Puts a channel into transactions.
+    pub(super) fn select_transactions(&mut self, channel: u16) -> Result<(), Error> {
+        let select = tx::AMQPMethod::Select(tx::Select {});
+        match self.call_on(channel, AMQPClass::Tx(select))? {
+            AMQPClass::Tx(tx::AMQPMethod::SelectOk(_)) => Ok(()),
+            other => Err(unexpected("tx.select-ok", &other)),
+        }
     }
 
     /// Queues a method for writing.
+    pub(super) fn send_on(&mut self, channel: u16, class: AMQPClass) {
+        method::encode(&mut self.outbound, channel, &class);
+    }
+
+    /// The same on the first channel.
     pub(super) fn send(&mut self, class: AMQPClass) {
         self.send_on(CHANNEL, class);
     }
 
     /// Writes a method and waits for the answer.
-    pub(super) fn call(&mut self, class: AMQPClass) -> Result<AMQPClass, Error> {
-        self.send(class);
+    pub(super) fn call_on(&mut self, channel: u16, class: AMQPClass) -> Result<AMQPClass, Error> {
+        self.send_on(channel, class);
         self.answer()
+    }
+
+    /// The same on the first channel.
+    pub(super) fn call(&mut self, class: AMQPClass) -> Result<AMQPClass, Error> {
+        self.call_on(CHANNEL, class)
     }
 
     /// Writes everything queued, and waits for the next method that is no `basic` one.
@@ -150,9 +175,10 @@ impl Connection {
                     continue;
                 }
                 match method::decode(frame.payload)? {
-                    Method::Other(AMQPClass::Basic(
-                        basic::AMQPMethod::Deliver(_) | basic::AMQPMethod::Return(_),
-                    )) => {}
+                    Method::Other(AMQPClass::Basic(basic::AMQPMethod::Deliver(_))) => {}
+                    Method::Other(AMQPClass::Basic(basic::AMQPMethod::Return(_))) => {
+                        self.returned += 1;
+                    }
                     Method::Other(class) => return check_close(class),
                     _ => {}
                 }
@@ -164,31 +190,9 @@ impl Connection {
         }
     }
 
-    /// Declares a queue as it is asked for, and tells how many messages are in it.
-    pub(super) fn declare(&mut self, queue: &str, args: &Args) -> Result<u32, Error> {
-        let declare = queue::AMQPMethod::Declare(queue::Declare {
-            queue: queue.into(),
-            durable: args.durable,
-            arguments: args.queue_arguments(),
-            ..queue::Declare::default()
-        });
-        match self.call(AMQPClass::Queue(declare))? {
-            AMQPClass::Queue(queue::AMQPMethod::DeclareOk(ok)) => Ok(ok.message_count),
-            other => Err(unexpected("queue.declare-ok", &other)),
-        }
-    }
-
-    /// Deletes a queue.
-    pub(super) fn delete(&mut self, queue: &str) -> Result<(), Error> {
-        let delete = queue::AMQPMethod::Delete(queue::Delete {
-            queue: queue.into(),
-            ..queue::Delete::default()
-        });
-        self.call(AMQPClass::Queue(delete)).map(drop)
-    }
-
-    /// Closes in order: whatever was sent before has been handled when this returns.
-    pub(super) fn close(mut self) -> Result<(), Error> {
+    /// Closes in order: whatever was sent before has been handled when this returns. Returns how many
+    /// messages came back meanwhile.
+    pub(super) fn close(mut self) -> Result<u64, Error> {
         self.send_on(
             0,
             AMQPClass::Connection(connection::AMQPMethod::Close(connection::Close {
@@ -200,7 +204,7 @@ impl Connection {
             self.answer()?,
             AMQPClass::Connection(connection::AMQPMethod::CloseOk(_))
         ) {}
-        Ok(())
+        Ok(self.returned)
     }
 
     /// The next frame of what was read.
@@ -260,7 +264,8 @@ impl Connection {
         Ok(true)
     }
 
-    fn interest(&self) -> Interest {
+    /// What to wait for when there is nothing to do.
+    pub(super) fn interest(&self) -> Interest {
         match self.outbound.is_empty() {
             true => Interest::Read,
             false => Interest::ReadOrWrite,

@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use amq_protocol::uri::AMQPUri;
-use ferrymq_amqp::content::ContentHeader;
-use ferrymq_amqp::method::{self, AMQPClass, Method, basic};
-use ferrymq_amqp::{Frame, FrameKind};
+use ferrymq_amqp::method::{AMQPClass, basic};
 
-use super::connection::{CHANNEL, Connection, Interest, check_close, unexpected};
-use super::plan::Plan;
+use super::connection::{Connection, Interest, unexpected};
+use super::deliveries::{Deliveries, Event};
+use super::handling::Handling;
+use super::polling::Polling;
 use super::progress::Progress;
-use super::ring::Stamp;
+use super::setup::Setup;
 use super::verify::Tallies;
-use super::{Args, Error, clock};
+use super::{Error, Load, clock};
 
 /// Bytes read at once.
 const READ_BYTES: usize = 256 * 1024;
@@ -20,65 +19,48 @@ const READ_BYTES: usize = 256 * 1024;
 const IDLE: Duration = Duration::from_millis(20);
 /// How many producers another run may have had whose messages are consumed.
 const MAX_FOREIGN_PRODUCERS: usize = 256;
-/// Class and method of `basic.deliver`.
-const DELIVER: [u8; 4] = [0, 60, 0, 60];
 
 /// A consuming connection, its consumers started.
 pub(super) struct Consumer {
     connection: Connection,
-    deliveries: Deliveries,
-}
-
-/// What arrives, frame by frame.
-struct Deliveries {
-    verify: bool,
-    tallies: Tallies,
-    /// The queue and tag of the message whose frames are coming.
-    queue: usize,
-    delivery_tag: u64,
-    /// Body bytes of it still to come, and whether any came.
-    body_left: u64,
-    body_started: bool,
-    /// Ack every so many messages; 0 when the broker wants no acks.
-    ack_every: u32,
-    unacked: u32,
-    acks: Vec<u8>,
-    /// Of this batch: messages, those redelivered, and the times that were in them.
-    received: u64,
-    redelivered: u64,
-    times: Vec<u64>,
+    /// Of each channel, number 1 first.
+    lanes: Vec<Deliveries>,
+    handling: Option<Handling>,
+    polling: Option<Polling>,
 }
 
 impl Consumer {
     /// Connects the consumer number `index`, and lets deliveries begin.
-    pub(super) fn connect(
-        uri: &AMQPUri,
-        args: &Args,
-        plan: &Plan,
-        index: usize,
-    ) -> Result<Self, Error> {
-        let mut connection = Connection::open(uri, &format!("perf consumer {index}"))?;
+    pub(super) fn connect(setup: &Setup<'_>, index: usize) -> Result<Self, Error> {
+        let args = setup.args;
+        let consuming = &args.consuming;
+        let name = format!("perf consumer {index}");
+        let mut connection = Connection::open(setup.uri(index), &name)?;
         connection.enlarge_buffer(READ_BYTES.max(2 * connection.frame_max as usize));
+        let channels = consuming.consumer_channels.get();
+        let tallies = Tallies::new(setup.plan.queues.len(), producers(args));
+        let lane = |channel| Deliveries::new(channel, consuming, args.verifies(), tallies.clone());
+        let queues_of = |channel: usize| {
+            let first = index * usize::from(channels);
+            setup.plan.queues_of(first + channel, consuming.lanes())
+        };
+        let queues: Vec<_> = (0..channels.into()).map(queues_of).collect();
         let mut consumer = Self {
             connection,
-            deliveries: Deliveries {
-                verify: args.verifies(),
-                tallies: Tallies::new(plan.queues.len(), producers(args)),
-                queue: 0,
-                delivery_tag: 0,
-                body_left: 0,
-                body_started: false,
-                ack_every: if args.no_ack { 0 } else { args.ack_every() },
-                unacked: 0,
-                acks: Vec::new(),
-                received: 0,
-                redelivered: 0,
-                times: Vec::new(),
-            },
+            lanes: (1..=channels).map(lane).collect(),
+            handling: Handling::new(consuming),
+            polling: consuming.poll.then(|| Polling::new(setup, queues.clone())),
         };
-        consumer.qos(args.prefetch)?;
-        for queue in plan.queues_of(index, usize::from(args.consumers)) {
-            consumer.consume(&plan.queues[queue], queue, args.no_ack);
+        // All channels are ready before the first delivery comes.
+        for channel in 1..=channels {
+            consumer.open(channel, args)?;
+        }
+        if !consuming.poll {
+            for (channel, queues) in (1..).zip(queues) {
+                for queue in queues {
+                    consumer.consume(channel, &setup.plan.queues[queue], queue, args);
+                }
+            }
         }
         while !consumer.connection.flush_some()? {
             consumer.connection.wait(Interest::ReadOrWrite, IDLE)?;
@@ -86,12 +68,25 @@ impl Consumer {
         Ok(consumer)
     }
 
-    fn qos(&mut self, prefetch_count: u16) -> Result<(), Error> {
+    fn open(&mut self, channel: u16, args: &Load) -> Result<(), Error> {
+        if channel > 1 {
+            self.connection.open_channel(channel)?;
+        }
+        if args.consuming.consumer_tx > 0 {
+            self.connection.select_transactions(channel)?;
+        }
+        if args.consuming.channel_prefetch > 0 {
+            self.qos(channel, args.consuming.channel_prefetch, true)?;
+        }
+        self.qos(channel, args.consuming.prefetch, false)
+    }
+
+    fn qos(&mut self, channel: u16, prefetch_count: u16, global: bool) -> Result<(), Error> {
         let qos = basic::AMQPMethod::Qos(basic::Qos {
             prefetch_count,
-            global: false,
+            global,
         });
-        match self.connection.call(AMQPClass::Basic(qos))? {
+        match self.connection.call_on(channel, AMQPClass::Basic(qos))? {
             AMQPClass::Basic(basic::AMQPMethod::QosOk(_)) => Ok(()),
             other => Err(unexpected("basic.qos-ok", &other)),
         }
@@ -99,173 +94,110 @@ impl Consumer {
 
     /// Starts consuming; the consumer tag is the queue's number. Deliveries may come before the answer
     /// is looked at.
-    fn consume(&mut self, name: &str, queue: usize, no_ack: bool) {
+    fn consume(&mut self, channel: u16, name: &str, queue: usize, args: &Load) {
         let consume = basic::AMQPMethod::Consume(basic::Consume {
             queue: name.into(),
             consumer_tag: queue.to_string().into(),
-            no_ack,
+            no_ack: args.consuming.settlement() == super::args::Settlement::Nothing,
+            arguments: args.consuming.arguments(),
             ..basic::Consume::default()
         });
-        self.connection.send(AMQPClass::Basic(consume));
+        self.connection.send_on(channel, AMQPClass::Basic(consume));
     }
 
     /// Consumes until told to stop. Returns what arrived.
     pub(super) fn run(mut self, progress: &Progress) -> Result<Tallies, Error> {
+        self.ask(progress)?;
         while !progress.stop_consuming.is_raised() {
             if self.connection.fill()? {
                 self.handle_batch(progress)?;
-            } else if !self.connection.wait(self.interest(), IDLE)? {
-                self.deliveries.ack();
-                self.flush()?;
+            } else if !self
+                .connection
+                .wait(self.connection.interest(), self.patience())?
+            {
+                self.settle()?;
             }
+            self.ask(progress)?;
         }
-        self.deliveries.ack();
-        self.flush()?;
+        self.settle()?;
         self.connection.close()?;
-        Ok(self.deliveries.tallies)
+        let mut tallies = self.lanes.into_iter().map(|lane| lane.tallies);
+        let first = tallies.next().ok_or(Error::Missing("channels"))?;
+        Ok(tallies.fold(first, |mut all, other| {
+            all.add(&other);
+            all
+        }))
     }
 
     fn handle_batch(&mut self, progress: &Progress) -> Result<(), Error> {
         let now = clock::now();
         while let Some(frame) = self.connection.next_frame()? {
-            self.deliveries.handle_frame(frame)?;
+            let index = usize::from(frame.channel).saturating_sub(1);
+            let Some(lane) = self.lanes.get_mut(index) else {
+                continue;
+            };
+            let event = lane.handle_frame(frame)?;
+            if let Some(polling) = &mut self.polling {
+                polling.handle_event(index, event);
+            }
+            if event == Event::Message && self.handling.is_some() {
+                self.work(index, progress)?;
+            }
+            if self.handling.is_some() && progress.stop_consuming.is_raised() {
+                break;
+            }
         }
         self.flush()?;
-        let deliveries = &mut self.deliveries;
-        if deliveries.received > 0 {
-            progress.last_received.set(now);
-            progress
-                .received
-                .add(std::mem::take(&mut deliveries.received));
-        }
-        if deliveries.redelivered > 0 {
-            progress
-                .redelivered
-                .add(std::mem::take(&mut deliveries.redelivered));
-        }
-        progress.latency.record(now, &mut deliveries.times);
+        self.lanes
+            .iter_mut()
+            .for_each(|lane| progress.count(now, &mut lane.batch));
         Ok(())
     }
 
-    fn flush(&mut self) -> Result<(), Error> {
-        self.connection.outbound.append(&mut self.deliveries.acks);
+    /// Works on a message as long as a consumer is told to; only then has it arrived.
+    fn work(&mut self, lane: usize, progress: &Progress) -> Result<(), Error> {
+        self.flush()?;
+        if let Some(handling) = &mut self.handling {
+            progress.count(handling.begin(), &mut self.lanes[lane].batch);
+            handling.work();
+        }
+        Ok(())
+    }
+
+    /// Asks for messages, when they are not delivered unasked.
+    fn ask(&mut self, progress: &Progress) -> Result<(), Error> {
+        let Some(polling) = &mut self.polling else {
+            return Ok(());
+        };
+        if progress.stop_consuming.is_raised() {
+            return Ok(());
+        }
+        polling.ask(&mut self.connection, &mut self.lanes);
         self.connection.flush_some().map(drop)
     }
 
-    fn interest(&self) -> Interest {
-        match self.connection.outbound.is_empty() {
-            true => Interest::Read,
-            false => Interest::ReadOrWrite,
-        }
-    }
-}
-
-impl Deliveries {
-    #[inline]
-    fn handle_frame(&mut self, frame: Frame<'_>) -> Result<(), Error> {
-        match frame.kind {
-            FrameKind::Method => match deliver(frame.payload) {
-                Some(deliver) => {
-                    self.queue = deliver.queue;
-                    self.delivery_tag = deliver.delivery_tag;
-                    self.redelivered += u64::from(deliver.redelivered);
-                }
-                None => handle_method(frame.payload)?,
-            },
-            FrameKind::Header => {
-                self.body_left = ContentHeader::decode(frame.payload)?.body_size;
-                self.body_started = false;
-                if self.body_left == 0 {
-                    self.complete();
-                }
-            }
-            FrameKind::Body => self.handle_body(frame.payload),
-            FrameKind::Heartbeat => {}
-        }
-        Ok(())
+    fn patience(&self) -> Duration {
+        let wait = self.polling.as_ref().and_then(Polling::next_wait);
+        wait.map_or(IDLE, |wait| wait.min(IDLE))
     }
 
-    #[inline]
-    fn handle_body(&mut self, piece: &[u8]) {
-        if !self.body_started {
-            self.body_started = true;
-            self.look_at(piece);
-        }
-        self.body_left = self.body_left.saturating_sub(piece.len() as u64);
-        if self.body_left == 0 {
-            self.complete();
-        }
+    fn settle(&mut self) -> Result<(), Error> {
+        self.lanes.iter_mut().for_each(Deliveries::settle);
+        self.flush()
     }
 
-    #[inline]
-    fn look_at(&mut self, body: &[u8]) {
-        let Some(stamp) = Stamp::read(body) else {
-            return;
-        };
-        if self.verify {
-            self.tallies
-                .count(self.queue, stamp.producer, stamp.sequence);
+    fn flush(&mut self) -> Result<(), Error> {
+        for lane in &mut self.lanes {
+            self.connection.outbound.append(&mut lane.acks);
         }
-        if stamp.time != 0 {
-            self.times.push(stamp.time);
-        }
-    }
-
-    #[inline]
-    fn complete(&mut self) {
-        self.received += 1;
-        if self.ack_every > 0 {
-            self.unacked += 1;
-            if self.unacked == self.ack_every {
-                self.ack();
-            }
-        }
-    }
-
-    /// Acks everything up to the last message.
-    fn ack(&mut self) {
-        if self.unacked > 0 {
-            let multiple = self.unacked > 1;
-            method::encode_ack(&mut self.acks, CHANNEL, self.delivery_tag, multiple);
-            self.unacked = 0;
-        }
-    }
-}
-
-/// What matters of a `basic.deliver`.
-struct Deliver {
-    queue: usize,
-    delivery_tag: u64,
-    redelivered: bool,
-}
-
-#[inline]
-fn deliver(payload: &[u8]) -> Option<Deliver> {
-    let arguments = payload.strip_prefix(&DELIVER)?;
-    let (&length, arguments) = arguments.split_first()?;
-    let (tag, arguments) = arguments.split_at_checked(length.into())?;
-    let (delivery_tag, arguments) = arguments.split_first_chunk()?;
-    Some(Deliver {
-        queue: tag
-            .iter()
-            .fold(0, |number, digit| number * 10 + usize::from(digit & 0xf)),
-        delivery_tag: u64::from_be_bytes(*delivery_tag),
-        redelivered: *arguments.first()? != 0,
-    })
-}
-
-fn handle_method(payload: &[u8]) -> Result<(), Error> {
-    match method::decode(payload)? {
-        Method::Other(AMQPClass::Basic(basic::AMQPMethod::ConsumeOk(_))) => Ok(()),
-        Method::Other(class) => Err(unexpected("basic.deliver", &check_close(class)?)),
-        _ => Ok(()),
+        self.connection.flush_some().map(drop)
     }
 }
 
 /// How many producers' messages are expected; without any it is another run that published them.
-fn producers(args: &Args) -> usize {
-    match args.producers {
+fn producers(args: &Load) -> usize {
+    match args.publishing.lanes() {
         0 => MAX_FOREIGN_PRODUCERS,
-        producers => producers.into(),
+        producers => producers,
     }
 }

@@ -4,9 +4,12 @@
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
     #[error("{0}")]
-    Uri(String),
-    #[error("{0}")]
     Io(#[from] std::io::Error),
+    #[error("cannot write {file:?}: {why}")]
+    Write {
+        file: std::path::PathBuf,
+        why: std::io::Error,
+    },
     #[error("the broker closed the {what}: {code} {text}")]
     Closed {
         what: &'static str,
@@ -26,6 +29,9 @@ pub(super) enum Error {
         expected: &'static str,
         received: String,
     },
+    #[error("{0} are missing")]
+    Missing(&'static str),
+    /// The command line asks for what cannot be done.
     #[error("{0}")]
-    Arguments(&'static str),
+    Usage(String),
 }

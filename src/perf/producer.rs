@@ -4,16 +4,19 @@ use std::num::NonZeroU64;
 use std::ops::Range;
 use std::time::Duration;
 
-use amq_protocol::uri::AMQPUri;
 use ferrymq_amqp::FrameKind;
-use ferrymq_amqp::method::{self, AMQPClass, Method, confirm};
+use ferrymq_amqp::method::{self, AMQPClass, Method, basic, confirm, tx};
 
 use super::confirms::Confirms;
 use super::connection::{Connection, Interest, check_close, unexpected};
-use super::plan::Plan;
+use super::lane::{Answers, Lane, budget_in_turn};
 use super::progress::Progress;
-use super::ring::{BATCH_BYTES, Ring, Stamp};
-use super::{Args, Error, clock};
+use super::ring::{BATCH_BYTES, Ring};
+use super::schedule::Schedule;
+use super::setup::Setup;
+use super::stamp::Stamp;
+use super::transaction::Transaction;
+use super::{Error, Load, clock};
 
 /// How long a producer that can do nothing waits before it looks whether to stop.
 const IDLE: Duration = Duration::from_millis(20);
@@ -21,8 +24,6 @@ const IDLE: Duration = Duration::from_millis(20);
 const BACKLOG_CHECK: Duration = Duration::from_micros(200);
 /// The shortest wait for the next message that is due: the more are sent at once, the cheaper they are.
 const PACE: Duration = Duration::from_micros(100);
-/// How long the last confirms may take.
-const LAST_CONFIRMS: Duration = Duration::from_secs(60);
 /// One in at most so many messages carries the time.
 const MAX_TIMED_EVERY: u64 = 64;
 /// A producer that expects nothing looks into its inbox once in so many batches.
@@ -31,87 +32,79 @@ const BATCHES_PER_READ: u32 = 32;
 /// A publishing connection, ready to start.
 pub(super) struct Producer {
     connection: Connection,
-    id: u16,
+    /// Its channels, which take turns: number 1 first.
+    lanes: Vec<Lane>,
+    /// The lane of the next message.
+    next_lane: usize,
     ring: Ring,
     /// The next message's place in the ring.
     slot: usize,
     /// Bytes of the ring that are stamped and not yet written.
     pending: Range<usize>,
     targets: u64,
+    /// Messages of all lanes, and how many they may send at all.
     sent: u64,
-    /// How many messages to send at all.
     limit: u64,
-    confirms: Option<Confirms>,
+    /// Whether the broker has something to say to publishes, and how long the last answers may take.
+    is_answered: bool,
+    answer_timeout: Duration,
     /// One in so many messages carries the time.
     timed_every: u64,
-    pace: Option<Pace>,
+    schedule: Option<Schedule>,
     /// Messages that all producers may be ahead of the consumers; 0 for any number.
     backlog: u64,
     copies: u64,
 }
 
-/// Messages at a steady rate: the n-th is due n / rate seconds after the start.
-struct Pace {
-    start: u64,
-    rate: f64,
-}
-
-impl Pace {
-    fn due_time(&self, message: u64) -> u64 {
-        self.start + (message as f64 * 1e9 / self.rate) as u64
-    }
-
-    /// How many messages are due at `now`.
-    fn due(&self, now: u64) -> u64 {
-        (now.saturating_sub(self.start) as f64 * self.rate / 1e9) as u64 + 1
-    }
-}
-
 impl Producer {
-    /// Connects the producer number `id`.
-    pub(super) fn connect(uri: &AMQPUri, args: &Args, plan: &Plan, id: u16) -> Result<Self, Error> {
-        let mut connection = Connection::open(uri, &format!("perf producer {id}"))?;
-        let ring = Ring::new(plan, args, connection.frame_max)?;
+    /// Connects the producer number `index`.
+    pub(super) fn connect(setup: &Setup<'_>, index: u16) -> Result<Self, Error> {
+        let args = setup.args;
+        let publishing = &args.publishing;
+        let uri = setup.uri(index.into());
+        let mut connection = Connection::open(uri, &format!("perf producer {index}"))?;
+        let channels = publishing.producer_channels.get();
+        let seed = u64::from(index);
+        let ring = Ring::new(setup.plan, args, channels, connection.frame_max, seed)?;
         let timed_every = timed_every(args, &ring);
-        let confirms = match args.confirm {
-            0 => None,
-            window => {
-                select_confirms(&mut connection)?;
-                Some(Confirms::new(window, timed_every))
+        for channel in 1..=channels {
+            if channel > 1 {
+                connection.open_channel(channel)?;
             }
-        };
-        let producers = u64::from(args.producers);
+            select_answers(&mut connection, channel, args)?;
+        }
+        let lanes: Vec<_> = (0..channels)
+            .map(|channel| lane(args, index * channels + channel, timed_every))
+            .collect();
         Ok(Self {
             connection,
-            id,
+            limit: lanes
+                .iter()
+                .fold(0, |limit: u64, lane| limit.saturating_add(lane.limit)),
+            lanes,
+            next_lane: 0,
             ring,
             slot: 0,
             pending: 0..0,
-            targets: plan.targets(),
+            targets: setup.plan.targets(),
             sent: 0,
-            limit: match args.messages {
-                0 => u64::MAX,
-                total => total / producers + u64::from(u64::from(id) < total % producers),
-            },
-            confirms,
+            is_answered: publishing.is_answered() || args.messages_of.mandatory,
+            answer_timeout: publishing.confirm_timeout,
             timed_every,
-            pace: (args.rate > 0).then(|| Pace {
-                start: 0,
-                rate: args.rate as f64 / producers as f64,
-            }),
-            backlog: args.backlog,
-            copies: plan.copies_per_message(),
+            schedule: Schedule::new(publishing.steps(), 0),
+            backlog: publishing.backlog,
+            copies: setup.plan.copies_per_message(),
         })
     }
 
-    /// Publishes until told to stop or everything is sent, then waits for the last confirms.
-    /// Returns how many messages were sent.
-    pub(super) fn run(mut self, progress: &Progress) -> Result<u64, Error> {
-        if let Some(pace) = &mut self.pace {
+    /// Publishes until told to stop or everything is sent, then waits for the last answers.
+    /// Returns how many messages were sent, on each channel.
+    pub(super) fn run(mut self, progress: &Progress) -> Result<Vec<u64>, Error> {
+        if let Some(schedule) = &mut self.schedule {
             // Linux wakes a thread up to 50 µs late otherwise, and that would count as latency.
             rustix::thread::set_current_timer_slack(NonZeroU64::new(1))
                 .map_err(std::io::Error::from)?;
-            pace.start = clock::now();
+            schedule.restart(clock::now());
         }
         let mut batches = 0u32;
         while !self.is_finished(progress) {
@@ -128,14 +121,15 @@ impl Producer {
                 self.connection.wait(Interest::Read, wait)?;
             }
             batches = batches.wrapping_add(1);
-            if self.confirms.is_some() || blocked || batches.is_multiple_of(BATCHES_PER_READ) {
+            if self.is_answered || blocked || batches.is_multiple_of(BATCHES_PER_READ) {
                 self.read(progress)?;
             }
         }
         progress.last_sent.set(clock::now());
-        self.await_confirms(progress)?;
-        let sent = self.sent;
-        self.connection.close()?;
+        self.note_unsent(progress);
+        self.await_answers(progress)?;
+        let sent = self.lanes.iter().map(|lane| lane.sent).collect();
+        progress.returned.add(self.connection.close()?);
         Ok(sent)
     }
 
@@ -146,12 +140,9 @@ impl Producer {
 
     /// How many messages may be sent now.
     fn budget(&self, now: u64, progress: &Progress) -> u64 {
-        let mut budget = self.limit - self.sent;
-        if let Some(confirms) = &self.confirms {
-            budget = budget.min(confirms.budget());
-        }
-        if let Some(pace) = &self.pace {
-            budget = budget.min(pace.due(now).saturating_sub(self.sent));
+        let mut budget = budget_in_turn(&self.lanes, self.next_lane);
+        if let Some(schedule) = &self.schedule {
+            budget = budget.min(schedule.due(now).saturating_sub(self.sent));
         }
         if self.backlog > 0 {
             let open = progress
@@ -165,8 +156,8 @@ impl Producer {
 
     /// How long to wait when nothing may be sent.
     fn idle_time(&self, now: u64) -> Duration {
-        let next = self.pace.as_ref().map_or(IDLE, |pace| {
-            clock::between(now, pace.due_time(self.sent)).clamp(PACE, IDLE)
+        let next = self.schedule.as_ref().map_or(IDLE, |schedule| {
+            clock::between(now, schedule.due_time(self.sent)).clamp(PACE, IDLE)
         });
         match self.backlog {
             0 => next,
@@ -193,28 +184,35 @@ impl Producer {
 
     #[inline]
     fn stamp_one(&mut self, now: u64) {
-        let time = match self.sent.is_multiple_of(self.timed_every) {
+        let lane = &mut self.lanes[self.next_lane];
+        let time = match lane.sent.is_multiple_of(self.timed_every) {
             true => self
-                .pace
+                .schedule
                 .as_ref()
-                .map_or(now, |pace| pace.due_time(self.sent)),
+                .map_or(now, |schedule| schedule.due_time(self.sent)),
             false => 0,
         };
         let stamp = Stamp {
-            producer: self.id,
-            sequence: self.sent / self.targets,
+            producer: lane.id,
+            sequence: lane.sent / self.targets,
             time,
         };
         self.ring.stamp(self.slot, stamp);
-        if let Some(confirms) = &mut self.confirms {
-            confirms.publish(time);
-        }
+        lane.publish(time);
         self.sent += 1;
         self.slot += 1;
+        self.next_lane += 1;
+        if self.next_lane == self.lanes.len() {
+            self.next_lane = 0;
+        }
     }
 
-    /// Writes what is stamped; false when the socket does not take all of it.
+    /// Writes commits that are due, then what is stamped, then commits that became due by that; false
+    /// when the socket does not take all of it.
     fn write(&mut self) -> Result<bool, Error> {
+        if !self.connection.flush_some()? {
+            return Ok(false);
+        }
         while !self.pending.is_empty() {
             let bytes = self.ring.bytes(self.pending.clone());
             let written = self.connection.write_some(bytes)?;
@@ -223,7 +221,18 @@ impl Producer {
             }
             self.pending.start += written;
         }
-        Ok(true)
+        self.commit(false)
+    }
+
+    /// Sends commits of full transactions, with `last` of all that have something in them.
+    fn commit(&mut self, last: bool) -> Result<bool, Error> {
+        for (channel, lane) in (1..).zip(&mut self.lanes) {
+            if lane.begin_commit(last) {
+                let commit = tx::AMQPMethod::Commit(tx::Commit {});
+                self.connection.send_on(channel, AMQPClass::Tx(commit));
+            }
+        }
+        self.connection.flush_some()
     }
 
     /// Handles everything that the broker sent.
@@ -231,77 +240,138 @@ impl Producer {
         if !self.connection.fill()? {
             return Ok(());
         }
-        let (mut confirmed, mut nacked, mut times) = (0, 0, Vec::new());
+        let mut read = Read::default();
         while let Some(frame) = self.connection.next_frame()? {
-            if frame.kind != FrameKind::Method {
-                continue;
+            if frame.kind == FrameKind::Method {
+                let lane = usize::from(frame.channel).wrapping_sub(1);
+                read.handle_method(frame.payload, self.lanes.get_mut(lane))?;
             }
-            let (tag, multiple, counter) = match method::decode(frame.payload)? {
-                Method::Ack {
-                    delivery_tag,
-                    multiple,
-                } => (delivery_tag, multiple, &mut confirmed),
-                Method::Nack {
-                    delivery_tag,
-                    multiple,
-                    ..
-                } => (delivery_tag, multiple, &mut nacked),
-                Method::Other(class) => {
-                    check_close(class)?;
-                    continue;
-                }
-                _ => continue,
-            };
-            let Some(confirms) = &mut self.confirms else {
-                continue;
-            };
-            *counter +=
-                confirms
-                    .settle(tag, multiple, &mut times)
-                    .map_err(|_| Error::Unexpected {
-                        expected: "a confirm of something unconfirmed",
-                        received: format!("one of {tag}"),
-                    })?;
         }
-        progress.confirmed.add(confirmed);
-        progress.nacked.add(nacked);
-        progress.confirm_latency.record(clock::now(), &mut times);
+        progress.confirmed.add(read.confirmed);
+        progress.nacked.add(read.nacked);
+        progress.returned.add(read.returned);
+        let now = clock::now();
+        progress.confirm_latency.record(now, &mut read.times);
         Ok(())
     }
 
-    fn await_confirms(&mut self, progress: &Progress) -> Result<(), Error> {
+    /// Counts what was due and is not sent: that nobody waited for it must not stay unseen.
+    fn note_unsent(&self, progress: &Progress) {
+        if let Some(schedule) = &self.schedule {
+            // What has become due since the last look is nobody's delay.
+            let until = clock::now().saturating_sub(IDLE.as_nanos() as u64);
+            let due = schedule.due(until).min(self.limit);
+            progress.unsent.add(due.saturating_sub(self.sent));
+        }
+    }
+
+    fn await_answers(&mut self, progress: &Progress) -> Result<(), Error> {
         let start = clock::now();
-        while self
-            .confirms
-            .as_ref()
-            .is_some_and(|confirms| confirms.outstanding() > 0)
-        {
-            if clock::between(start, clock::now()) > LAST_CONFIRMS {
-                return Err(Error::Arguments("confirms are missing"));
+        while self.lanes.iter().any(|lane| lane.outstanding() > 0) {
+            if clock::between(start, clock::now()) > self.answer_timeout {
+                return Err(Error::Missing("confirms"));
             }
-            self.connection.wait(Interest::Read, IDLE)?;
+            let interest = match self.commit(true)? {
+                true => Interest::Read,
+                false => Interest::ReadOrWrite,
+            };
+            self.connection.wait(interest, IDLE)?;
             self.read(progress)?;
         }
         Ok(())
     }
 }
 
+/// What the broker said in one batch.
+#[derive(Default)]
+struct Read {
+    confirmed: u64,
+    nacked: u64,
+    returned: u64,
+    times: Vec<u64>,
+}
+
+impl Read {
+    fn handle_method(&mut self, payload: &[u8], lane: Option<&mut Lane>) -> Result<(), Error> {
+        match (method::decode(payload)?, lane) {
+            (
+                Method::Ack {
+                    delivery_tag,
+                    multiple,
+                },
+                Some(lane),
+            ) => self.confirmed += settle(lane, delivery_tag, multiple, &mut self.times)?,
+            (
+                Method::Nack {
+                    delivery_tag,
+                    multiple,
+                    ..
+                },
+                Some(lane),
+            ) => self.nacked += settle(lane, delivery_tag, multiple, &mut self.times)?,
+            (Method::Other(AMQPClass::Tx(tx::AMQPMethod::CommitOk(_))), Some(lane)) => {
+                self.confirmed += lane.committed(&mut self.times);
+            }
+            (Method::Other(AMQPClass::Basic(basic::AMQPMethod::Return(_))), _) => {
+                self.returned += 1;
+            }
+            (Method::Other(class), _) => drop(check_close(class)?),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn settle(lane: &mut Lane, tag: u64, multiple: bool, times: &mut Vec<u64>) -> Result<u64, Error> {
+    lane.settle(tag, multiple, times)
+        .map_err(|_| Error::Unexpected {
+            expected: "a confirm of something unconfirmed",
+            received: format!("one of {tag}"),
+        })
+}
+
+/// The channel of the producer number `id`, all connections counted.
+fn lane(args: &Load, id: u16, timed_every: u64) -> Lane {
+    let publishing = &args.publishing;
+    let lanes = publishing.lanes() as u64;
+    Lane {
+        id,
+        sent: 0,
+        limit: match args.messages {
+            0 => u64::MAX,
+            total => total / lanes + u64::from(u64::from(id) < total % lanes),
+        },
+        answers: match (publishing.confirm, publishing.producer_tx) {
+            (0, 0) => Answers::Nothing,
+            (0, size) => Answers::Commits(Transaction::new(size)),
+            (window, _) => Answers::Confirms(Confirms::new(window, timed_every)),
+        },
+    }
+}
+
 /// One in how many messages is timed: each when they are few, less when they are small and many.
-fn timed_every(args: &Args, ring: &Ring) -> u64 {
-    if args.rate > 0 {
+fn timed_every(args: &Load, ring: &Ring) -> u64 {
+    if !args.publishing.steps().is_empty() {
         return 1;
     }
     let by_size = (8 * 1024 / ring.message_bytes()).max(1) as u64;
-    let by_window = match args.confirm {
+    let window = args.publishing.confirm.max(args.publishing.producer_tx);
+    let by_window = match window {
         0 => MAX_TIMED_EVERY,
         window => u64::from(window).div_ceil(MAX_TIMED_EVERY),
     };
     by_size.min(by_window).min(MAX_TIMED_EVERY)
 }
 
-fn select_confirms(connection: &mut Connection) -> Result<(), Error> {
+fn select_answers(connection: &mut Connection, channel: u16, args: &Load) -> Result<(), Error> {
+    if args.publishing.producer_tx > 0 {
+        return connection.select_transactions(channel);
+    }
+    if args.publishing.confirm == 0 {
+        return Ok(());
+    }
     let select = confirm::AMQPMethod::Select(confirm::Select::default());
-    match connection.call(AMQPClass::Confirm(select))? {
+    match connection.call_on(channel, AMQPClass::Confirm(select))? {
         AMQPClass::Confirm(confirm::AMQPMethod::SelectOk(_)) => Ok(()),
         other => Err(unexpected("confirm.select-ok", &other)),
     }

@@ -5,16 +5,23 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hdrhistogram::Histogram;
 
+use super::deliveries::Batch;
+
 /// The longest latency that is told apart, in nanoseconds: an hour.
 const MAX_LATENCY: u64 = 3_600_000_000_000;
 
 /// Counters and latencies of all threads together. Each adds once per batch.
+#[derive(Default)]
 pub(super) struct Progress {
     pub(super) sent: Counter,
     pub(super) received: Counter,
     pub(super) confirmed: Counter,
     pub(super) nacked: Counter,
+    pub(super) returned: Counter,
     pub(super) redelivered: Counter,
+    pub(super) requeued: Counter,
+    /// Messages that were due when publishing ended, and were not sent.
+    pub(super) unsent: Counter,
     /// When a message was last written, and last received.
     pub(super) last_sent: Counter,
     pub(super) last_received: Counter,
@@ -25,20 +32,19 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new() -> Self {
-        Self {
-            sent: Counter::default(),
-            received: Counter::default(),
-            confirmed: Counter::default(),
-            nacked: Counter::default(),
-            redelivered: Counter::default(),
-            last_sent: Counter::default(),
-            last_received: Counter::default(),
-            latency: Latency::new(),
-            confirm_latency: Latency::new(),
-            stop_publishing: Flag::default(),
-            stop_consuming: Flag::default(),
+    /// Adds a batch that was received at `now`, and empties it.
+    pub(super) fn count(&self, now: u64, batch: &mut Batch) {
+        if batch.received > 0 {
+            self.last_received.set(now);
+            self.received.add(std::mem::take(&mut batch.received));
         }
+        if batch.redelivered > 0 {
+            self.redelivered.add(std::mem::take(&mut batch.redelivered));
+        }
+        if batch.requeued > 0 {
+            self.requeued.add(std::mem::take(&mut batch.requeued));
+        }
+        self.latency.record(now, &mut batch.times);
     }
 }
 
@@ -77,11 +83,13 @@ impl Flag {
 /// Latencies in nanoseconds since somebody last looked.
 pub(super) struct Latency(Mutex<Histogram<u64>>);
 
-impl Latency {
-    fn new() -> Self {
+impl Default for Latency {
+    fn default() -> Self {
         Self(Mutex::new(histogram()))
     }
+}
 
+impl Latency {
     fn lock(&self) -> MutexGuard<'_, Histogram<u64>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,6 +1,6 @@
 //! Whether every message arrived, once and in order.
 
-use super::plan::Plan;
+use super::plan::{Plan, Spread};
 
 /// What one consumer saw of one producer's messages in one queue.
 #[derive(Debug, Clone, Copy, Default)]
@@ -71,6 +71,16 @@ impl Tallies {
         }
     }
 
+    /// The same with all queues taken as one.
+    fn regardless_of_queue(&self) -> Self {
+        let mut merged = Self::new(1, self.producers);
+        merged.foreign = self.foreign;
+        for (index, tally) in self.tallies.iter().enumerate() {
+            merged.tallies[index % self.producers].add(tally);
+        }
+        merged
+    }
+
     pub(super) fn add(&mut self, other: &Self) {
         self.foreign += other.foreign;
         for (tally, other) in self.tallies.iter_mut().zip(&other.tallies) {
@@ -97,6 +107,14 @@ pub(super) struct Verdict {
 impl Verdict {
     /// Judges what all consumers saw together, of producers that sent `sent` messages each.
     pub(super) fn of(all: &Tallies, plan: &Plan, sent: &[u64]) -> Self {
+        match plan.spread {
+            Spread::Unknown => Self::of_order(all),
+            Spread::Chosen => Self::of_each(&all.regardless_of_queue(), plan, sent),
+            Spread::InTurn | Spread::Copies => Self::of_each(all, plan, sent),
+        }
+    }
+
+    fn of_each(all: &Tallies, plan: &Plan, sent: &[u64]) -> Self {
         let mut verdict = Self {
             foreign: all.foreign,
             ..Self::default()
@@ -108,7 +126,7 @@ impl Verdict {
         verdict
     }
 
-    /// Judges messages of another run, of which only the order is known.
+    /// Judges messages of which only the order is known.
     pub(super) fn of_order(all: &Tallies) -> Self {
         Self {
             disordered: all.tallies.iter().map(|tally| tally.disordered).sum(),
@@ -179,6 +197,20 @@ mod tests {
                 ..clean
             },
         );
+    }
+
+    #[test]
+    fn a_queue_that_the_broker_chooses() {
+        let mut all = Tallies::new(2, 1);
+        for (queue, sequence) in [(0, 0), (1, 1), (1, 2), (0, 3)] {
+            all.count(queue, 0, sequence);
+        }
+        let merged = all.regardless_of_queue();
+        let mut verdict = Verdict::default();
+        verdict.judge(&merged.tallies[0], 4);
+        assert!(verdict.is_clean(), "{verdict:?}");
+        verdict.judge(&merged.tallies[0], 5);
+        assert_eq!(verdict.lost, 1);
     }
 
     #[test]

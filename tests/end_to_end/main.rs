@@ -12,6 +12,7 @@ mod durability;
 mod exchanges;
 mod full_disk;
 mod messages;
+mod perf;
 mod publishing;
 mod queues;
 mod reply_to;
