@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::broker::Broker;
+use crate::stats::ticker;
 use crate::{paging, resources, timers, transfers};
 
 /// Starts everything that belongs to a running broker but its listeners.
@@ -12,4 +13,5 @@ pub fn start(broker: &Arc<Broker>) {
     tokio::spawn(paging::run(Arc::clone(broker)));
     tokio::spawn(timers::run(Arc::clone(broker)));
     tokio::spawn(transfers::run(Arc::clone(broker)));
+    tokio::spawn(ticker::run(Arc::clone(broker)));
 }

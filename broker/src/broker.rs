@@ -33,7 +33,7 @@ use crate::session::ConnectionId;
 use crate::session::connection::Connection;
 use crate::session::endpoints::Endpoints;
 use crate::session::outbox::{Item, Outbox};
-use crate::stats::{BrokerTotals, count_one};
+use crate::stats::{BrokerTotals, Statistics, TrafficSums, count_one};
 use crate::timers::Timers;
 use crate::vhost::{Shared, VHost};
 
@@ -71,6 +71,7 @@ pub struct Broker {
     /// Held while definitions of the whole broker change: the log's order is theirs.
     pub(crate) parameters: Mutex<Parameters<String>>,
     clients: Clients,
+    statistics: Statistics,
     next_connection: AtomicU64,
     alarms: Mutex<Alarms>,
     consumer_timeouts: AtomicU64,
@@ -132,6 +133,7 @@ impl Broker {
         begin(&found.vhosts, now);
         Ok(Arc::new(Self {
             node_name: config.node_name.clone(),
+            statistics: Statistics::new(&config, now),
             config: watch::Sender::new(Arc::new(config)),
             paging,
             users,
@@ -164,6 +166,11 @@ impl Broker {
     /// What leaves memory and comes back.
     pub fn paging(&self) -> &Arc<Paging> {
         &self.paging
+    }
+
+    /// How everything that is counted went over time.
+    pub fn statistics(&self) -> &Statistics {
+        &self.statistics
     }
 
     /// What wakes queues when something in them is due.
@@ -304,6 +311,8 @@ impl Broker {
         connection.end(now);
         connection.finish_round();
         self.clients.remove(connection.id);
+        let traffic = TrafficSums::of(connection.entry());
+        self.statistics.add_gone_traffic(traffic);
         count_one(&self.totals().churn.connections_closed);
     }
 

@@ -64,6 +64,16 @@ pub struct Config {
     pub http: Http,
     /// Where Prometheus reads; `None`: nowhere.
     pub metrics_listen: Option<String>,
+    /// The path under which it does.
+    pub metrics_path: String,
+    /// A series per object where otherwise only sums are.
+    pub metrics_per_object: bool,
+    /// Whoever reads metrics has to log in.
+    pub metrics_authentication: bool,
+    /// How often counters are looked at.
+    pub statistics_interval: Duration,
+    /// Whether it is kept how they went.
+    pub rates_mode: RatesMode,
     /// The memory that shares are of, in bytes; `None`: what the system says.
     pub memory_total_bytes: Option<u64>,
     /// Memory use from which publishers wait.
@@ -160,6 +170,15 @@ pub enum Product {
     RabbitMq,
 }
 
+/// Whether rates and samples are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RatesMode {
+    /// Of every object.
+    Basic,
+    /// Of none.
+    None,
+}
+
 /// The least severe lines that are logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogLevel {
@@ -215,6 +234,11 @@ impl Default for Config {
             http_socket: LocalSocket::InDataDir,
             http: Http::default(),
             metrics_listen: Some("[::]:15692".into()),
+            metrics_path: "/metrics".into(),
+            metrics_per_object: false,
+            metrics_authentication: false,
+            statistics_interval: Duration::from_secs(5),
+            rates_mode: RatesMode::Basic,
             memory_total_bytes: None,
             memory_high_watermark: Watermark::Relative(0.6),
             queue_memory: Watermark::Relative(0.4),

@@ -19,7 +19,7 @@ use crate::dead_letter::history::{History, Latest};
 use crate::message::Message;
 use crate::queue::settings::DeadLetter;
 
-pub use counts::DeadLetterCounts;
+pub use counts::{DeadLetterCounts, DeadLetterTotals};
 pub use revival::{Revival, Revived, revive};
 pub use routing_keys::{RoutingKeys, routing_keys};
 

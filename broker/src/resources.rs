@@ -1,5 +1,7 @@
 //! Memory and disk: how much there is, how much is used, and the alarms that follow.
 
+mod process;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +11,8 @@ use tokio::time::MissedTickBehavior;
 use crate::alarms::Alarms;
 use crate::broker::Broker;
 use crate::config::Config;
+
+pub use process::ProcessReading;
 
 /// How often memory and disk are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

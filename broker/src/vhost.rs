@@ -46,7 +46,7 @@ use crate::queue::shared::{SharedQueue, Work};
 use crate::reply_to::ReplyTo;
 use crate::session::ConnectionId;
 use crate::session::outbox::Item;
-use crate::stats::{BrokerTotals, ExchangeTotals, Totals};
+use crate::stats::{BrokerTotals, ExchangeTotals, History, MessageField, QueueSums, Totals};
 
 use forward::Blocked;
 pub(crate) use forward::Sent;
@@ -87,6 +87,9 @@ pub struct VHost {
     declared: Arc<Declarations>,
     broker_totals: Arc<BrokerTotals>,
     totals: Totals,
+    /// How what happens in it went, and the messages in its queues.
+    pub history: History<MessageField>,
+    queue_sums: Mutex<QueueSums>,
     /// Of exchanges that were published to.
     exchange_totals: RwLock<HashMap<ExchangeName, Arc<ExchangeTotals>>>,
 }
@@ -198,6 +201,8 @@ impl VHost {
             declared,
             broker_totals: totals,
             totals: Totals::default(),
+            history: History::default(),
+            queue_sums: Mutex::default(),
             exchange_totals: RwLock::default(),
         }
     }
@@ -235,6 +240,20 @@ impl VHost {
     /// What came in through the exchange of this name, if anything has.
     pub fn exchange_totals(&self, exchange: &str) -> Option<Arc<ExchangeTotals>> {
         self.exchange_totals.read().get(exchange).cloned()
+    }
+
+    /// What its queues held at the last tick.
+    pub fn queue_sums(&self) -> QueueSums {
+        *self.queue_sums.lock()
+    }
+
+    pub(crate) fn set_queue_sums(&self, sums: QueueSums) {
+        *self.queue_sums.lock() = sums;
+    }
+
+    /// Those of all exchanges that were published to.
+    pub(crate) fn all_exchange_totals(&self) -> Vec<Arc<ExchangeTotals>> {
+        self.exchange_totals.read().values().cloned().collect()
     }
 
     /// The same, to be counted on.

@@ -10,6 +10,7 @@ mod deduplication;
 mod delayed_exchange;
 mod events;
 mod firehose;
+mod histories;
 mod jobs;
 mod killed;
 mod limits;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 
 use super::{ClientConnection, ClientConsumer};
-use crate::stats::{Counter, Counters};
+use crate::stats::{Counter, Counters, History, MessageField};
 
 /// An open channel.
 pub struct ClientChannel {
@@ -14,6 +14,8 @@ pub struct ClientChannel {
     pub number: u16,
     /// What has happened on it. What is unacked or unconfirmed follows from that.
     pub counters: Counters,
+    /// How that went.
+    pub history: History<MessageField>,
     /// What `basic.qos` set for consumers to come; 0: no limit.
     pub prefetch: Counter,
     /// What `basic.qos` set for the whole channel; 0: no limit.
@@ -33,6 +35,7 @@ impl ClientChannel {
         Self {
             number,
             counters: Counters::default(),
+            history: History::default(),
             prefetch: Counter::default(),
             global_prefetch: Counter::default(),
             uncommitted_messages: Counter::default(),

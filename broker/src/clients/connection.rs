@@ -17,7 +17,7 @@ use crate::session::ConnectionId;
 use crate::session::endpoints::Endpoints;
 use crate::session::outbox::{Dirty, Item, Outbox};
 use crate::session::requests::{HeldDelivery, Request};
-use crate::stats::Counter;
+use crate::stats::{Counter, History, TrafficField};
 
 /// An AMQP connection.
 pub struct ClientConnection {
@@ -29,6 +29,8 @@ pub struct ClientConnection {
     pub connected_at: Timestamp,
     /// What went over its socket.
     pub traffic: Traffic,
+    /// How that went.
+    pub history: History<TrafficField>,
     outbox: Arc<Outbox>,
     opened: OnceLock<Opened>,
     channels: Mutex<BTreeMap<u16, Arc<ClientChannel>>>,
@@ -96,6 +98,7 @@ impl ClientConnection {
             endpoints,
             connected_at: now,
             traffic: Traffic::default(),
+            history: History::default(),
             outbox,
             opened: OnceLock::new(),
             channels: Mutex::default(),

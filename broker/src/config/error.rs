@@ -114,7 +114,10 @@ mod tests {
         let check = |name: &str, expected: &str| assert_eq!(suggestion(name), expected, "{name}");
         check("amqp.hartbeat", ". Did you mean `amqp.heartbeat`?");
         check("ampq.listen", ". Did you mean `amqp.listen`?");
-        check("metrics.colour", ". Allowed: metrics.listen");
+        check(
+            "metrics.colour",
+            ". Allowed: metrics.listen, metrics.path, metrics.return_per_object_metrics, metrics.authentication",
+        );
         check("sails", ". `ferrymq config print` lists all settings");
     }
 

@@ -1,5 +1,7 @@
 //! All settings, a row each, in the order of a configuration file.
 
+use std::time::Duration;
+
 use ferrymq_store::Durability;
 
 use crate::queue::arguments::QueueType;
@@ -7,7 +9,7 @@ use crate::queue::settings::DeliveryCounting;
 
 use super::keys::{Key, key};
 use super::values::Value;
-use super::{ConsumerTimeout, LogFormat, LogLevel, Product, http};
+use super::{ConsumerTimeout, LogFormat, LogLevel, Product, RatesMode, http};
 
 const ADDRESS: &str = "ADDRESS:PORT, for example 127.0.0.1:5672 or [::]:5672";
 const LIMIT: &str = "a number, or \"none\"";
@@ -32,6 +34,7 @@ const PRODUCTS: &[(&str, Product)] = &[
     ("rabbitmq", Product::RabbitMq),
 ];
 const LOG_FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
+const RATES_MODES: &[(&str, RatesMode)] = &[("basic", RatesMode::Basic), ("none", RatesMode::None)];
 const DURABILITIES: &[(&str, Durability)] = &[
     ("strict", Durability::Strict),
     ("relaxed", Durability::Relaxed),
@@ -41,6 +44,14 @@ const DURABILITIES: &[(&str, Durability)] = &[
 fn put<T>(field: &mut T, value: Option<T>) -> Option<()> {
     *field = value?;
     Some(())
+}
+
+/// `/metrics`, or longer; nothing that a router would read as a pattern.
+fn is_path(path: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let is_part = |part: &str| !part.is_empty() && part.bytes().all(is_plain);
+    path.strip_prefix('/')
+        .is_some_and(|path| path.split('/').all(is_part))
 }
 
 pub(super) static KEYS: &[Key] = &[
@@ -186,6 +197,51 @@ pub(super) static KEYS: &[Key] = &[
         "Prometheus; `\"none\"`: off",
         |config| Value::optional_of(config.metrics_listen.as_deref()),
         |config, value| put(&mut config.metrics_listen, value.optional_address()),
+    ),
+    key(
+        "metrics.path",
+        "a path like \"/metrics\"",
+        "Where Prometheus reads, there and on the management port",
+        |config| Value::from(config.metrics_path.as_str()),
+        |config, value| {
+            put(&mut config.metrics_path, value.text().filter(|path| is_path(path)))
+        },
+    ),
+    key(
+        "metrics.return_per_object_metrics",
+        "true or false",
+        "A series per queue, channel, … where otherwise their sums are",
+        |config| Value::Flag(config.metrics_per_object),
+        |config, value| put(&mut config.metrics_per_object, value.flag()),
+    )
+    .live(),
+    key(
+        "metrics.authentication",
+        "true or false",
+        "Whoever reads metrics logs in as a user with the tag monitoring",
+        |config| Value::Flag(config.metrics_authentication),
+        |config, value| put(&mut config.metrics_authentication, value.flag()),
+    )
+    .live(),
+    key(
+        "statistics.interval",
+        "a time from 1s to 1h, in whole seconds",
+        "How often counters are looked at for rates and samples",
+        |config| Value::span_of(config.statistics_interval),
+        |config, value| {
+            let is_allowed = |span: &Duration| {
+                span.subsec_nanos() == 0 && (1..=3_600).contains(&span.as_secs())
+            };
+            let span = value.span().filter(is_allowed);
+            put(&mut config.statistics_interval, span)
+        },
+    ),
+    key(
+        "statistics.rates_mode",
+        "\"basic\" or \"none\"",
+        "`\"none\"`: no rates and no samples, only totals",
+        |config| Value::word(RATES_MODES, config.rates_mode),
+        |config, value| put(&mut config.rates_mode, value.one_of(RATES_MODES)),
     ),
     key(
         "memory.total",

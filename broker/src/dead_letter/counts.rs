@@ -1,11 +1,12 @@
-//! How many messages of a queue were dead-lettered, and what became of them.
+//! How many messages were dead-lettered, of a queue and of all of them, and what became of them.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::dead_letter::DeadLetterReason;
+use crate::queue::arguments::QueueType;
 use crate::vhost::Sent;
 
-/// Counted as long as the queue lives; never on the path of a message that lives.
+/// Never counted on the path of a message that lives.
 #[derive(Debug, Default)]
 pub struct DeadLetterCounts {
     by_reason: [AtomicU64; DeadLetterReason::COUNT],
@@ -45,5 +46,16 @@ impl DeadLetterCounts {
     /// A circle was cut: is it the first one?
     pub(crate) fn is_first_cycle(&self) -> bool {
         !self.cycle_seen.swap(true, Ordering::Relaxed)
+    }
+}
+
+/// Those of all queues since the start, by queue type and by how they are sent on.
+#[derive(Debug, Default)]
+pub struct DeadLetterTotals([[DeadLetterCounts; 2]; QueueType::ALL.len()]);
+
+impl DeadLetterTotals {
+    /// Those of queues of this type, that are sent on at least once, or at most.
+    pub fn of(&self, queue_type: QueueType, at_least_once: bool) -> &DeadLetterCounts {
+        &self.0[queue_type as usize][usize::from(at_least_once)]
     }
 }

@@ -18,6 +18,7 @@ use crate::clock::{self, Timestamp};
 use crate::session::connection::Connection;
 use crate::session::endpoints::Endpoints;
 use crate::session::outbound::MAX_SLICES;
+use crate::stats::Protocol;
 
 /// Bytes read at a time.
 const READ_BYTES: usize = 128 * 1024;
@@ -94,7 +95,10 @@ impl Task {
             }
             if let Some((credentials, peer)) = self.connection.take_login() {
                 let (user, password) = (credentials.user, credentials.password);
+                let tried = user.clone();
                 let answer = broker.users().login(user, password, peer.ip(), now).await;
+                let attempts = &broker.statistics().auth_attempts;
+                attempts.count(Protocol::Amqp091, peer.ip(), &tried, answer.is_ok());
                 self.connection.handle_login(answer, now);
                 self.connection.handle_input(&mut self.inbound, now);
                 busy = true;

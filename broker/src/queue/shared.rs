@@ -30,6 +30,7 @@ use crate::queue::settings::{DeadLetter, Settings};
 use crate::queue::{Effects, Queue};
 use crate::session::ConnectionId;
 use crate::session::outbox::{Dirty, Handover, Item};
+use crate::stats::{Capacity, History, MessageField};
 use crate::timers::Alarm;
 
 pub use dead_letters::DeadLetters;
@@ -143,7 +144,11 @@ pub struct SharedQueue {
     alarm: Alarm,
     /// What became of the messages that it gave up on.
     pub dead_letter_counts: DeadLetterCounts,
-    /// How many batches of them are on their way in the background.
+    /// How its numbers went.
+    pub history: History<MessageField>,
+    /// Whether its consumers could take more.
+    pub capacity: Capacity,
+    /// How many batches of dead letters are on their way in the background.
     transfers: AtomicUsize,
     /// Who listens to what comes.
     tail: Tail,
@@ -180,6 +185,8 @@ impl SharedQueue {
             deduplicates: AtomicBool::new(deduplicates),
             alarm: Alarm::default(),
             dead_letter_counts: DeadLetterCounts::default(),
+            history: History::default(),
+            capacity: Capacity::default(),
             transfers: AtomicUsize::new(0),
             tail: Tail::default(),
         }

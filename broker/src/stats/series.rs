@@ -18,7 +18,7 @@ mod residuals;
 mod tier;
 mod values;
 
-pub use field::{Field, Kind};
+pub use field::{Field, Movement};
 pub use grid::{Grid, Moments, Tick};
 pub use range::{Details, InvalidRange, Range, Sample};
 
@@ -60,16 +60,20 @@ impl<F: Field> Series<F> {
 
     /// Notes that `field` is `value` at `tick`. Whatever was not noted since has stayed as it was.
     ///
-    /// Ticks ascend; for the same one, the first value counts.
-    pub fn record(&mut self, grid: Grid, tick: Tick, field: F, value: u64) {
+    /// Ticks ascend; for the same one, the first value counts. Tells whether it changed.
+    pub fn record(&mut self, grid: Grid, tick: Tick, field: F, value: u64) -> bool {
         if let Some((_, values)) = self.fields.iter_mut().find(|(known, _)| *known == field) {
-            let before = values.record(grid, tick, field.kind(), value);
-            if field.kind() == Kind::Counter {
+            let before = values.record(grid, tick, field.movement(), value);
+            if field.movement() == Movement::Counter {
                 let more = u32::try_from(value.saturating_sub(before)).unwrap_or(u32::MAX);
                 self.activity = self.activity.saturating_add(more);
             }
-        } else if value != 0 {
-            self.begin(grid, tick, field, value);
+            value != before
+        } else {
+            if value != 0 {
+                self.begin(grid, tick, field, value);
+            }
+            value != 0
         }
     }
 
@@ -79,8 +83,8 @@ impl<F: Field> Series<F> {
             true => Values::new(tick, value),
             false => Values::new(self.born, 0),
         };
-        values.set_reach(grid, self.born, field.kind(), self.reach);
-        values.record(grid, tick, field.kind(), value);
+        values.set_reach(grid, self.born, field.movement(), self.reach);
+        values.record(grid, tick, field.movement(), value);
         self.fields.reserve_exact(1);
         self.fields.push((field, values));
     }
@@ -90,7 +94,7 @@ impl<F: Field> Series<F> {
         let known = self.fields.iter();
         let known = known.filter(|(field, _)| fields.contains(field));
         let known: Vec<_> = known
-            .map(|(field, values)| (field.kind(), values))
+            .map(|(field, values)| (field.movement(), values))
             .collect();
         Details::of(&known, moments, range)
     }
@@ -104,14 +108,14 @@ impl<F: Field> Series<F> {
     pub fn set_reach(&mut self, grid: Grid, reach: Reach) {
         self.reach = reach;
         for (field, values) in &mut self.fields {
-            values.set_reach(grid, self.born, field.kind(), reach);
+            values.set_reach(grid, self.born, field.movement(), reach);
         }
     }
 
-    /// How much was counted lately; each call halves what was counted before it.
+    /// How much was counted lately. What was counted before a call counts an eighth less in the next one.
     pub fn take_activity(&mut self) -> u32 {
         let activity = self.activity;
-        self.activity /= 2;
+        self.activity -= self.activity.div_ceil(8);
         activity
     }
 

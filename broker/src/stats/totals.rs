@@ -2,7 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::fields::ExchangeField;
+use super::history::History;
 use super::{Activity, Kind};
+use crate::dead_letter::DeadLetterTotals;
 use crate::queue::arguments::QueueType;
 
 /// A sum for each [`Kind`].
@@ -46,6 +49,10 @@ pub struct BrokerTotals {
     pub sizes: MessageSizes,
     /// What came and went.
     pub churn: Churn,
+    /// What died in queues.
+    pub dead_letters: DeadLetterTotals,
+    /// How often a message's route was searched because it was not known.
+    pub route_searches: AtomicU64,
 }
 
 impl BrokerTotals {
@@ -78,6 +85,41 @@ pub struct Churn {
     pub queues_deleted: AtomicU64,
 }
 
+/// What [`Churn`] has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ChurnCounts {
+    /// Connections that reached the broker.
+    pub connections_created: u64,
+    /// Connections that ended.
+    pub connections_closed: u64,
+    /// Channels that were opened.
+    pub channels_created: u64,
+    /// Channels that ended.
+    pub channels_closed: u64,
+    /// Declarations of queues, of new ones and of those that were there.
+    pub queues_declared: u64,
+    /// Queues that came into being.
+    pub queues_created: u64,
+    /// Queues that were deleted, by whomever.
+    pub queues_deleted: u64,
+}
+
+impl Churn {
+    /// What it has come to.
+    pub fn read(&self) -> ChurnCounts {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        ChurnCounts {
+            connections_created: read(&self.connections_created),
+            connections_closed: read(&self.connections_closed),
+            channels_created: read(&self.channels_created),
+            channels_closed: read(&self.channels_closed),
+            queues_declared: read(&self.queues_declared),
+            queues_created: read(&self.queues_created),
+            queues_deleted: read(&self.queues_deleted),
+        }
+    }
+}
+
 /// Counts one more of what `counter` counts.
 pub(crate) fn count_one(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
@@ -88,6 +130,8 @@ pub(crate) fn count_one(counter: &AtomicU64) {
 pub struct ExchangeTotals {
     published: AtomicU64,
     routed: AtomicU64,
+    /// How that went.
+    pub history: History<ExchangeField>,
 }
 
 impl ExchangeTotals {

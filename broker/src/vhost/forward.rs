@@ -57,6 +57,9 @@ impl VHost {
         };
         let counts = &letters.queue.dead_letter_counts;
         counts.add(&sent);
+        let queue_type = letters.queue.declared.arguments.queue_type;
+        let totals = &self.broker_totals.dead_letters;
+        totals.of(queue_type, letters.held).add(&sent);
         let (queue, vhost) = (&letters.queue.name, &self.name);
         if sent.unreadable > 0 {
             let lost = sent.unreadable;

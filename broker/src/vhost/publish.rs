@@ -20,7 +20,7 @@ use crate::queue::{Accepted, Effects, Outcome, Sequence};
 use crate::reply_to::{self, Requester};
 use crate::session::outbox::{Handover, Item};
 use crate::session::publishing::addressed;
-use crate::stats::ExchangeTotals;
+use crate::stats::{ExchangeTotals, count_one};
 
 /// Where messages with the same exchange and routing key go.
 #[derive(Clone, Default)]
@@ -200,6 +200,7 @@ impl VHost {
         routing_keys: &[&str],
         properties: Option<&Properties<'_>>,
     ) -> Result<Route, Error> {
+        count_one(&self.broker_totals.route_searches);
         self.require_exchange(actor, Permission::Write, exchange)?;
         let snapshot = self.snapshot.load();
         let found = snapshot

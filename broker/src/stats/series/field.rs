@@ -2,7 +2,7 @@
 
 /// How a field moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum Movement {
     /// Only grows, mostly by about as much as the tick before.
     Counter,
     /// Goes up and down, and mostly stays about where it is.
@@ -12,5 +12,5 @@ pub enum Kind {
 /// One number of an object, such as how many messages are ready.
 pub trait Field: Copy + PartialEq {
     /// How it moves.
-    fn kind(self) -> Kind;
+    fn movement(self) -> Movement;
 }

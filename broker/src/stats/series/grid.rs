@@ -10,6 +10,21 @@ use crate::clock::Timestamp;
 pub struct Tick(pub(super) u32);
 
 impl Tick {
+    /// The tick of this number.
+    pub(in crate::stats) fn from_number(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// Its number.
+    pub(in crate::stats) fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The one after.
+    pub fn after(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
     /// The one before.
     pub fn before(self) -> Self {
         Self(self.0.saturating_sub(1))

@@ -1,6 +1,6 @@
 //! Which samples are asked for, and the answer.
 
-use super::field::Kind;
+use super::field::Movement;
 use super::grid::Moments;
 use super::values::Values;
 use crate::clock::Timestamp;
@@ -96,7 +96,11 @@ impl Details {
         self.samples.as_deref().filter(|samples| samples.len() > 1)
     }
 
-    pub(super) fn of(fields: &[(Kind, &Values)], moments: Moments, range: Option<Range>) -> Self {
+    pub(super) fn of(
+        fields: &[(Movement, &Values)],
+        moments: Moments,
+        range: Option<Range>,
+    ) -> Self {
         let changes = fields.iter();
         let changes = changes.map(|(_, values)| values.change_at(moments.newest) as f64);
         Self {
@@ -107,14 +111,14 @@ impl Details {
 }
 
 /// The samples of `range`, of all fields together.
-fn sum(fields: &[(Kind, &Values)], moments: Moments, range: Range) -> Vec<Sample> {
+fn sum(fields: &[(Movement, &Values)], moments: Moments, range: Range) -> Vec<Sample> {
     let empty = |timestamp| Sample {
         timestamp,
         sample: 0,
     };
     let mut samples: Vec<_> = range.times(moments).map(empty).collect();
-    for (kind, values) in fields {
-        let known = add(&mut samples, moments, range, *kind, values);
+    for (movement, values) in fields {
+        let known = add(&mut samples, moments, range, *movement, values);
         // What one field has forgotten, the others can't make up for.
         samples.truncate(known);
     }
@@ -126,14 +130,14 @@ fn add(
     samples: &mut [Sample],
     moments: Moments,
     range: Range,
-    kind: Kind,
+    movement: Movement,
     values: &Values,
 ) -> usize {
     let Moments { grid, newest, .. } = moments;
     let (shape, tier) = values.tier(grid, range.age_ms);
     let slot = |tick| grid.slot(shape.step_ms, tick);
     let first = tier.first(shape, slot(newest));
-    let past = tier.values(kind);
+    let past = tier.values(movement);
     for (index, sample) in samples.iter_mut().enumerate() {
         let slot = slot(grid.tick(Timestamp::from_millis(sample.timestamp)));
         if slot < first {

@@ -16,10 +16,10 @@ enum Test {
 }
 
 impl Field for Test {
-    fn kind(self) -> Kind {
+    fn movement(self) -> Movement {
         match self {
-            Self::Publish | Self::Ack => Kind::Counter,
-            Self::Ready => Kind::Gauge,
+            Self::Publish | Self::Ack => Movement::Counter,
+            Self::Ready => Movement::Gauge,
         }
     }
 }

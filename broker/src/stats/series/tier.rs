@@ -3,7 +3,7 @@
 //! Kept is the newest value, and what each differs from the expected one: a counter is expected to grow as it
 //! did before, a gauge to stay. Older values are worked out backwards.
 
-use super::field::Kind;
+use super::field::Movement;
 use super::residuals::Residuals;
 
 /// How wide a tier's slots are, and how many it keeps beside the newest one.
@@ -78,7 +78,7 @@ impl Tier {
     }
 
     /// Notes a later slot's value. In slots between it was what it was in the newest one.
-    pub(super) fn record(&mut self, shape: Shape, kind: Kind, slot: u32, value: u64) {
+    pub(super) fn record(&mut self, shape: Shape, movement: Movement, slot: u32, value: u64) {
         let Some(between) = slot.checked_sub(self.newest + 1) else {
             return;
         };
@@ -87,33 +87,33 @@ impl Tier {
             self.trend = 0;
             self.residuals.push_zeros(shape.capacity);
         } else if between > 0 {
-            self.step(kind, 0);
+            self.step(movement, 0);
             self.residuals.push_zeros(between - 1);
         }
-        self.step(kind, value.wrapping_sub(self.value) as i64);
+        self.step(movement, value.wrapping_sub(self.value) as i64);
         self.value = value;
         self.newest = slot;
         self.residuals.truncate_front(shape.capacity);
     }
 
-    fn step(&mut self, kind: Kind, change: i64) {
-        self.residuals.push(change.wrapping_sub(match kind {
-            Kind::Counter => self.trend,
-            Kind::Gauge => 0,
+    fn step(&mut self, movement: Movement, change: i64) {
+        self.residuals.push(change.wrapping_sub(match movement {
+            Movement::Counter => self.trend,
+            Movement::Gauge => 0,
         }));
         self.trend = change;
     }
 
     /// Slots and values, the newest first.
-    pub(super) fn values(&self, kind: Kind) -> Vec<(u32, u64)> {
+    pub(super) fn values(&self, movement: Movement) -> Vec<(u32, u64)> {
         let residuals: Vec<i64> = self.residuals.iter().collect();
         let (mut slot, mut value, mut trend) = (self.newest, self.value, self.trend);
         let mut values = Vec::with_capacity(residuals.len() + 1);
         values.push((slot, value));
         for residual in residuals.into_iter().rev() {
-            let change = match kind {
-                Kind::Counter => trend,
-                Kind::Gauge => residual,
+            let change = match movement {
+                Movement::Counter => trend,
+                Movement::Gauge => residual,
             };
             value = value.wrapping_sub(change as u64);
             slot -= 1;

@@ -1,7 +1,7 @@
 //! One field's values in all of its tiers.
 
 use super::Reach;
-use super::field::Kind;
+use super::field::Movement;
 use super::grid::{Grid, Tick};
 use super::tier::{COARSE, FINE, MIDDLE, Shape, Tier};
 
@@ -24,7 +24,7 @@ impl Values {
     }
 
     /// Notes what it is at `tick`, and gives what it was before.
-    pub(super) fn record(&mut self, grid: Grid, tick: Tick, kind: Kind, value: u64) -> u64 {
+    pub(super) fn record(&mut self, grid: Grid, tick: Tick, movement: Movement, value: u64) -> u64 {
         let before = self.fine.value();
         if value == before || tick.0 <= self.fine.newest() {
             return before;
@@ -32,10 +32,10 @@ impl Values {
         let coarser = [(MIDDLE, &mut self.middle), (COARSE, &mut self.coarse)];
         for (shape, tier) in coarser {
             if let Some(tier) = tier {
-                change(tier, shape, grid, tick, kind, (before, value));
+                change(tier, shape, grid, tick, movement, (before, value));
             }
         }
-        self.fine.record(FINE, kind, tick.0, value);
+        self.fine.record(FINE, movement, tick.0, value);
         before
     }
 
@@ -46,7 +46,8 @@ impl Values {
 
     /// How much it changed with `tick`.
     pub(super) fn change_at(&self, tick: Tick) -> i64 {
-        match self.fine.newest() == tick.0 {
+        // It may be on its way to the next tick.
+        match self.fine.newest() >= tick.0 {
             true => self.fine.trend(),
             false => 0,
         }
@@ -67,7 +68,7 @@ impl Values {
     }
 
     /// Adds the tiers that `reach` has and drops those that it has not.
-    pub(super) fn set_reach(&mut self, grid: Grid, born: Tick, kind: Kind, reach: Reach) {
+    pub(super) fn set_reach(&mut self, grid: Grid, born: Tick, movement: Movement, reach: Reach) {
         if reach < Reach::Coarse {
             self.coarse = None;
         }
@@ -75,11 +76,23 @@ impl Values {
             self.middle = None;
         }
         if reach >= Reach::Middle && self.middle.is_none() {
-            self.middle = Some(Self::coarser(&self.fine, (FINE, MIDDLE), grid, born, kind));
+            self.middle = Some(Self::coarser(
+                &self.fine,
+                (FINE, MIDDLE),
+                grid,
+                born,
+                movement,
+            ));
         }
         if reach >= Reach::Coarse && self.coarse.is_none() {
             let middle = self.middle.as_ref().expect("just made sure of");
-            self.coarse = Some(Self::coarser(middle, (MIDDLE, COARSE), grid, born, kind));
+            self.coarse = Some(Self::coarser(
+                middle,
+                (MIDDLE, COARSE),
+                grid,
+                born,
+                movement,
+            ));
         }
     }
 
@@ -89,9 +102,9 @@ impl Values {
         (from, to): (Shape, Shape),
         grid: Grid,
         born: Tick,
-        kind: Kind,
+        movement: Movement,
     ) -> Box<Tier> {
-        let known = finer.values(kind);
+        let known = finer.values(movement);
         let mut known = known.into_iter().rev();
         let (slot, value) = known.next().expect("there is always the newest");
         let tick = grid.first_tick(from.step_ms, slot).max(born);
@@ -105,7 +118,7 @@ impl Values {
         let mut before = value;
         for (slot, value) in known {
             let tick = grid.first_tick(from.step_ms, slot);
-            change(&mut tier, to, grid, tick, kind, (before, value));
+            change(&mut tier, to, grid, tick, movement, (before, value));
             before = value;
         }
         Box::new(tier)
@@ -139,7 +152,7 @@ fn change(
     shape: Shape,
     grid: Grid,
     tick: Tick,
-    kind: Kind,
+    movement: Movement,
     (before, value): (u64, u64),
 ) {
     let slot = grid.slot(shape.step_ms, tick);
@@ -149,8 +162,8 @@ fn change(
     // The sample of a slot is its first tick's.
     let is_first = grid.first_tick(shape.step_ms, slot) == tick;
     if !is_first || slot > tier.newest() + 1 {
-        tier.record(shape, kind, tier.newest() + 1, before);
+        tier.record(shape, movement, tier.newest() + 1, before);
     }
     let value = if is_first { value } else { before };
-    tier.record(shape, kind, slot, value);
+    tier.record(shape, movement, slot, value);
 }
