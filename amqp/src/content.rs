@@ -11,7 +11,7 @@ mod compose;
 mod properties;
 mod rewrite;
 
-pub use compose::with_only_headers;
+pub use compose::{PropertyValue, compose, with_only_headers};
 pub use properties::{Properties, Property};
 pub use rewrite::{
     append_without_expiration, with_expiration, with_header, with_reply_to, without_expiration,

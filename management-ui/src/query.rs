@@ -115,6 +115,12 @@ impl Query {
         self.columns.of(value)
     }
 
+    /// The same without a page, for lists that have none.
+    pub(crate) fn unpaged(mut self) -> Self {
+        self.page = None;
+        self
+    }
+
     /// Answers with one object, or a list that is never paged.
     pub(crate) fn object(&self, value: impl Into<Value>) -> axum::response::Response {
         answer::json(self.columns(value.into()))

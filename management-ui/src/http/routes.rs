@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::routing::{delete, get, post, put};
 
-use crate::api::{self, exchanges, queues};
+use crate::api::{self, bindings, exchanges, messages, queues};
 use crate::http::Site;
 
 /// Everything below `/api`. A path is written without a slash at its end; one that comes with it is the same.
@@ -18,6 +18,41 @@ pub(super) fn api() -> Router<Site> {
                 .put(exchanges::put)
                 .delete(exchanges::delete),
         )
+        .route(
+            "/api/exchanges/{vhost}/{name}/publish",
+            post(messages::publish),
+        )
+        .route(
+            "/api/exchanges/{vhost}/{name}/bindings/source",
+            get(bindings::list_from),
+        )
+        .route(
+            "/api/exchanges/{vhost}/{name}/bindings/destination",
+            get(bindings::list_to_exchange),
+        )
+        .route("/api/bindings", get(bindings::list))
+        .route("/api/bindings/{vhost}", get(bindings::list_in))
+        .route(
+            "/api/bindings/{vhost}/e/{source}/q/{queue}",
+            get(bindings::list_pair_to_queue).post(bindings::bind_queue),
+        )
+        .route(
+            "/api/bindings/{vhost}/e/{source}/q/{queue}/{key}",
+            get(bindings::get_to_queue).delete(bindings::unbind_queue),
+        )
+        .route(
+            "/api/bindings/{vhost}/e/{source}/e/{exchange}",
+            get(bindings::list_pair_to_exchange).post(bindings::bind_exchange),
+        )
+        .route(
+            "/api/bindings/{vhost}/e/{source}/e/{exchange}/{key}",
+            get(bindings::get_to_exchange).delete(bindings::unbind_exchange),
+        )
+        .route(
+            "/api/queues/{vhost}/{name}/bindings",
+            get(bindings::list_to_queue),
+        )
+        .route("/api/queues/{vhost}/{name}/get", post(messages::get))
         .route("/api/queues", get(queues::list))
         .route("/api/queues/detailed", get(queues::list_detailed))
         .route("/api/queues/{vhost}", get(queues::list_in))

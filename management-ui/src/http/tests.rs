@@ -1,6 +1,8 @@
 //! The routes over real sockets, with a broker on an empty directory.
 
+mod bindings;
 mod frame;
+mod messages;
 
 use ferrymq_broker::alarms::Alarms;
 use ferrymq_broker::auth::{PasswordHash, User};
