@@ -3,6 +3,7 @@
 //! One thread per connection, raw frames: producers write pre-encoded messages from a ring, consumers
 //! read frames out of one large buffer. Nothing of the broker itself is used here.
 
+mod answers;
 mod args;
 mod body;
 mod churn;

@@ -5,10 +5,11 @@ use std::ops::Range;
 use std::time::Duration;
 
 use ferrymq_amqp::FrameKind;
-use ferrymq_amqp::method::{self, AMQPClass, Method, basic, confirm, tx};
+use ferrymq_amqp::method::{AMQPClass, tx};
 
+use super::answers::{Said, select_answers};
 use super::confirms::Confirms;
-use super::connection::{Connection, Interest, check_close, unexpected};
+use super::connection::{Connection, Interest};
 use super::lane::{Answers, Lane, budget_in_turn};
 use super::progress::Progress;
 use super::ring::{BATCH_BYTES, Ring};
@@ -88,7 +89,7 @@ impl Producer {
             pending: 0..0,
             targets: setup.plan.targets(),
             sent: 0,
-            is_answered: publishing.is_answered() || args.messages_of.mandatory,
+            is_answered: publishing.is_answered() || args.message.mandatory,
             answer_timeout: publishing.confirm_timeout,
             timed_every,
             schedule: Schedule::new(publishing.steps(), 0),
@@ -240,18 +241,18 @@ impl Producer {
         if !self.connection.fill()? {
             return Ok(());
         }
-        let mut read = Read::default();
+        let mut said = Said::default();
         while let Some(frame) = self.connection.next_frame()? {
             if frame.kind == FrameKind::Method {
                 let lane = usize::from(frame.channel).wrapping_sub(1);
-                read.handle_method(frame.payload, self.lanes.get_mut(lane))?;
+                said.handle_method(frame.payload, self.lanes.get_mut(lane))?;
             }
         }
-        progress.confirmed.add(read.confirmed);
-        progress.nacked.add(read.nacked);
-        progress.returned.add(read.returned);
+        progress.confirmed.add(said.confirmed);
+        progress.nacked.add(said.nacked);
+        progress.returned.add(said.returned);
         let now = clock::now();
-        progress.confirm_latency.record(now, &mut read.times);
+        progress.confirm_latency.record(now, &mut said.times);
         Ok(())
     }
 
@@ -280,54 +281,6 @@ impl Producer {
         }
         Ok(())
     }
-}
-
-/// What the broker said in one batch.
-#[derive(Default)]
-struct Read {
-    confirmed: u64,
-    nacked: u64,
-    returned: u64,
-    times: Vec<u64>,
-}
-
-impl Read {
-    fn handle_method(&mut self, payload: &[u8], lane: Option<&mut Lane>) -> Result<(), Error> {
-        match (method::decode(payload)?, lane) {
-            (
-                Method::Ack {
-                    delivery_tag,
-                    multiple,
-                },
-                Some(lane),
-            ) => self.confirmed += settle(lane, delivery_tag, multiple, &mut self.times)?,
-            (
-                Method::Nack {
-                    delivery_tag,
-                    multiple,
-                    ..
-                },
-                Some(lane),
-            ) => self.nacked += settle(lane, delivery_tag, multiple, &mut self.times)?,
-            (Method::Other(AMQPClass::Tx(tx::AMQPMethod::CommitOk(_))), Some(lane)) => {
-                self.confirmed += lane.committed(&mut self.times);
-            }
-            (Method::Other(AMQPClass::Basic(basic::AMQPMethod::Return(_))), _) => {
-                self.returned += 1;
-            }
-            (Method::Other(class), _) => drop(check_close(class)?),
-            _ => {}
-        }
-        Ok(())
-    }
-}
-
-fn settle(lane: &mut Lane, tag: u64, multiple: bool, times: &mut Vec<u64>) -> Result<u64, Error> {
-    lane.settle(tag, multiple, times)
-        .map_err(|_| Error::Unexpected {
-            expected: "a confirm of something unconfirmed",
-            received: format!("one of {tag}"),
-        })
 }
 
 /// The channel of the producer number `id`, all connections counted.
@@ -361,18 +314,4 @@ fn timed_every(args: &Load, ring: &Ring) -> u64 {
         window => u64::from(window).div_ceil(MAX_TIMED_EVERY),
     };
     by_size.min(by_window).min(MAX_TIMED_EVERY)
-}
-
-fn select_answers(connection: &mut Connection, channel: u16, args: &Load) -> Result<(), Error> {
-    if args.publishing.producer_tx > 0 {
-        return connection.select_transactions(channel);
-    }
-    if args.publishing.confirm == 0 {
-        return Ok(());
-    }
-    let select = confirm::AMQPMethod::Select(confirm::Select::default());
-    match connection.call_on(channel, AMQPClass::Confirm(select))? {
-        AMQPClass::Confirm(confirm::AMQPMethod::SelectOk(_)) => Ok(()),
-        other => Err(unexpected("confirm.select-ok", &other)),
-    }
 }

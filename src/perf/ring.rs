@@ -52,7 +52,7 @@ impl Ring {
         frame_max: u32,
         seed: u64,
     ) -> Result<Self, Error> {
-        let contents = Contents::new(&args.messages_of)?;
+        let contents = Contents::new(&args.message)?;
         let period = lcm(contents.period(), plan.key_period());
         if period > MAX_PERIOD {
             return Err(Error::Usage(format!(
@@ -74,8 +74,7 @@ impl Ring {
                     None => plan.routing_key(target, row),
                 };
                 for channel in 1..=channels {
-                    let key =
-                        ring.append_publish(plan, &key, channel, args.messages_of.mandatory)?;
+                    let key = ring.append_publish(plan, &key, channel, args.message.mandatory)?;
                     let properties = contents.properties(row);
                     ring.append_content(key, channel, frame_max, properties, &body)?;
                 }

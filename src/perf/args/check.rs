@@ -76,7 +76,7 @@ impl Load {
                 "--confirm-histogram needs --confirm or --producer-tx",
             ),
             (
-                self.is_paced() && !self.messages_of.have_room(16) && self.needs_latency(),
+                self.is_paced() && !self.message.have_room(16) && self.needs_latency(),
                 "--size below 16 leaves no room for the time that --max-p50, --max-p99 and --histogram need",
             ),
         ])

@@ -35,7 +35,7 @@ pub(crate) struct Load {
     #[command(flatten)]
     pub(crate) consuming: Consuming,
     #[command(flatten)]
-    pub(crate) messages_of: Messages,
+    pub(crate) message: Messages,
     #[command(flatten)]
     pub(crate) topology: Topology,
 }
@@ -64,17 +64,17 @@ impl Load {
 
     /// Whether bodies say who sent which message.
     pub(crate) fn verifies(&self) -> bool {
-        self.verify && self.messages_of.have_room(8)
+        self.verify && self.message.have_room(8)
     }
 
     /// Whether messages of one producer arrive in a queue's order.
     pub(crate) fn keeps_order(&self) -> bool {
-        self.consuming.requeue_every == 0 && self.messages_of.priority.len() < 2
+        self.consuming.requeue_every == 0 && self.message.priority.len() < 2
     }
 
     /// Whether messages may leave otherwise than by being consumed, or nobody knows where they go, so
     /// that there is no use in a long wait for them.
     pub(crate) fn may_lose(&self) -> bool {
-        self.messages_of.expiration.is_some() || self.consume > 0
+        self.message.expiration.is_some() || self.consume > 0
     }
 }
