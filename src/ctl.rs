@@ -22,6 +22,7 @@ mod path;
 mod permissions;
 mod policies;
 mod queues;
+mod settings;
 mod status;
 mod target;
 mod unsupported;

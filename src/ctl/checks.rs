@@ -64,51 +64,85 @@ pub(super) enum Command {
 }
 
 impl Command {
+    /// Compat: the texts are those of rabbitmq-diagnostics, which scripts look for.
     pub(super) fn run(self, context: &mut Context) -> Result<(), Error> {
+        let node = node(context)?;
+        let name = node.as_str();
         match self {
-            Self::Health => health(context),
-            Self::CheckRunning => check(context, &["is-in-service"], "is fully booted and running"),
-            Self::IsBooting => {
-                context
-                    .client
-                    .get(&path(&["health", "checks", "is-in-service"]))?;
-                let text = "The broker is fully booted and running";
-                Ok(context.out.answer(&json!({"booting": false}), text)?)
+            Self::Health => health(context, name),
+            Self::CheckRunning => check(
+                context,
+                &["is-in-service"],
+                &format!("Checking if the broker is running on node {name} ..."),
+                &format!("FerryMQ on node {name} is fully booted and running"),
+            ),
+            Self::IsBooting => check(
+                context,
+                &["is-in-service"],
+                &format!("Asking node {name} for its boot status ..."),
+                &format!("FerryMQ on node {name} is fully booted (check with is_running)"),
+            ),
+            Self::CheckLocalAlarms => check(
+                context,
+                &["local-alarms"],
+                &format!("Asking node {name} to report any local resource alarms ..."),
+                &format!("Node {name} reported no local alarms"),
+            ),
+            Self::CheckPortConnectivity { address } => {
+                connectivity(context, name, address.as_deref())
             }
-            Self::CheckLocalAlarms => check(context, &["local-alarms"], "reported no alarms"),
-            Self::CheckPortConnectivity { address } => connectivity(context, address.as_deref()),
-            Self::CheckPortListener { port } => {
-                let text = format!("listens on port {port}");
-                check(context, &["port-listener", &port.to_string()], &text)
-            }
-            Self::CheckProtocolListener { protocol } => {
-                let text = format!("listens for protocol {protocol}");
-                check(context, &["protocol-listener", &protocol], &text)
-            }
-            Self::CheckVirtualHosts => {
-                check(context, &["virtual-hosts"], "has all virtual hosts running")
-            }
-            Self::CheckCertificateExpiration { within, unit } => {
-                let text = format!("has no certificates that expire within {within} {unit}");
-                let within = within.to_string();
-                check(context, &["certificate-expiration", &within, &unit], &text)
-            }
+            Self::CheckPortListener { port } => check(
+                context,
+                &["port-listener", &port.to_string()],
+                &format!("Asking node {name} if there's an active listener on port {port} ..."),
+                &format!("A listener for port {port} is running on node {name}."),
+            ),
+            Self::CheckProtocolListener { protocol } => check(
+                context,
+                &["protocol-listener", &protocol],
+                &format!(
+                    "Asking node {name} if there's an active listener for protocol {protocol} ..."
+                ),
+                &format!("A listener for protocol {protocol} is running on node {name}."),
+            ),
+            Self::CheckVirtualHosts => check(
+                context,
+                &["virtual-hosts"],
+                &format!("Checking if all vhosts are running on node {name} ..."),
+                &format!("Node {name} reported all vhosts as running"),
+            ),
+            Self::CheckCertificateExpiration { within, unit } => check(
+                context,
+                &["certificate-expiration", &within.to_string(), &unit],
+                &format!("Checking certificate expiration on node {name} ..."),
+                &format!("No certificates are expiring within {within} {unit}."),
+            ),
             Self::CheckIfNodeIsQuorumCritical => check(
                 context,
                 &["node-is-quorum-critical"],
-                "can be stopped without taking a majority from a queue",
+                &format!("Checking if node {name} is critical for quorum of any quorum queues ..."),
+                &format!(
+                    "Node {name} seems to be the only one in a single node cluster, the check does \
+                     not apply"
+                ),
             ),
         }
     }
 }
 
-/// One check: what the broker is when it holds, and its reason when it does not.
-fn check(context: &mut Context, name: &[&str], holds: &str) -> Result<(), Error> {
+/// The broker's name, or where it is asked, for users who may not know its name.
+fn node(context: &Context) -> Result<String, Error> {
+    match context.node() {
+        Err(Error::AccessRefused(_) | Error::NotFound(_)) => Ok(context.client.target().name()),
+        node => node,
+    }
+}
+
+/// One check: says `asking`, and `holds` when it does.
+fn check(context: &mut Context, name: &[&str], asking: &str, holds: &str) -> Result<(), Error> {
+    context.out.banner(asking)?;
     ask(context, name)?;
-    let node = context.client.target().name();
-    Ok(context
-        .out
-        .message(format_args!("The broker at {node} {holds}"))?)
+    Ok(context.out.message(holds)?)
 }
 
 fn ask(context: &Context, name: &[&str]) -> Result<Value, Error> {
@@ -118,21 +152,42 @@ fn ask(context: &Context, name: &[&str]) -> Result<Value, Error> {
         headers: &[],
         body: None,
     })?;
-    if answer.status != StatusCode::SERVICE_UNAVAILABLE {
-        return answer.successful()?.json();
+    match answer.status {
+        StatusCode::SERVICE_UNAVAILABLE => Err(Error::CheckFailed(failure(&answer.json()?))),
+        _ => answer.successful()?.json(),
     }
-    let body = answer.json()?;
-    let alarms = body["alarms"].as_array().into_iter().flatten();
-    let alarms: Vec<_> = alarms.map(|alarm| plain(&alarm["resource"])).collect();
-    let mut text = plain(&body["reason"]);
-    if !alarms.is_empty() {
-        text = format!("{text}: {}", alarms.join(", "));
-    }
-    Err(Error::CheckFailed(text))
 }
 
-fn health(context: &mut Context) -> Result<(), Error> {
-    context.out.banner("Checking health ...")?;
+/// What a failed check says: its reason, and what it found.
+fn failure(body: &Value) -> String {
+    let reason = plain(&body["reason"]);
+    let found = body.as_object().into_iter().flatten();
+    let found = found.filter(|(name, _)| !matches!(name.as_str(), "status" | "reason"));
+    let parts = found.map(|(name, value)| match value.as_array() {
+        Some(items) => {
+            let items: Vec<_> = items.iter().map(item).collect();
+            format!("{name}: {}", items.join(", "))
+        }
+        None => format!("{name}: {}", plain(value)),
+    });
+    let parts: Vec<_> = parts.collect();
+    match parts.is_empty() {
+        true => reason,
+        false => format!("{reason} ({})", parts.join("; ")),
+    }
+}
+
+fn item(value: &Value) -> String {
+    match (&value["resource"], &value["name"]) {
+        (Value::String(name), _) | (_, Value::String(name)) => name.clone(),
+        _ => plain(value),
+    }
+}
+
+fn health(context: &mut Context, node: &str) -> Result<(), Error> {
+    context
+        .out
+        .banner(format_args!("Checking health of node {node} ..."))?;
     let mut rows = Vec::new();
     let mut failed = Vec::new();
     for name in ALL {
@@ -156,11 +211,11 @@ fn health(context: &mut Context) -> Result<(), Error> {
 }
 
 /// Connects to every port that the broker says it listens on.
-fn connectivity(context: &mut Context, address: Option<&str>) -> Result<(), Error> {
+fn connectivity(context: &mut Context, node: &str, address: Option<&str>) -> Result<(), Error> {
     let overview = context.client.get("/api/overview")?;
-    let node = context.client.target().name();
-    let banner = format_args!("Testing TCP connections to all active listeners of {node} ...");
+    let banner = format_args!("Testing TCP connections to all active listeners on node {node} ...");
     context.out.banner(banner)?;
+    let mut connected = Vec::new();
     let mut failed = Vec::new();
     for listener in overview["listeners"].as_array().into_iter().flatten() {
         let port = plain(&listener["port"]);
@@ -169,13 +224,15 @@ fn connectivity(context: &mut Context, address: Option<&str>) -> Result<(), Erro
             "::" | "0.0.0.0" => "localhost",
             interface => interface,
         });
-        if !answers(host, port.parse().unwrap_or_default()) {
-            failed.push(format!("{host}:{port}"));
+        match answers(host, port.parse().unwrap_or_default()) {
+            true => connected.push(port),
+            false => failed.push(format!("{host}:{port}")),
         }
     }
     match failed.is_empty() {
         true => {
-            let text = format!("Successfully connected to all listeners of {node}");
+            let ports = connected.join(", ");
+            let text = format!("Successfully connected to ports {ports} on node {node}.");
             Ok(context.out.message(text)?)
         }
         false => Err(Error::CheckFailed(format!(
@@ -189,4 +246,24 @@ fn answers(host: &str, port: u16) -> bool {
     let addresses = std::net::ToSocketAddrs::to_socket_addrs(&(host, port));
     let mut addresses = addresses.into_iter().flatten();
     addresses.any(|address| TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_tell_what_was_found() {
+        let check = |body: Value, expected: &str| assert_eq!(failure(&body), expected);
+        let alarms = json!([{"node": "n", "resource": "memory"}]);
+        check(json!({"status": "failed", "reason": "r"}), "r");
+        check(
+            json!({"reason": "r", "alarms": alarms}),
+            "r (alarms: memory)",
+        );
+        check(
+            json!({"reason": "r", "missing": 1, "ports": [5672, 2]}),
+            "r (missing: 1; ports: 5672, 2)",
+        );
+    }
 }

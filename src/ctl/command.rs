@@ -6,7 +6,7 @@ use super::context::Context;
 use super::error::Error;
 use super::{
     bindings, checks, connections, definitions, exchanges, features, limits, messages, node,
-    parameters, permissions, policies, queues, status, unsupported, users, vhosts,
+    parameters, permissions, policies, queues, settings, status, unsupported, users, vhosts,
 };
 
 #[derive(Debug, Clone, Subcommand)]
@@ -42,6 +42,8 @@ pub(super) enum Command {
     #[command(flatten)]
     Node(node::Command),
     #[command(flatten)]
+    Settings(settings::Command),
+    #[command(flatten)]
     Features(features::Command),
     #[command(flatten)]
     Unsupported(unsupported::Command),
@@ -65,6 +67,7 @@ impl Command {
             Self::Status(command) => command.run(context),
             Self::Checks(command) => command.run(context),
             Self::Node(command) => command.run(context),
+            Self::Settings(command) => command.run(context),
             Self::Features(command) => command.run(context),
             Self::Unsupported(command) => command.run(),
         }

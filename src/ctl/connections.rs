@@ -114,7 +114,7 @@ pub(super) enum Command {
         #[arg(default_value = NO_REASON)]
         reason: String,
     },
-    /// Close all connections, of a vhost (--vhost) or of all
+    /// Close all connections of a vhost, or of all vhosts
     CloseAllConnections {
         /// What the clients are told
         #[arg(default_value = NO_REASON)]
@@ -122,7 +122,8 @@ pub(super) enum Command {
         /// Close at most so many
         #[arg(long)]
         limit: Option<usize>,
-        #[arg(long, hide = true)]
+        /// In all vhosts
+        #[arg(long)]
         global: bool,
         #[arg(long = "per-connection-delay", hide = true)]
         per_connection_delay: Option<u64>,
@@ -162,12 +163,15 @@ impl Command {
                     false => Err(missing()),
                 }
             }
-            Self::CloseAllConnections { reason, limit, .. } => {
-                close_all(context, &reason, limit.unwrap_or(usize::MAX))
-            }
+            Self::CloseAllConnections {
+                reason,
+                limit,
+                global,
+                ..
+            } => close_all(context, &reason, limit.unwrap_or(usize::MAX), global),
             Self::CloseAllUserConnections { user, reason } => {
                 let banner =
-                    format_args!("Closing all connections of user {user}, reason: {reason}...");
+                    format_args!("Closing connections of user {user}, reason: {reason}...");
                 context.out.banner(banner)?;
                 let rows = context
                     .client
@@ -178,13 +182,14 @@ impl Command {
     }
 }
 
-fn close_all(context: &mut Context, reason: &str, limit: usize) -> Result<(), Error> {
-    let (whose, list) = match &context.vhost {
-        Some(vhost) => (
+fn close_all(context: &mut Context, reason: &str, limit: usize, global: bool) -> Result<(), Error> {
+    let vhost = context.vhost();
+    let (whose, list) = match global {
+        true => ("in all vhosts".to_owned(), path(&["connections"])),
+        false => (
             format!("in vhost {vhost}"),
-            path(&["vhosts", vhost, "connections"]),
+            path(&["vhosts", &vhost, "connections"]),
         ),
-        None => ("in all vhosts".to_owned(), path(&["connections"])),
     };
     let banner = format_args!("Closing all connections {whose}, reason: {reason}...");
     context.out.banner(banner)?;

@@ -87,7 +87,7 @@ fn import(context: &mut Context, file: &str) -> Result<(), Error> {
     context.in_vhost(answer.successful())?;
     Ok(context.out.message(
         "Successfully started definition import. This process is asynchronous and can take some \
-         time.\n",
+         time.",
     )?)
 }
 

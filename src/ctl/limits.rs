@@ -26,9 +26,10 @@ const OF_USERS: Columns = Columns {
     reason = "these are the names of the commands"
 )]
 pub(super) enum Command {
-    /// List limits of a vhost (--vhost) or of all
+    /// List limits of a vhost, or of all vhosts
     ListVhostLimits {
-        #[arg(long, hide = true)]
+        /// Of all vhosts
+        #[arg(long)]
         global: bool,
     },
     /// Set limits of a vhost
@@ -63,7 +64,7 @@ impl Command {
     pub(super) fn run(self, context: &mut Context) -> Result<(), Error> {
         let vhost = context.vhost();
         match self {
-            Self::ListVhostLimits { .. } => list_of_vhosts(context),
+            Self::ListVhostLimits { global } => list_of_vhosts(context, global),
             Self::SetVhostLimits { limits } => {
                 let banner =
                     format_args!("Setting vhost limits to \"{limits}\" for vhost \"{vhost}\" ...");
@@ -85,20 +86,27 @@ impl Command {
                 known(set(context, &["user-limits", &user], &limits), &user)
             }
             Self::ClearUserLimits { user, limit } => {
-                let banner = format_args!("Clearing \"{limit}\" limit for user \"{user}\" ...");
-                context.out.banner(banner)?;
-                let limit = Some(&*limit).filter(|limit| *limit != "all");
+                let limit = Some(limit).filter(|limit| limit != "all");
+                let what = match &limit {
+                    Some(limit) => format!("\"{limit}\" limit"),
+                    None => "all limits".to_owned(),
+                };
+                context
+                    .out
+                    .banner(format_args!("Clearing {what} for user \"{user}\" ..."))?;
+                let limit = limit.as_deref();
                 known(clear(context, &["user-limits", &user], limit), &user)
             }
         }
     }
 }
 
-fn list_of_vhosts(context: &mut Context) -> Result<(), Error> {
-    let Some(vhost) = context.vhost.clone() else {
+fn list_of_vhosts(context: &mut Context, global: bool) -> Result<(), Error> {
+    if global {
         context.out.banner("Listing limits for all vhosts ...")?;
         return OF_VHOSTS.print(context, path(&["vhost-limits"]), &[]);
-    };
+    }
+    let vhost = context.vhost();
     let banner = format_args!("Listing limits for vhost \"{vhost}\" ...");
     context.out.banner(banner)?;
     let rows = context.client.get(&path(&["vhost-limits", &vhost]));

@@ -5,11 +5,9 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Subcommand;
-use hyper::Method;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::json;
 
-use super::client::Ask;
 use super::context::Context;
 use super::error::Error;
 use super::path::path;
@@ -54,8 +52,6 @@ pub(super) enum Command {
     },
     /// Give the cluster, which is this broker, another name
     SetClusterName { name: String },
-    /// Print all settings and where they come from
-    Environment,
     /// Compat: succeeds, as memory is freed when it is no longer needed
     ForceGc,
     /// Compat: succeeds, as a single node has no queues to move
@@ -104,18 +100,6 @@ impl Command {
                     .client
                     .put(&path(&["cluster-name"]), &body)
                     .map(drop)
-            }
-            Self::Environment => {
-                let answer = context.client.ask(&Ask {
-                    method: Method::GET,
-                    path: "/api/config/effective",
-                    headers: &[],
-                    body: None,
-                })?;
-                let text = answer.successful()?.body;
-                let text = String::from_utf8_lossy(&text);
-                let text = text.trim_end();
-                Ok(context.out.answer(&json!({ "environment": text }), text)?)
             }
             Self::ForceGc => Ok(context.out.message("There is no garbage to collect")?),
             Self::Rebalance { .. } => {

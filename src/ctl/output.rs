@@ -203,7 +203,7 @@ mod tests {
         );
         check(
             "--formatter csv",
-            "name,n,arguments,tags\na\tb,1,\"{\"\"x\"\":[\"\"y\"\"],\"\"x-max\"\":2}\",\"[\"\"t\"\"]\"\n",
+            "\"name\",\"n\",\"arguments\",\"tags\"\n\"a\tb\",\"1\",\"{\"\"x\"\":[\"\"y\"\"],\"\"x-max\"\":2}\",\"[\"\"t\"\"]\"\n",
         );
     }
 

@@ -99,6 +99,10 @@ pub(super) enum Command {
     },
     /// Declare a queue
     DeclareQueue(Declaration),
+    /// End the deliveries of a queue; publishers notice nothing
+    PauseQueue { name: String },
+    /// Let a paused queue deliver again
+    ResumeQueue { name: String },
     /// Delete a queue with its messages
     DeleteQueue {
         name: String,
@@ -133,6 +137,16 @@ impl Command {
                 QUEUES.print_rows(context, &json!([]), &columns)
             }
             Self::DeclareQueue(declaration) => declare(context, &vhost, declaration),
+            Self::PauseQueue { name } => {
+                let banner = format_args!("Pausing queue '{name}' in vhost '{vhost}' ...");
+                context.out.banner(banner)?;
+                act(context, &vhost, &name, "pause")
+            }
+            Self::ResumeQueue { name } => {
+                let banner = format_args!("Resuming queue '{name}' in vhost '{vhost}' ...");
+                context.out.banner(banner)?;
+                act(context, &vhost, &name, "resume")
+            }
             Self::DeleteQueue {
                 name,
                 if_empty,
@@ -157,6 +171,12 @@ fn declare(context: &mut Context, vhost: &str, declaration: Declaration) -> Resu
     });
     let declared = context.client.put(&path(&["queues", vhost, &name]), &body);
     context.in_vhost(declared).map(drop)
+}
+
+fn act(context: &Context, vhost: &str, name: &str, action: &str) -> Result<(), Error> {
+    let path = path(&["queues", vhost, name, action]);
+    let done = context.client.put(&path, &json!({}));
+    context.of(done, format_args!("queue '{name}'")).map(drop)
 }
 
 fn delete(

@@ -131,7 +131,7 @@ fn add(
     context.client.put(&path, &body)?;
     Ok(context.out.message(
         "Done. Don't forget to grant the user permissions to some virtual hosts! See \
-         'help set_permissions' to learn more.",
+         'ferrymq ctl help set_permissions' to learn more.",
     )?)
 }
 

@@ -10,6 +10,8 @@ use crate::http::Site;
 pub(super) fn api() -> Router<Site> {
     Router::new()
         .route("/api/whoami", get(api::whoami::get))
+        .route("/api/config/effective", get(api::config::effective))
+        .route("/api/config/{name}", put(api::config::put))
         .route("/api/exchanges", get(exchanges::list))
         .route("/api/exchanges/{vhost}", get(exchanges::list_in))
         .route(

@@ -1,7 +1,8 @@
-//! Comma-separated values, as RFC 4180 has them; what is no plain value is JSON.
+//! Comma-separated values, all in quotes; what is no plain value is JSON.
 
 use std::io::{self, Write};
 
+use csv::{QuoteStyle, WriterBuilder};
 use serde_json::Value;
 
 pub(super) fn write(
@@ -10,7 +11,9 @@ pub(super) fn write(
     columns: &[&str],
     rows: &[Vec<Value>],
 ) -> io::Result<()> {
-    let mut writer = csv::Writer::from_writer(out);
+    let mut writer = WriterBuilder::new()
+        .quote_style(QuoteStyle::Always)
+        .from_writer(out);
     if headers {
         writer.write_record(columns)?;
     }
