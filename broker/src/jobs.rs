@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 use crate::actor::Actor;
 use crate::broker::Broker;
 use crate::browse::Filter;
+use crate::clock::{self, Timestamp};
 use crate::dead_letter::Revival;
 use crate::error::Error;
 use crate::queue::Queue;
@@ -110,6 +111,10 @@ pub struct Job {
     pub id: u64,
     /// What it was asked to do.
     pub order: Order,
+    /// Who has asked.
+    pub by: Arc<str>,
+    /// When it began.
+    pub started_at: Timestamp,
     status: Mutex<(State, Progress)>,
     cancelled: AtomicBool,
     changed: Notify,
@@ -189,6 +194,8 @@ impl Jobs {
         let job = Arc::new(Job {
             id,
             order,
+            by: actor.user.name().into(),
+            started_at: clock::now(),
             status: Mutex::new((State::Running, progress)),
             cancelled: AtomicBool::new(false),
             changed: Notify::new(),

@@ -1,10 +1,18 @@
 //! The JSON API below `/api`: one file per resource.
 
+pub(crate) mod batch;
 pub(crate) mod bindings;
+pub(crate) mod browse;
 pub(crate) mod config;
+pub(crate) mod delayed;
+pub(crate) mod events;
 pub(crate) mod exchanges;
 pub(crate) mod health;
+pub(crate) mod jobs;
 pub(crate) mod messages;
 pub(crate) mod properties;
 pub(crate) mod queues;
+pub(crate) mod route;
+pub(crate) mod tail;
+pub(crate) mod unacked;
 pub(crate) mod whoami;

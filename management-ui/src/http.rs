@@ -6,7 +6,7 @@
 
 mod headers;
 pub(crate) mod path;
-mod routes;
+pub(crate) mod routes;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,13 +16,16 @@ use axum::middleware::{from_fn_with_state, map_request_with_state, map_response}
 use axum::routing::get;
 use ferrymq_broker::Broker;
 use ferrymq_broker::clock::{self, Timestamp};
+use ferrymq_broker::error::Error;
 use ferrymq_broker::queue::shared::Work;
 use ferrymq_broker::vhost::VHost;
 use parking_lot::Mutex;
 use tower_http::compression::CompressionLayer;
 
 use crate::catalogue::Catalogue;
+use crate::event_log::EventLog;
 use crate::refusal::Refusal;
+use crate::sse::Streams;
 use crate::{console, metrics};
 
 /// What pages and answers are about.
@@ -33,6 +36,9 @@ pub struct Site {
     pub(crate) amqp: SocketAddr,
     pub(crate) started: Timestamp,
     pub(crate) catalogue: Arc<Catalogue>,
+    /// Room for server-sent events.
+    pub(crate) streams: Arc<Streams>,
+    pub(crate) event_log: Arc<EventLog>,
     listeners: Arc<Mutex<Vec<ListenerInfo>>>,
 }
 
@@ -55,6 +61,8 @@ impl Site {
             amqp,
             started: clock::now(),
             catalogue: Arc::default(),
+            streams: Arc::default(),
+            event_log: Arc::default(),
             listeners: Arc::default(),
         };
         site.add_listener("amqp", amqp, false);
@@ -85,6 +93,20 @@ impl Site {
         done
     }
 
+    /// Does something that may take its time, or read from disk, where that disturbs nobody.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        match tokio::task::spawn_blocking(work).await {
+            Ok(done) => Ok(done?),
+            Err(why) => {
+                tracing::error!("a request was not carried out: {why}");
+                Err(Refusal::internal())
+            }
+        }
+    }
+
     /// Who did what nobody asked for.
     pub(crate) fn internal_user(&self) -> &'static str {
         ferrymq_broker::events::INTERNAL_USER
@@ -99,6 +121,7 @@ impl Site {
 /// Everything on the management port.
 pub fn management_routes(site: Site) -> Router {
     let routes = routes::api()
+        .into_router()
         .route("/", get(console::home::page))
         .route("/static/ferrymq.css", get(console::style))
         .route("/metrics", get(metrics::text));

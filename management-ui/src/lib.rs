@@ -12,13 +12,16 @@ mod auth;
 mod body;
 mod catalogue;
 mod console;
+mod event_log;
 mod http;
 mod list;
 mod listener;
 mod local;
+mod message;
 mod metrics;
 mod query;
 mod refusal;
+mod sse;
 
 pub use axum::Router;
 pub use http::{ListenerInfo, Site, management_routes, metrics_routes};

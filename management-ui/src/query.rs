@@ -4,9 +4,11 @@ mod columns;
 mod range;
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use ferrymq_broker::browse::{BadFilter, Filter};
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
@@ -108,6 +110,38 @@ impl Query {
     /// Is a parameter `true`?
     pub(crate) fn flag(&self, name: &str) -> bool {
         self.get(name) == Some("true")
+    }
+
+    /// The number `name`, or `default`.
+    ///
+    /// # Errors
+    /// 400 for what is none, or outside of `range`.
+    pub(crate) fn number(
+        &self,
+        name: &str,
+        default: usize,
+        range: RangeInclusive<usize>,
+    ) -> Result<usize, Refusal> {
+        let Some(value) = self.get(name).filter(|value| !value.is_empty()) else {
+            return Ok(default);
+        };
+        let number = value.parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| {
+            let rule = match *range.end() {
+                usize::MAX => format!("a number from {}", range.start()),
+                end => format!("a number from {} to {end}", range.start()),
+            };
+            Refusal::bad_request(format!("{name} must be {rule}"))
+        })
+    }
+
+    /// The parameter `filter`: which messages are wanted.
+    ///
+    /// # Errors
+    /// 400 for what is no filter.
+    pub(crate) fn filter(&self) -> Result<Filter, Refusal> {
+        let filter = self.get("filter").unwrap_or_default().parse();
+        filter.map_err(|why: BadFilter| Refusal::bad_request(why.to_string()))
     }
 
     /// The columns of `value` that are asked for.

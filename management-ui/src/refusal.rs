@@ -67,6 +67,16 @@ impl Refusal {
         Self::new(StatusCode::UNAUTHORIZED, "", "").with_challenge()
     }
 
+    /// Is a permission missing?
+    pub(crate) fn is_not_authorised(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED
+    }
+
+    /// Its word and its text, for an answer that has several.
+    pub(crate) fn parts(&self) -> (&'static str, &Value) {
+        (self.error, &self.reason)
+    }
+
     /// The same, asking for other credentials.
     pub(crate) fn with_challenge(self) -> Self {
         Self {
@@ -81,6 +91,15 @@ impl Refusal {
             StatusCode::SERVICE_UNAVAILABLE,
             "service_unavailable",
             "The store failed, a restart is needed",
+        )
+    }
+
+    /// 500: a fault of ours, which the log tells of.
+    pub(crate) fn internal() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal_server_error",
+            "Internal Server Error",
         )
     }
 

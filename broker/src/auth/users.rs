@@ -60,6 +60,11 @@ impl User {
         }
     }
 
+    /// Does the operating system vouch for this user?
+    pub fn is_local(&self) -> bool {
+        self.is_local
+    }
+
     /// The same, who may open so much.
     pub fn with_limits(self, limits: UserLimits) -> Self {
         Self { limits, ..self }

@@ -22,7 +22,7 @@ use crate::http::path::{self, Names};
 use crate::refusal::Refusal;
 
 /// How long a publisher waits for its confirm.
-const CONFIRM_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const CONFIRM_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// `POST /api/exchanges/{vhost}/{name}/publish`
 pub(crate) async fn publish(

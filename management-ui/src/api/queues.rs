@@ -183,7 +183,7 @@ async fn committed(site: &Site, point: CommitPoint) -> Answer {
 }
 
 /// The queue `name`, whoever may use it.
-fn find(vhost: &VHost, name: &str) -> Result<Arc<SharedQueue>, Refusal> {
+pub(crate) fn find(vhost: &VHost, name: &str) -> Result<Arc<SharedQueue>, Refusal> {
     let snapshot = vhost.snapshot();
     let queue = snapshot.queues.get(name).map(Arc::clone);
     // One that is on its way out shows nothing sensible.

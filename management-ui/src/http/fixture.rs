@@ -1,5 +1,7 @@
 //! A broker on an empty directory with its management listener, for tests of routes over real sockets.
 
+mod reader;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +15,8 @@ use tokio::net::TcpStream;
 
 use super::{Site, management_routes};
 use crate::Listener;
+
+pub(crate) use reader::Reader;
 
 /// Longer than any answer takes, shorter than anybody waits.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

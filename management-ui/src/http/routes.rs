@@ -1,14 +1,37 @@
 //! All routes of the API, in one list.
 
+mod live;
+
 use axum::Router;
-use axum::routing::{delete, get, post, put};
+use axum::routing::{MethodRouter, delete, get, post, put};
 
 use crate::api::{self, bindings, exchanges, messages, queues};
 use crate::http::Site;
 
+/// Routes in the making.
+#[derive(Default)]
+pub(crate) struct Routes {
+    router: Router<Site>,
+}
+
+impl Routes {
+    /// One more path with its methods.
+    pub(crate) fn route(self, path: &'static str, methods: MethodRouter<Site>) -> Self {
+        Self {
+            router: self.router.route(path, methods),
+        }
+    }
+
+    /// What serves them.
+    pub(crate) fn into_router(self) -> Router<Site> {
+        self.router
+    }
+}
+
 /// Everything below `/api`. A path is written without a slash at its end; one that comes with it is the same.
-pub(super) fn api() -> Router<Site> {
-    Router::new()
+pub(crate) fn api() -> Routes {
+    let routes = live::routes(Routes::default());
+    routes
         .route("/api/whoami", get(api::whoami::get))
         .route("/api/config/effective", get(api::config::effective))
         .route("/api/config/{name}", put(api::config::put))

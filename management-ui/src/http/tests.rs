@@ -2,6 +2,7 @@
 
 mod bindings;
 mod frame;
+mod live;
 mod messages;
 
 use ferrymq_broker::alarms::Alarms;

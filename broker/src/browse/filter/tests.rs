@@ -1,3 +1,5 @@
+//! Every kind of condition, and what is none.
+
 use ferrymq_amqp::AMQPValue;
 use ferrymq_amqp::content::with_header;
 

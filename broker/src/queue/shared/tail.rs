@@ -176,21 +176,27 @@ impl Listener {
     /// Waits for messages; `None` when the queue is gone.
     pub async fn next(&mut self) -> Option<Heard> {
         loop {
-            {
-                let mut behind = self.buffer.behind.lock();
-                if !behind.is_empty() {
-                    behind.bytes = 0;
-                    return Some(Heard {
-                        messages: std::mem::take(&mut behind.messages),
-                        dropped: std::mem::take(&mut behind.dropped),
-                    });
-                }
-                if behind.ended {
-                    return None;
-                }
+            if let Some(heard) = self.try_next() {
+                return Some(heard);
+            }
+            if self.buffer.behind.lock().ended {
+                return None;
             }
             self.buffer.filled.notified().await;
         }
+    }
+
+    /// What it has heard, if anything.
+    pub fn try_next(&mut self) -> Option<Heard> {
+        let mut behind = self.buffer.behind.lock();
+        if behind.is_empty() {
+            return None;
+        }
+        behind.bytes = 0;
+        Some(Heard {
+            messages: std::mem::take(&mut behind.messages),
+            dropped: std::mem::take(&mut behind.dropped),
+        })
     }
 }
 

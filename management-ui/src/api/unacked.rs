@@ -1,0 +1,129 @@
+//! `/api/queues/{vhost}/{name}/unacked`, and the end of a consumer: what only a session knows or can do.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use ferrymq_broker::clients::ClientConnection;
+use ferrymq_broker::clock::{self, Timestamp};
+use ferrymq_broker::queue::Queue;
+use ferrymq_broker::session::requests::HeldDelivery;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::answer::{self, Answer};
+use crate::api::queues;
+use crate::auth::Caller;
+use crate::http::Site;
+use crate::http::path::Names;
+use crate::query::Query;
+use crate::refusal::Refusal;
+
+const DEFAULT_DELIVERIES: usize = 100;
+const MAX_DELIVERIES: usize = 1000;
+/// A session whose client does not read may not come to answer.
+const ANSWER_TIME: Duration = Duration::from_secs(2);
+
+/// `GET /api/queues/{vhost}/{name}/unacked`
+pub(crate) async fn list(
+    caller: Caller,
+    State(site): State<Site>,
+    Names((vhost, name)): Names<(String, String)>,
+    query: Query,
+) -> Answer {
+    let vhost = caller.vhost(&vhost)?;
+    let limit = query.number("limit", DEFAULT_DELIVERIES, 1..=MAX_DELIVERIES)?;
+    queues::find(&vhost, &name)?;
+    let queue = vhost.readable_queue(&caller.actor(), &name)?;
+    let total = queue.inspect(Queue::counts).unacked;
+    let mut asked = JoinSet::new();
+    if total > 0 {
+        for connection in site.broker.clients().all() {
+            let opened = connection.opened();
+            if opened.is_none_or(|opened| opened.vhost != *vhost.name()) {
+                continue;
+            }
+            let queue = queue.clone();
+            asked.spawn(async move {
+                let unacked = timeout(ANSWER_TIME, connection.unacked(&queue, limit)).await;
+                (connection, unacked)
+            });
+        }
+    }
+    let now = clock::now();
+    let (mut items, mut complete) = (Vec::new(), true);
+    while let Some(answered) = asked.join_next().await {
+        let Ok((connection, Ok(unacked))) = answered else {
+            complete = false;
+            continue;
+        };
+        let shown = unacked.iter().map(|held| item(&connection, held, now));
+        items.extend(shown);
+    }
+    items.sort_by_key(|item: &Value| item["sequence"].as_u64());
+    complete &= items.len() <= limit;
+    items.truncate(limit);
+    Ok(answer::json(
+        json!({ "total": total, "complete": complete, "items": items }),
+    ))
+}
+
+fn item(connection: &ClientConnection, held: &HeldDelivery, now: Timestamp) -> Value {
+    let message = &held.entry.message;
+    let name = connection.name();
+    let user = connection
+        .opened()
+        .map(|opened| opened.user.name().to_owned());
+    let age_seconds = now.as_seconds().saturating_sub(held.sent_at_seconds);
+    json!({
+        "sequence": held.entry.sequence.0,
+        "exchange": String::from_utf8_lossy(message.exchange()),
+        "routing_key": String::from_utf8_lossy(message.routing_key()),
+        "payload_bytes": message.body_len(),
+        "persistent": message.is_persistent(),
+        "redelivered": held.entry.returns() > 0,
+        "delivery_count": held.entry.returns(),
+        "consumer_tag": held.consumer_tag,
+        "delivery_tag": held.delivery_tag,
+        "channel_details": {
+            "name": format!("{name} ({})", held.channel),
+            "number": held.channel,
+            "connection_name": name,
+            "peer_host": connection.endpoints.peer.ip().to_string(),
+            "peer_port": connection.endpoints.peer.port(),
+            "user": user,
+        },
+        "age": u64::from(age_seconds) * 1000,
+    })
+}
+
+/// `DELETE /api/consumers/{vhost}/{connection}/{channel}/{tag}`
+pub(crate) async fn cancel_consumer(
+    caller: Caller,
+    State(site): State<Site>,
+    Names((vhost, connection, channel, tag)): Names<(String, String, String, String)>,
+) -> Answer {
+    let vhost = caller.vhost(&vhost)?;
+    let channel = channel.parse();
+    let channel =
+        channel.map_err(|_| Refusal::bad_request("the channel must be a number up to 65535"))?;
+    let connection = site.broker.clients().find(&connection);
+    let connection = connection.ok_or_else(Refusal::not_found)?;
+    let opened = connection.opened().ok_or_else(Refusal::not_found)?;
+    if opened.vhost != *vhost.name() {
+        return Err(Refusal::not_found());
+    }
+    if !caller.is_administrator() && opened.user.name() != caller.user.name() {
+        return Err(Refusal::not_authorised("Access refused."));
+    }
+    match timeout(ANSWER_TIME, connection.cancel_consumer(channel, &tag)).await {
+        Ok(true) => Ok(answer::done()),
+        Ok(false) => Err(Refusal::not_found()),
+        Err(_) => Err(Refusal::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "timeout",
+            "The connection does not answer, perhaps because its client does not read. It will do so when it can",
+        )),
+    }
+}
