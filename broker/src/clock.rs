@@ -56,9 +56,38 @@ pub fn now() -> Timestamp {
     wall.after(Instant::now().duration_since(start))
 }
 
+/// A span for people. Compat: RabbitMQ writes days, hours, minutes and seconds so: `1D, 2H, 3M, 4s`.
+pub fn spoken(span: Duration) -> String {
+    let seconds = span.as_secs();
+    if seconds == 0 {
+        return format!("{}ms", span.as_millis());
+    }
+    let parts = [
+        (seconds / 86_400, "D"),
+        (seconds / 3_600 % 24, "H"),
+        (seconds / 60 % 60, "M"),
+        (seconds % 60, "s"),
+    ];
+    let parts = parts.into_iter().filter(|(count, _)| *count > 0);
+    let parts = parts.map(|(count, unit)| format!("{count}{unit}"));
+    parts.collect::<Vec<_>>().join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spans_are_spoken_in_few_words() {
+        let check = |millis: u64, text: &str| {
+            assert_eq!(spoken(Duration::from_millis(millis)), text);
+        };
+        check(0, "0ms");
+        check(999, "999ms");
+        check(62_000, "1M, 2s");
+        check(93_784_000, "1D, 2H, 3M, 4s");
+        check(3_600_000, "1H");
+    }
 
     #[test]
     fn spans_saturate() {

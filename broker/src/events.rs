@@ -4,6 +4,7 @@
 mod clients;
 mod event;
 mod fields;
+mod log;
 mod objects;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -75,6 +76,13 @@ impl Events {
         if self.is_listening() {
             self.tell(event());
         }
+    }
+
+    /// The same for what an administrator did, which is logged besides.
+    pub fn record(&self, event: impl FnOnce() -> Event) {
+        let event = event();
+        log::write(&event);
+        self.emit(|| event);
     }
 
     /// Does anybody listen?

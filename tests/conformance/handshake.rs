@@ -339,7 +339,7 @@ fn other_protocols_are_logged_by_name_and_health_checks_not_at_all() {
         connection.read_bytes(8);
         connection.expect_end();
     }
-    broker.wait_for_log("HTTP request");
+    broker.wait_for_log("HTTP GET request");
     broker.wait_for_log("TLS client");
     let log = broker.log();
     assert_eq!(log.matches("AMQP connection").count(), 2, "{log}");

@@ -69,7 +69,7 @@ impl Broker {
         let user = User::new(name, password, tags).with_limits(limits.unwrap_or_default());
         let point = self.keep_user(user.clone());
         for event in user_events(before.as_deref(), &user, by) {
-            self.events.emit(|| event);
+            self.events.record(|| event);
         }
         Ok(point)
     }
@@ -91,7 +91,7 @@ impl Broker {
         // Who opens a connection from now on finds no permissions; the others hear of it.
         self.clients
             .tell_all(|| Item::UserDeleted(Arc::clone(&user)));
-        self.events.emit(|| Event::UserDeleted {
+        self.events.record(|| Event::UserDeleted {
             name: name.to_owned(),
             by: by.to_owned(),
         });
@@ -111,7 +111,7 @@ impl Broker {
         let _changing = self.parameters.lock();
         let user = self.require_user(name)?;
         let point = self.keep_user(user.as_ref().clone().with_limits(limits));
-        self.events.emit(|| user_limits_event(name, limits, by));
+        self.events.record(|| user_limits_event(name, limits, by));
         Ok(point)
     }
 
@@ -132,7 +132,7 @@ impl Broker {
         let point = definitions::log(self.store(), &[change]);
         let event = permission_event(user, vhost, &set, by);
         self.users.set_permissions(user, vhost, set)?;
-        self.events.emit(|| event);
+        self.events.record(|| event);
         Ok(point)
     }
 
@@ -154,7 +154,7 @@ impl Broker {
         let change = Change::remove(&Definition::permission(vhost, user, &set));
         let point = definitions::log(self.store(), &[change]);
         self.users.clear_permissions(user, vhost)?;
-        self.events.emit(|| {
+        self.events.record(|| {
             let event = PermissionEvent::new(user, vhost, by);
             Event::PermissionDeleted(Box::new(event))
         });
@@ -181,7 +181,7 @@ impl Broker {
         let event = topic_permission_event(user, vhost, exchange, &set, by);
         self.users
             .set_topic_permissions(user, vhost, exchange, set)?;
-        self.events.emit(|| event);
+        self.events.record(|| event);
         Ok(point)
     }
 
@@ -210,7 +210,7 @@ impl Broker {
         let point = definitions::log(self.store(), &changes);
         for (exchange, _) in given {
             self.users.clear_topic_permissions(user, vhost, &exchange)?;
-            self.events.emit(|| {
+            self.events.record(|| {
                 Event::TopicPermissionDeleted(Box::new(PermissionEvent {
                     exchange: Some(exchange.to_string()),
                     ..PermissionEvent::new(user, vhost, by)

@@ -101,7 +101,7 @@ impl Broker {
 
         self.tell_of_new(&targets, by);
         for event in events {
-            self.events.emit(|| event);
+            self.events.record(|| event);
         }
         self.settle(&targets, unfinished, now);
         Ok(point)
@@ -165,14 +165,14 @@ impl Broker {
         for target in targets.iter().filter(|target| target.is_new) {
             self.attach_events(&target.vhost);
             self.events
-                .emit(|| super::vhosts::created(&target.vhost, by));
+                .record(|| super::vhosts::created(&target.vhost, by));
         }
     }
 
     fn settle(&self, targets: &[Target], unfinished: Vec<Unfinished>, now: Timestamp) {
         for (target, mut rest) in targets.iter().zip(unfinished) {
             for event in std::mem::take(&mut rest.events) {
-                self.events.emit(|| event);
+                self.events.record(|| event);
             }
             target.vhost.settle(&rest, now);
         }

@@ -67,7 +67,7 @@ impl Broker {
         self.attach_events(&vhost);
         vhosts.insert(name.into(), Arc::clone(&vhost));
         self.vhosts.store(Arc::new(vhosts));
-        self.events.emit(|| created(&vhost, by));
+        self.events.record(|| created(&vhost, by));
         Ok(point)
     }
 
@@ -132,7 +132,7 @@ impl Broker {
         changes.push(Change::remove(&vhost.definition()));
         let point = definitions::log(self.store(), &changes);
         self.users.delete_vhost(name);
-        self.events.emit(|| Event::VHostDeleted {
+        self.events.record(|| Event::VHostDeleted {
             name: name.to_owned(),
             by: by.to_owned(),
         });

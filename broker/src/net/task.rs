@@ -226,12 +226,13 @@ impl Task {
     fn log_lost(&self, now: Timestamp) {
         if self.connection.is_untouched() {
             tracing::debug!(
-                connection = self.connection.id.0,
+                conn = self.connection.id.0,
                 "a peer connected and said nothing"
             );
         } else if !self.connection.is_closed() {
             tracing::warn!(
-                connection = self.connection.id.0,
+                conn = self.connection.id.0,
+                peer = %self.connection.endpoints().peer,
                 "closing AMQP connection ({}): client unexpectedly closed TCP connection",
                 self.connection.describe(now),
             );

@@ -201,9 +201,17 @@ impl Channels {
             return Err(failure);
         }
         tracing::error!(
-            connection = self.context.actor.connection.map_or(0, |id| id.0),
+            conn = self.context.actor.connection.map_or(0, |id| id.0),
             channel = id,
-            "Channel error on connection: operation {} caused a channel exception {}: {}",
+            user = self.context.actor.user.name(),
+            vhost = &**self.context.vhost.name(),
+            code = code.code(),
+            "Channel error on connection {} ({}, vhost: '{}', user: '{}'), channel {id}: \
+             operation {} caused a channel exception {}: {}",
+            self.context.actor.connection.map_or(0, |id| id.0),
+            self.context.endpoints,
+            self.context.vhost.name(),
+            self.context.actor.user.name(),
             method::name(failure.method.0, failure.method.1).unwrap_or("none"),
             code.name().to_ascii_lowercase(),
             failure.error,

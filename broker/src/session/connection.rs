@@ -19,7 +19,7 @@ use ferrymq_amqp::frame;
 use crate::auth::{Credentials, User};
 use crate::broker::Broker;
 use crate::clients::ClientConnection;
-use crate::clock::Timestamp;
+use crate::clock::{self, Timestamp};
 use crate::error::Error;
 use crate::session::ConnectionId;
 use crate::session::blocking::Blocking;
@@ -146,20 +146,25 @@ impl Connection {
         matches!(self.phase, Phase::Header)
     }
 
+    /// Where it runs.
+    pub fn endpoints(&self) -> Endpoints {
+        self.endpoints
+    }
+
     /// Who logged in where, how long it lasted: for the log.
     pub fn describe(&self, now: Timestamp) -> String {
-        let lasted = now.since(self.opened_at);
+        let lasted = clock::spoken(now.since(self.opened_at));
         match &self.phase {
             Phase::Running(running) => {
                 let context = &running.channels.context;
                 format!(
-                    "{}, vhost: '{}', user: '{}', duration: {lasted:.0?}",
-                    self.endpoints.peer,
+                    "{}, vhost: '{}', user: '{}', duration: '{lasted}'",
+                    self.endpoints,
                     context.vhost.name(),
                     context.actor.user.name(),
                 )
             }
-            _ => format!("{}, duration: {lasted:.0?}", self.endpoints.peer),
+            _ => format!("{}, duration: '{lasted}'", self.endpoints),
         }
     }
 
@@ -293,9 +298,10 @@ impl Connection {
         if self.deadline.is_some_and(|deadline| now >= deadline) {
             if !matches!(self.phase, Phase::Closing | Phase::Closed) {
                 tracing::error!(
-                    connection = self.id.0,
-                    "Error on AMQP connection {}: handshake_timeout",
-                    self.endpoints.peer
+                    conn = self.id.0,
+                    peer = %self.endpoints.peer,
+                    "Error on AMQP connection {}: handshake_timeout: there was no connection.open in time",
+                    self.endpoints
                 );
             }
             return self.end(now);
@@ -309,9 +315,11 @@ impl Connection {
                 Due::Nothing => {}
                 Due::Send => self.outbound().append(frame::encode_heartbeat),
                 Due::Gone => {
+                    let patience = heartbeat.interval();
                     tracing::error!(
-                        connection = self.id.0,
-                        "closing AMQP connection {}: missed heartbeats from client",
+                        conn = self.id.0,
+                        peer = %self.endpoints.peer,
+                        "closing AMQP connection ({}): missed heartbeats from client, timeout: {patience:?}",
                         self.describe(now)
                     );
                     return self.end(now);

@@ -105,7 +105,7 @@ impl VHost {
         change.remove(Definition::parameter(&self.name, component, name, value));
         let point = change.log_now();
         drop(change);
-        self.events.emit(|| {
+        self.events.record(|| {
             let event = self.parameter_event(component, name, None, by);
             Event::ParameterCleared(event)
         });
@@ -121,7 +121,7 @@ impl VHost {
         self.parameters.lock().insert(place, value);
         let point = change.log_now();
         drop(change);
-        self.events.emit(|| {
+        self.events.record(|| {
             let event = self.parameter_event(component, name, Some(shown), by);
             Event::ParameterSet(event)
         });
@@ -172,7 +172,7 @@ impl VHost {
         let point = change.log_now();
         drop(change);
         let by = by.to_owned();
-        self.events.emit(|| limits.event(&self.name, by));
+        self.events.record(|| limits.event(&self.name, by));
         point
     }
 

@@ -56,7 +56,7 @@ impl VHost {
         let point = change.log_now();
         drop(change);
         self.apply_policies(now);
-        self.events.emit(|| Event::PolicySet(Box::new(event)));
+        self.events.record(|| Event::PolicySet(Box::new(event)));
         Ok(point)
     }
 
@@ -77,7 +77,7 @@ impl VHost {
         let point = change.log_now();
         drop(change);
         self.apply_policies(now);
-        self.events.emit(|| Event::PolicyCleared {
+        self.events.record(|| Event::PolicyCleared {
             vhost: Arc::clone(&self.name),
             name: name.to_owned(),
             by: by.to_owned(),

@@ -25,7 +25,8 @@ impl Connection {
         let crossing = matches!(self.phase, Phase::Closing);
         if !crossing {
             tracing::info!(
-                connection = self.id.0,
+                conn = self.id.0,
+                peer = %self.endpoints.peer,
                 "closing AMQP connection ({})",
                 self.describe(now)
             );
@@ -38,8 +39,9 @@ impl Connection {
     /// Somebody else wants the connection closed.
     pub(super) fn force_close(&mut self, reason: &str, now: Timestamp) {
         tracing::info!(
-            connection = self.id.0,
-            "closing AMQP connection ({}): {reason}",
+            conn = self.id.0,
+            peer = %self.endpoints.peer,
+            "Closing connection ({}) because \"{reason}\"",
             self.describe(now)
         );
         self.close(ReplyCode::ConnectionForced, reason, (0, 0), now);
@@ -49,8 +51,10 @@ impl Connection {
     pub(super) fn fail(&mut self, failure: Failure, now: Timestamp) {
         let code = failure.error.reply_code();
         tracing::error!(
-            connection = self.id.0,
-            "Error on AMQP connection {}: {} - {}",
+            conn = self.id.0,
+            peer = %self.endpoints.peer,
+            code = code.code(),
+            "Error on AMQP connection ({}): {} - {}",
             self.describe(now),
             code.name(),
             failure.error,

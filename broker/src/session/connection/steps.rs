@@ -88,6 +88,12 @@ impl Connection {
         *consumed += header.len();
         match handshake::check_header(header) {
             Ok(()) => {
+                tracing::info!(
+                    conn = self.id.0,
+                    peer = %self.endpoints.peer,
+                    "accepting AMQP connection {}",
+                    self.endpoints
+                );
                 let start = handshake::start(&self.broker.config());
                 self.outbound.method(0, start);
                 self.phase = Phase::StartOk;
@@ -102,9 +108,10 @@ impl Connection {
 
     pub(super) fn refuse_protocol(&mut self, why: &str) {
         tracing::error!(
-            connection = self.id.0,
-            "Error on AMQP connection {}: {why}",
-            self.endpoints.peer
+            conn = self.id.0,
+            peer = %self.endpoints.peer,
+            "Error on AMQP connection {}: bad_header: {why}",
+            self.endpoints
         );
         self.outbound
             .append(|out| out.extend_from_slice(&PROTOCOL_HEADER));
