@@ -1,215 +1,131 @@
-//! Log lines on standard output: for people in RabbitMQ's shape, for programs as JSON.
-//!
-//! ```text
-//! 2026-11-20 11:50:41.123456+00:00 [info] <7> connection 127.0.0.1:41876: user 'guest' …
-//! date and time of day, in UTC     level  connection, 0: none
-//! ```
+//! The log: which lines, in which form, and where to. Levels change while the broker runs.
 
-use std::fmt::{self, Write as _};
+mod journal;
+mod lines;
+mod output;
 
-use ferrymq_broker::config::{LogFormat, LogLevel};
-use serde_json::{Map, Value};
-use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Subscriber};
+use std::io;
+use std::sync::Arc;
+
+use ferrymq_broker::Config;
+use ferrymq_broker::config::LogLevel;
+use tracing_subscriber::Registry;
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Logs from now on. Libraries are heard from warnings upwards.
-pub(crate) fn start(level: LogLevel, format: LogFormat) {
-    let level = match level {
+use lines::Lines;
+use output::Output;
+
+/// The modules of all our crates begin with this.
+const OWN_MODULES: &str = "ferrymq";
+
+/// The log of this process.
+#[derive(Clone)]
+pub(crate) struct Log {
+    filter: reload::Handle<Targets, Registry>,
+    output: Arc<Output>,
+}
+
+impl Log {
+    /// Logs from now on, as `config` says.
+    ///
+    /// # Errors
+    /// When the log's file can't be opened.
+    pub(crate) fn start(config: &Config) -> io::Result<Self> {
+        let output = Arc::new(Output::open(config.log_file.as_deref())?);
+        let (filter, handle) = reload::Layer::new(targets(config));
+        let lines = Lines {
+            format: config.log_format,
+            for_journal: config.log_file.is_none() && journal::is_standard_output(),
+        };
+        // Who closes the other end of standard output loses the log, not the broker.
+        let lines = tracing_subscriber::fmt::layer()
+            .log_internal_errors(false)
+            .event_format(lines)
+            .with_writer(Arc::clone(&output));
+        tracing_subscriber::registry()
+            .with(filter)
+            .with(lines)
+            .init();
+        Ok(Self {
+            filter: handle,
+            output,
+        })
+    }
+
+    /// From now on the levels of `config` hold.
+    pub(crate) fn obey(&self, config: &Config) {
+        if let Err(error) = self.filter.reload(targets(config)) {
+            tracing::error!("can't change what is logged: {error}");
+        }
+    }
+
+    /// Opens the log's file anew: somebody may have moved it away.
+    pub(crate) fn reopen(&self) {
+        match self.output.reopen() {
+            Ok(()) => tracing::info!("the log was opened anew"),
+            Err(error) => tracing::error!("the log's file can't be opened anew: {error}"),
+        }
+    }
+}
+
+/// What is let through. Libraries are heard from warnings upwards.
+fn targets(config: &Config) -> Targets {
+    let level = filter(config.log_level);
+    let targets = Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        .with_target(OWN_MODULES, level);
+    config
+        .log_levels
+        .iter()
+        .flat_map(|(category, level)| {
+            let modules = LogLevel::modules(category).into_iter();
+            modules.map(|module| (module.to_owned(), filter(*level)))
+        })
+        .fold(targets, |targets, (module, level)| {
+            targets.with_target(module, level)
+        })
+}
+
+fn filter(level: LogLevel) -> LevelFilter {
+    match level {
         LogLevel::Trace => LevelFilter::TRACE,
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Warning => LevelFilter::WARN,
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::None => LevelFilter::OFF,
-    };
-    let targets = Targets::new()
-        .with_default(level.min(LevelFilter::WARN))
-        .with_target("ferrymq", level);
-    // Who closes the other end of standard output loses the log, not the broker.
-    let lines = tracing_subscriber::fmt::layer()
-        .log_internal_errors(false)
-        .event_format(Lines { format });
-    tracing_subscriber::registry()
-        .with(lines)
-        .with(targets)
-        .init();
-}
-
-struct Lines {
-    format: LogFormat,
-}
-
-impl<S, N> FormatEvent<S, N> for Lines
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(
-        &self,
-        _context: &FmtContext<'_, S, N>,
-        writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
-        let mut entry = Entry::default();
-        event.record(&mut entry);
-        let time = now()?;
-        let level = level_name(*event.metadata().level());
-        match self.format {
-            LogFormat::Text => text(writer, &time, level, &entry),
-            LogFormat::Json => json(writer, &time, level, entry),
-        }
     }
-}
-
-/// `2026-11-20 11:50:41.123456+00:00`
-fn now() -> Result<String, fmt::Error> {
-    let mut rfc3339 = String::with_capacity(32);
-    SystemTime.format_time(&mut Writer::new(&mut rfc3339))?;
-    Ok(rfc3339.replacen('T', " ", 1).replace('Z', "+00:00"))
-}
-
-fn level_name(level: Level) -> &'static str {
-    match level {
-        Level::ERROR => "error",
-        Level::WARN => "warning",
-        Level::INFO => "info",
-        Level::DEBUG => "debug",
-        Level::TRACE => "trace",
-    }
-}
-
-/// What was logged: a message and fields.
-#[derive(Default)]
-struct Entry {
-    message: String,
-    fields: Map<String, Value>,
-}
-
-impl Entry {
-    fn put(&mut self, field: &Field, value: Value) {
-        self.fields.insert(field.name().to_owned(), value);
-    }
-}
-
-impl Visit for Entry {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let value = format!("{value:?}");
-        match field.name() {
-            "message" => self.message = value,
-            _ => self.put(field, value.into()),
-        }
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.put(field, value.into());
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field, value.into());
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.put(field, value.into());
-    }
-
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.put(field, value.into());
-    }
-}
-
-/// Every line of a message has the whole prefix.
-fn text(mut writer: Writer<'_>, time: &str, level: &str, entry: &Entry) -> fmt::Result {
-    let connection = entry.fields.get("connection").and_then(Value::as_u64);
-    let mut message = entry.message.clone();
-    for (name, value) in &entry.fields {
-        if name != "connection" && name != "channel" {
-            write!(message, " {name}={value}")?;
-        }
-    }
-    for line in message.lines() {
-        let connection = connection.unwrap_or(0);
-        writeln!(writer, "{time} [{level}] <{connection}> {line}")?;
-    }
-    Ok(())
-}
-
-fn json(mut writer: Writer<'_>, time: &str, level: &str, entry: Entry) -> fmt::Result {
-    let mut object = Map::new();
-    object.insert("time".to_owned(), time.into());
-    object.insert("level".to_owned(), level.into());
-    object.insert("msg".to_owned(), entry.message.into());
-    object.extend(entry.fields);
-    writeln!(writer, "{}", Value::Object(object))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn entry(message: &str, fields: &[(&str, Value)]) -> Entry {
-        let fields = fields.iter().cloned();
-        Entry {
-            message: message.to_owned(),
-            fields: fields
-                .map(|(name, value)| (name.to_owned(), value))
-                .collect(),
-        }
-    }
-
-    fn as_text(entry: &Entry) -> String {
-        let mut out = String::new();
-        text(Writer::new(&mut out), "TIME", "info", entry).unwrap();
-        out
-    }
+    use tracing::Level;
 
     #[test]
-    fn a_line_names_its_connection() {
-        let of_connection = entry("hello", &[("connection", 7.into()), ("channel", 1.into())]);
-        assert_eq!(as_text(&of_connection), "TIME [info] <7> hello\n");
-        assert_eq!(as_text(&entry("hello", &[])), "TIME [info] <0> hello\n");
-    }
-
-    #[test]
-    fn other_fields_follow_the_message() {
-        let with_fields = entry("lost", &[("messages", 3.into()), ("why", "torn".into())]);
-        assert_eq!(
-            as_text(&with_fields),
-            "TIME [info] <0> lost messages=3 why=\"torn\"\n"
-        );
-    }
-
-    #[test]
-    fn every_line_has_the_prefix() {
-        let forged = entry("a\nTIME [info] <0> b", &[]);
-        assert_eq!(
-            as_text(&forged),
-            "TIME [info] <0> a\nTIME [info] <0> TIME [info] <0> b\n"
-        );
-    }
-
-    #[test]
-    fn json_keeps_fields_apart() {
-        let mut out = String::new();
-        let entry = entry("a \"b\"", &[("connection", 7.into())]);
-        json(Writer::new(&mut out), "TIME", "info", entry).unwrap();
-        let found: Value = serde_json::from_str(&out).unwrap();
-        let expected = serde_json::json!({
-            "time": "TIME", "level": "info", "msg": "a \"b\"", "connection": 7,
-        });
-        assert_eq!(found, expected);
-    }
-
-    #[test]
-    fn times_are_in_utc_with_a_space() {
-        let time = now().unwrap();
-        assert_eq!(time.len(), "2026-11-20 11:50:41.123456+00:00".len());
-        assert!(time.ends_with("+00:00") && time.as_bytes()[10] == b' ');
+    fn categories_have_levels_of_their_own() {
+        let level = |name: &str, level| (name.to_owned(), level);
+        let config = Config {
+            log_levels: [
+                level("connection", LogLevel::Debug),
+                level("channel", LogLevel::Error),
+            ]
+            .into(),
+            ..Config::default()
+        };
+        let targets = targets(&config);
+        let check = |module: &str, level: Level, enabled: bool| {
+            assert_eq!(targets.would_enable(module, &level), enabled, "{module}");
+        };
+        check("ferrymq::serve", Level::INFO, true);
+        check("ferrymq::serve", Level::DEBUG, false);
+        check("ferrymq_broker::net::task", Level::DEBUG, true);
+        check("ferrymq_broker::session::connection", Level::DEBUG, true);
+        check("ferrymq_broker::session::channels", Level::WARN, false);
+        check("hyper::proto", Level::INFO, false);
+        check("hyper::proto", Level::WARN, true);
     }
 }

@@ -1,13 +1,21 @@
 //! The command line of `ferrymq`.
 
 mod completion;
+mod config;
 mod ctl;
 mod dialect;
 #[cfg(test)]
 mod documentation;
+mod listeners;
 mod logging;
 mod perf;
+mod pid_file;
+mod probe;
+mod reload;
 mod serve;
+mod service;
+mod settings;
+mod signals;
 mod store;
 
 use std::process::ExitCode;
@@ -35,6 +43,12 @@ enum Command {
     Ctl(Box<ctl::Args>),
     /// Print a script that completes commands in a shell
     Completion(completion::Args),
+    /// Look at the configuration: check it, print it, convert a rabbitmq.conf
+    Config(config::Args),
+    /// Does the broker of this machine answer? Exit code 0 if so, else 1
+    Ping(probe::Args),
+    /// Would the broker of this machine serve clients? Exit code 0 if so, else 1
+    Healthcheck(probe::Args),
     /// Measure a broker: throughput, latency, what it costs, and whether every message arrives
     Perf(Box<perf::Args>),
     /// Look at the data of a stopped broker, or make its index anew
@@ -65,6 +79,9 @@ fn main() -> ExitCode {
         },
         Command::Ctl(args) => ctl::run(*args),
         Command::Completion(args) => completion::run(&args, CommandLine::command()),
+        Command::Config(args) => config::run(args),
+        Command::Ping(args) => probe::run(&args, probe::Question::Alive),
+        Command::Healthcheck(args) => probe::run(&args, probe::Question::Ready),
         Command::Perf(args) => perf::run(*args),
         Command::Store(args) => store::run(&args),
     }

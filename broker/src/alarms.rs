@@ -31,8 +31,8 @@ impl fmt::Display for Alarms {
 }
 
 impl Alarms {
-    /// Logs what differs from `before`, in the words that people search for.
-    pub fn log_change(self, before: Self) {
+    /// Logs what differs from `before` on `node`, in the words that people search for.
+    pub fn log_change(self, before: Self, node: &str) {
         let pairs = [
             ("memory", self.memory, before.memory),
             ("disk", self.disk, before.disk),
@@ -40,10 +40,12 @@ impl Alarms {
         for (resource, now, before) in pairs {
             match (now, before) {
                 (true, false) => tracing::warn!(
-                    "{resource} resource limit alarm set. \
+                    "{resource} resource limit alarm set on node {node}. \
                      Publishers will be blocked until this alarm clears"
                 ),
-                (false, true) => tracing::warn!("{resource} resource limit alarm cleared"),
+                (false, true) => {
+                    tracing::warn!("{resource} resource limit alarm cleared on node {node}");
+                }
                 _ => {}
             }
         }

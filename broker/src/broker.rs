@@ -254,7 +254,7 @@ impl Broker {
         if before == alarms {
             return;
         }
-        alarms.log_change(before);
+        alarms.log_change(before, &self.node_name);
         self.report_alarms(before, alarms);
         self.clients.tell_all(|| Item::Alarms(alarms));
     }
@@ -264,6 +264,11 @@ impl Broker {
         let mut stopping = self.stopping.subscribe();
         // The sender lives in `self`: waiting can't fail.
         let _ = stopping.wait_for(|stopping| *stopping).await;
+    }
+
+    /// Is the broker to stop?
+    pub fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
     }
 
     /// Stops: closes connections with 320, writes everything down.

@@ -1,12 +1,16 @@
 //! All settings, with their defaults. Where they come from: `config/load.rs`; their names and
 //! allowed values, one list: `config/table.rs`.
 
+mod address;
+mod categories;
 mod changes;
 mod error;
 mod files;
+mod foreign;
 mod http;
 mod keys;
 mod load;
+mod rabbitmq;
 mod table;
 mod values;
 mod variables;
@@ -20,10 +24,15 @@ use ferrymq_store::Durability;
 
 pub use changes::{Change, ChangeError};
 pub use error::{ConfigError, Problems};
+pub use foreign::{Apply, Effect, Given, Outcome, Row};
 pub use http::{Cors, Http};
 pub use keys::{Key, keys};
 pub use load::{Loaded, Override, load};
+pub use rabbitmq::rows as rabbitmq_conf_keys;
+pub use variables::rows as rabbitmq_variables;
 
+use crate::auth::PermissionSet;
+use crate::auth::sasl::MECHANISMS;
 use crate::limits::NodeLimits;
 use crate::queue::arguments::QueueType;
 use crate::queue::settings::{Defaults, DeliveryCounting};
@@ -44,8 +53,8 @@ pub struct Config {
     pub node_name: String,
     /// A file for the process id; `None`: nowhere.
     pub pid_file: Option<PathBuf>,
-    /// Where AMQP clients connect.
-    pub amqp_listen: String,
+    /// Where AMQP clients connect: at least one address.
+    pub amqp_listen: Vec<String>,
     /// Seconds between heartbeats that the broker proposes; 0: none.
     pub heartbeat_seconds: u16,
     /// Bytes of a frame, overhead included.
@@ -90,12 +99,18 @@ pub struct Config {
     pub relaxed_redeclaration: bool,
     /// How much there may be of what clients open and declare.
     pub limits: NodeLimits,
+    /// The ways to log in that clients are offered.
+    pub mechanisms: Vec<String>,
     /// Users who may only connect from this machine.
     pub loopback_users: Vec<String>,
     /// The user that an empty data directory gets.
     pub default_user: String,
     /// The default user's password.
     pub default_pass: String,
+    /// The default user's tags.
+    pub default_user_tags: Vec<String>,
+    /// What the default user may do in the default vhost.
+    pub default_permissions: Patterns,
     /// The vhost that an empty data directory gets.
     pub default_vhost: String,
     /// As what the broker presents itself to clients.
@@ -129,6 +144,36 @@ pub enum LocalSocket {
     At(PathBuf),
     /// Nowhere.
     None,
+}
+
+/// What a user may do in a vhost, as regular expressions over names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Patterns {
+    /// What may be declared and deleted.
+    pub configure: String,
+    /// What may be written to.
+    pub write: String,
+    /// What may be read from.
+    pub read: String,
+}
+
+impl Default for Patterns {
+    /// Everything.
+    fn default() -> Self {
+        let all = || ".*".to_owned();
+        Self {
+            configure: all(),
+            write: all(),
+            read: all(),
+        }
+    }
+}
+
+impl Patterns {
+    /// As permissions; `None` if one is no regular expression.
+    pub fn parse(&self) -> Option<PermissionSet> {
+        PermissionSet::parse(&self.configure, &self.write, &self.read).ok()
+    }
 }
 
 /// An amount of memory.
@@ -224,7 +269,7 @@ impl Default for Config {
             data_dir: DATA_DIR.into(),
             node_name: default_node_name(),
             pid_file: None,
-            amqp_listen: "[::]:5672".into(),
+            amqp_listen: vec!["[::]:5672".into()],
             heartbeat_seconds: 60,
             frame_max: 128 * 1024,
             channel_max: 2047,
@@ -247,9 +292,12 @@ impl Default for Config {
             default_queue_type: QueueType::Classic,
             relaxed_redeclaration: false,
             limits: NodeLimits::default(),
+            mechanisms: MECHANISMS.iter().map(|name| (*name).to_owned()).collect(),
             loopback_users: vec!["guest".into()],
             default_user: "guest".into(),
             default_pass: "guest".into(),
+            default_user_tags: vec!["administrator".into()],
+            default_permissions: Patterns::default(),
             default_vhost: "/".into(),
             present_as: Product::FerryMq,
             rabbitmq_version: "4.2.0".into(),

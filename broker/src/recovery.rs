@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ferrymq_routing::QueueName;
 use ferrymq_store::{QueueId, Recovered, RecoveredQueue, Sequence, Store};
 
-use crate::auth::{PasswordHash, PermissionSet, User, Users};
+use crate::auth::{PasswordHash, User, Users};
 use crate::broker::{StartError, VHosts};
 use crate::clock::Timestamp;
 use crate::config::Config;
@@ -118,9 +118,10 @@ fn create_defaults(config: &Config, store: &Store) -> Vec<Definition> {
     let user = User::new(
         &config.default_user,
         default_password(&config.default_pass),
-        vec!["administrator".to_owned()],
+        config.default_user_tags.clone(),
     );
     let vhost = config.default_vhost.as_str();
+    let permissions = config.default_permissions.parse();
     let definitions = vec![
         Definition::VHost {
             name: vhost.to_owned(),
@@ -131,7 +132,7 @@ fn create_defaults(config: &Config, store: &Store) -> Vec<Definition> {
         Definition::Permission {
             vhost: vhost.to_owned(),
             user: config.default_user.clone(),
-            set: PermissionSet::all(),
+            set: permissions.expect("patterns are checked when they are set"),
         },
     ];
     let changes: Vec<Change> = definitions.iter().map(Change::put).collect();

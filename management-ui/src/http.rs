@@ -22,6 +22,7 @@ use ferrymq_broker::vhost::VHost;
 use parking_lot::Mutex;
 use tower_http::compression::CompressionLayer;
 
+use crate::api::health;
 use crate::catalogue::Catalogue;
 use crate::event_log::EventLog;
 use crate::refusal::Refusal;
@@ -124,6 +125,8 @@ pub fn management_routes(site: Site) -> Router {
         .into_router()
         .route("/", get(console::home::page))
         .route("/static/ferrymq.css", get(console::style))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::text));
     finish(routes, site)
 }

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use ferrymq_broker::config::{self, Override};
+use ferrymq_broker::config::Override;
 use hyper::Uri;
 use percent_encoding::percent_decode_str;
 
 use super::error::Error;
+use crate::settings::Sources;
 
 /// Where management interfaces listen.
 const DEFAULT_PORT: u16 = 15672;
@@ -55,16 +56,13 @@ impl Args {
     }
 
     fn local(&self) -> Result<Target, Error> {
-        let variables = std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        });
         let data_dir = self.data_dir.clone().map(|value| Override {
             key: "data_dir".to_owned(),
             flag: "--data-dir",
             value,
         });
         let overrides: Vec<_> = data_dir.into_iter().collect();
-        let loaded = config::load(self.config.as_deref(), variables, &overrides)?;
+        let loaded = Sources::at(self.config.clone()).load(&overrides)?;
         let socket = loaded.config.local_socket().ok_or_else(|| {
             let reason = "this broker's configuration has no local socket: give --uri";
             Error::Usage(reason.to_owned())

@@ -242,7 +242,7 @@ impl Process {
     fn address(&self, prefix: &str) -> SocketAddr {
         let line = self.wait_for(prefix);
         let (_, rest) = line.split_once(prefix).expect("a line with the prefix");
-        let address = rest.split_whitespace().next().unwrap_or_default();
+        let address = rest.split([' ', '"']).next().unwrap_or_default();
         address
             .parse()
             .unwrap_or_else(|_| panic!("no address at the end of '{line}'"))

@@ -44,7 +44,7 @@ impl InProcess {
             .expect("a temporary directory");
         let mut config = Config {
             data_dir: directory.path().join("data"),
-            amqp_listen: "127.0.0.1:0".into(),
+            amqp_listen: vec!["127.0.0.1:0".into()],
             ..Config::default()
         };
         change(&mut config);
@@ -112,7 +112,7 @@ impl Running {
             .expect("threads for the broker");
         let (broker, amqp) = wait(&runtime, async move {
             let broker = Broker::open(config).expect("a directory that the broker can open");
-            let address = broker.config().amqp_listen.clone();
+            let address = broker.config().amqp_listen[0].clone();
             let listener = Listener::bind(Arc::clone(&broker), &address).await;
             let listener = listener.expect("an address to listen on");
             let amqp = listener.local_addr().expect("a local address");

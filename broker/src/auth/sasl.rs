@@ -4,8 +4,13 @@ use std::fmt;
 
 use ferrymq_amqp::{RawTable, RawValue, ReplyCode};
 
-/// What `connection.start` offers.
-pub const MECHANISMS: &str = "PLAIN AMQPLAIN";
+/// What `connection.start` can offer.
+pub const MECHANISMS: [&str; 2] = ["PLAIN", "AMQPLAIN"];
+
+/// Can clients log in by `mechanism`?
+pub fn is_known_mechanism(mechanism: &str) -> bool {
+    MECHANISMS.contains(&mechanism)
+}
 
 /// A name and a password, as a client sent them.
 #[derive(Clone, PartialEq, Eq)]

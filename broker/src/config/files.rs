@@ -12,6 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::error::ConfigError;
 use super::keys::keys;
 use super::load::Loader;
+use super::rabbitmq;
 use super::values::Value;
 
 /// What a directory may have, in the order of reading.
@@ -82,7 +83,9 @@ fn is_a(file: &Path, extension: &str) -> bool {
 }
 
 fn read_text(loader: &mut Loader, path: &Path, text: &str) {
-    if is_a(path, "config") {
+    if is_a(path, "conf") {
+        rabbitmq::read(loader, path, text);
+    } else if is_a(path, "config") {
         loader.problem(ConfigError::Unclear {
             origin: path.display().to_string(),
             why: "this file holds Erlang terms, which are not read. Write its settings as TOML, or as \

@@ -1,6 +1,6 @@
 //! Where settings come from: files, then the environment, then flags; later ones win.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -72,6 +72,7 @@ pub(super) struct Loader {
     pub(super) loaded: Loaded,
     pub(super) environment: BTreeMap<String, String>,
     problems: Vec<ConfigError>,
+    warned: BTreeSet<&'static str>,
 }
 
 impl Loader {
@@ -85,6 +86,7 @@ impl Loader {
             },
             environment,
             problems: Vec::new(),
+            warned: BTreeSet::new(),
         }
     }
 
@@ -101,6 +103,13 @@ impl Loader {
 
     pub(super) fn warn(&mut self, warning: String) {
         self.loaded.warnings.push(warning);
+    }
+
+    /// One warning for all that `what` stands for.
+    pub(super) fn warn_once(&mut self, what: &'static str, warning: String) {
+        if self.warned.insert(what) {
+            self.warn(warning);
+        }
     }
 
     pub(super) fn set_origin(&mut self, setting: &'static str, origin: &dyn fmt::Display) {
@@ -173,7 +182,7 @@ mod tests {
         let loaded = load(None, [], &[]).unwrap();
         assert_eq!(loaded.config.heartbeat_seconds, 60);
         assert_eq!(loaded.config.frame_max, 131_072);
-        assert_eq!(loaded.config.amqp_listen, "[::]:5672");
+        assert_eq!(loaded.config.amqp_listen, ["[::]:5672"]);
         assert_eq!(loaded.warnings, Vec::<String>::new());
     }
 
@@ -198,7 +207,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(config.data_dir, Path::new("/data"));
-        assert_eq!(config.amqp_listen, "127.0.0.1:1");
+        assert_eq!(config.amqp_listen, ["127.0.0.1:1"]);
         assert_eq!(config.heartbeat_seconds, 30);
         assert_eq!(config.max_message_bytes, 1 << 20);
         assert_eq!(config.http_listen, None);
@@ -240,7 +249,7 @@ mod tests {
         check(
             "[amqp]\n\n\nlisten = 5672",
             "bad value for setting `amqp.listen`: 5672 (FILE:4). Allowed: ADDRESS:PORT, for \
-             example 127.0.0.1:5672 or [::]:5672",
+             example 127.0.0.1:5672 or [::]:5672, or a list of them",
         );
         check(
             "[auth]\ndefault_pass = 12345",

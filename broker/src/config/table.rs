@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ferrymq_store::Durability;
 
+use crate::auth::sasl::is_known_mechanism;
 use crate::queue::arguments::QueueType;
 use crate::queue::settings::DeliveryCounting;
 
@@ -11,7 +12,7 @@ use super::keys::{Key, key};
 use super::values::Value;
 use super::{ConsumerTimeout, LogFormat, LogLevel, Product, RatesMode, http};
 
-const ADDRESS: &str = "ADDRESS:PORT, for example 127.0.0.1:5672 or [::]:5672";
+const ADDRESSES: &str = "ADDRESS:PORT, for example 127.0.0.1:5672 or [::]:5672, or a list of them";
 const LIMIT: &str = "a number, or \"none\"";
 const OPTIONAL_ADDRESS: &str = "ADDRESS:PORT, or \"none\"";
 const OPTIONAL_FILE: &str = "a file, or \"none\"";
@@ -84,10 +85,10 @@ pub(super) static KEYS: &[Key] = &[
     ),
     key(
         "amqp.listen",
-        ADDRESS,
-        "All addresses, IPv4 and IPv6",
-        |config| Value::from(config.amqp_listen.as_str()),
-        |config, value| put(&mut config.amqp_listen, value.address()),
+        ADDRESSES,
+        "Where AMQP clients connect: all addresses, IPv4 and IPv6; a list of addresses for several",
+        |config| Value::texts_of(&config.amqp_listen),
+        |config, value| put(&mut config.amqp_listen, value.addresses()),
     ),
     key(
         "amqp.heartbeat",
@@ -370,6 +371,18 @@ pub(super) static KEYS: &[Key] = &[
     )
     .live(),
     key(
+        "auth.mechanisms",
+        "a list of PLAIN and AMQPLAIN",
+        "The ways to log in that clients are offered",
+        |config| Value::List(config.mechanisms.clone()),
+        |config, value| {
+            let names = value.words().filter(|names| !names.is_empty());
+            let known = names.filter(|names| names.iter().all(|name| is_known_mechanism(name)));
+            put(&mut config.mechanisms, known)
+        },
+    )
+    .live(),
+    key(
         "auth.loopback_users",
         "a list of user names, or \"none\"",
         "May only connect from this machine; `\"none\"`: no such rule",
@@ -392,6 +405,20 @@ pub(super) static KEYS: &[Key] = &[
         |config, value| put(&mut config.default_pass, value.text()),
     )
     .secret(),
+    key(
+        "auth.default_user_tags",
+        "a list of tags, or \"none\"",
+        "Likewise: what the user may do in the management interface",
+        |config| Value::List(config.default_user_tags.clone()),
+        |config, value| put(&mut config.default_user_tags, value.words()),
+    ),
+    key(
+        "auth.default_permissions",
+        "three regular expressions: configure, write, read",
+        "Likewise: what the user may do in the vhost, as patterns for configure, write and read",
+        |config| Value::patterns_of(&config.default_permissions),
+        |config, value| put(&mut config.default_permissions, value.patterns()),
+    ),
     key(
         "auth.default_vhost",
         "a vhost's name",
@@ -432,7 +459,7 @@ pub(super) static KEYS: &[Key] = &[
     .live(),
     key(
         "log.levels",
-        "CATEGORY=LEVEL, several with commas between; see docs/logging.md for the categories",
+        "CATEGORY=LEVEL, several with commas between; the categories are in docs/logging.md",
         "Levels of parts of the broker, for example `\"connection=debug,queue=warning\"`",
         |config| Value::levels_of(&config.log_levels),
         |config, value| put(&mut config.log_levels, value.levels()),

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{LocalSocket, LogLevel, Watermark};
+use super::{LocalSocket, LogLevel, Patterns, Watermark, address};
 use crate::limits::Limit;
 
 /// A value before anybody knows what it is for. The environment and flags hold only text.
@@ -115,6 +115,23 @@ impl Value {
         Self::from(word.map_or(NONE, |(word, _)| word))
     }
 
+    /// One text alone, or several as a list.
+    pub(super) fn texts_of(texts: &[String]) -> Self {
+        match texts {
+            [one] => Self::from(one.as_str()),
+            _ => Self::List(texts.to_vec()),
+        }
+    }
+
+    pub(super) fn patterns_of(patterns: &Patterns) -> Self {
+        let Patterns {
+            configure,
+            write,
+            read,
+        } = patterns.clone();
+        Self::List(vec![configure, write, read])
+    }
+
     pub(super) fn levels_of(levels: &BTreeMap<String, LogLevel>) -> Self {
         let level = |(category, level): (&String, &LogLevel)| {
             let name = LogLevel::NAMES.iter().find(|(_, named)| named == level);
@@ -166,10 +183,8 @@ impl Value {
         let level = |word: String| {
             let (category, level) = word.split_once('=')?;
             let category = category.trim();
-            let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
-            let named = !category.is_empty() && category.chars().all(is_name);
             let level = Self::from(level.trim()).one_of(LogLevel::NAMES)?;
-            named.then(|| (category.to_owned(), level))
+            LogLevel::has_category(category).then(|| (category.to_owned(), level))
         };
         self.words()?.into_iter().map(level).collect()
     }
@@ -251,13 +266,26 @@ impl Value {
 
     /// An address and a port. Who binds it finds out whether the address exists.
     pub(super) fn address(&self) -> Option<String> {
-        let address = self.text()?;
-        let (host, port) = address.rsplit_once(':')?;
-        let port_fits = port.parse::<u16>().is_ok();
-        let brackets_match = host.starts_with('[') == host.ends_with(']');
-        let is_v6 = host.contains(':');
-        (port_fits && !host.is_empty() && brackets_match && is_v6 == host.starts_with('['))
-            .then_some(address)
+        address::checked(&self.text()?)
+    }
+
+    /// One address with its port, or several of them.
+    pub(super) fn addresses(&self) -> Option<Vec<String>> {
+        let words = self.words()?;
+        let checked = words.iter().map(|word| address::checked(word));
+        let all: Option<Vec<_>> = checked.collect();
+        all.filter(|all| !all.is_empty())
+    }
+
+    /// Three regular expressions: configure, write, read.
+    pub(super) fn patterns(&self) -> Option<Patterns> {
+        let [configure, write, read] = self.words()?.try_into().ok()?;
+        let patterns = Patterns {
+            configure,
+            write,
+            read,
+        };
+        patterns.parse().map(|_| patterns)
     }
 
     /// As [`Value::address`]; `none` is no address.
@@ -407,6 +435,7 @@ mod tests {
         check("none", "[]");
         assert_eq!(levels("queue"), None);
         assert_eq!(levels("queue=loud"), None);
+        assert_eq!(levels("sails=info"), None);
         assert_eq!(levels("=info"), None);
     }
 

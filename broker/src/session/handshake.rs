@@ -8,7 +8,6 @@ use ferrymq_amqp::frame::{self, MIN_FRAME_MAX, ProtocolHeader};
 use ferrymq_amqp::method::connection;
 use ferrymq_amqp::{AMQPClass, AMQPValue, FieldTable, LongString, ReplyCode, ShortString, table};
 
-use crate::auth::sasl::MECHANISMS;
 use crate::config::Config;
 use crate::error::Error;
 use crate::session::context::{Capabilities, Limits};
@@ -57,6 +56,9 @@ pub fn check_header(header: &[u8; 8]) -> Result<(), &'static str> {
         ProtocolHeader::Amqp091 => Ok(()),
         ProtocolHeader::Amqp10 => Err("AMQP 1.0 is not supported"),
         ProtocolHeader::Tls => Err("TLS client detected on non-TLS AMQP port"),
+        ProtocolHeader::Http if header.starts_with(b"GET ") => {
+            Err("HTTP GET request detected on AMQP port")
+        }
         ProtocolHeader::Http => Err("HTTP request detected on AMQP port"),
         ProtocolHeader::Other => Err("unknown protocol header"),
     }
@@ -79,7 +81,7 @@ pub fn start(config: &Config) -> AMQPClass {
         version_major: 0,
         version_minor: 9,
         server_properties: properties,
-        mechanisms: LongString::from(MECHANISMS.as_bytes()),
+        mechanisms: LongString::from(config.mechanisms.join(" ").as_bytes()),
         locales: LongString::from(&b"en_US"[..]),
     };
     AMQPClass::Connection(connection::AMQPMethod::Start(start))

@@ -32,6 +32,19 @@ pub(crate) async fn alarms(_: Caller, State(site): State<Site>) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
 }
 
+/// `/healthz`: the process answers.
+pub(crate) async fn alive() -> Response {
+    service(None::<&str>)
+}
+
+/// `/readyz`: clients would be served. Alarms don't count: who consumes has to get in to end them.
+pub(crate) async fn ready(State(site): State<Site>) -> Response {
+    match site.broker.is_stopping() {
+        true => unavailable("The broker is stopping"),
+        false => service(site.broker.store().failure()),
+    }
+}
+
 /// Whether clients can be served at all: 503 once the store failed, which only a restart ends.
 pub(crate) async fn in_service(State(site): State<Site>) -> Response {
     service(site.broker.store().failure())
@@ -46,7 +59,10 @@ fn service(failure: Option<impl Display>) -> Response {
     let Some(failure) = failure else {
         return Json(json!({ "status": "ok" })).into_response();
     };
-    let reason = format!("The store failed, a restart is needed: {failure}");
+    unavailable(&format!("The store failed, a restart is needed: {failure}"))
+}
+
+fn unavailable(reason: &str) -> Response {
     let body = json!({ "status": "failed", "reason": reason });
     (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
 }

@@ -9,6 +9,7 @@ use ferrymq_amqp::method::connection;
 
 use super::{Connection, Phase, Running};
 use crate::actor::Actor;
+use crate::auth::sasl::is_known_mechanism;
 use crate::auth::{Credentials, LoginRefused, User, sasl};
 use crate::clients::Opened;
 use crate::clock::Timestamp;
@@ -47,9 +48,10 @@ impl Connection {
             }
             Err(refused) => {
                 tracing::error!(
-                    connection = self.id.0,
+                    conn = self.id.0,
+                    peer = %self.endpoints.peer,
                     "Error on AMQP connection {}: {refused}: {mechanism} login refused",
-                    self.endpoints.peer
+                    self.endpoints
                 );
                 if self.client.capabilities.authentication_failure_close {
                     let code = ReplyCode::AccessRefused;
@@ -65,6 +67,12 @@ impl Connection {
     pub(super) fn start_ok(&mut self, ok: connection::StartOk) -> Result<(), Error> {
         self.client = handshake::client(ok.client_properties);
         let mechanism = ok.mechanism.as_str();
+        let offered = &self.broker.config().mechanisms;
+        if is_known_mechanism(mechanism) && !offered.iter().any(|name| name == mechanism) {
+            return Err(Error::CommandInvalid(format!(
+                "authentication mechanism '{mechanism}' is not offered"
+            )));
+        }
         let credentials = sasl::credentials(mechanism, ok.response.as_bytes()).map_err(|why| {
             match why.reply_code() {
                 ReplyCode::SyntaxError => Error::Syntax(why.to_string()),
@@ -88,17 +96,20 @@ impl Connection {
     ) -> Result<(), Error> {
         let (vhost, admission) = Admission::new(&self.broker, &user, vhost)?;
         tracing::info!(
-            connection = self.id.0,
+            conn = self.id.0,
+            peer = %self.endpoints.peer,
+            user = user.name(),
+            vhost = &**vhost.name(),
             "connection {}: user '{}' authenticated and granted access to vhost '{}'",
-            self.endpoints.peer,
+            self.endpoints,
             user.name(),
             vhost.name()
         );
         if let Some(name) = &self.client.connection_name {
             tracing::info!(
-                connection = self.id.0,
+                conn = self.id.0,
                 "connection {} has a client-provided name: {name}",
-                self.endpoints.peer
+                self.endpoints
             );
         }
         let mut outbound = std::mem::take(&mut self.outbound);
