@@ -225,6 +225,11 @@ impl Broker {
         &self.usage
     }
 
+    /// What is declared.
+    pub fn declared(&self) -> &Declarations {
+        &self.shared.declared
+    }
+
     /// What `user` has open.
     pub fn usage_of(&self, user: &str) -> Arc<Usage> {
         let mut usage = self.users_usage.lock();

@@ -339,8 +339,9 @@ impl Config {
         }
     }
 
-    /// What `connection.start` tells of the broker, beside its capabilities.
-    pub fn server_properties(&self) -> Vec<(&'static str, String)> {
+    /// What `connection.start` tells of the broker, which is in a cluster of this name, beside its
+    /// capabilities.
+    pub fn server_properties(&self, cluster_name: &str) -> Vec<(&'static str, String)> {
         let own_version = env!("CARGO_PKG_VERSION").to_owned();
         let mut properties = match self.present_as {
             Product::FerryMq => vec![
@@ -358,7 +359,7 @@ impl Config {
             ("platform", format!("Rust {}", std::env::consts::ARCH)),
             ("copyright", "The FerryMQ authors".to_owned()),
             ("information", "Licensed under Apache-2.0 or MIT".to_owned()),
-            ("cluster_name", self.node_name.clone()),
+            ("cluster_name", cluster_name.to_owned()),
         ]);
         properties
     }
@@ -402,7 +403,7 @@ mod tests {
     #[test]
     fn a_compatibility_switch_renames_the_product() {
         let property = |config: &Config, name: &str| {
-            let mut properties = config.server_properties().into_iter();
+            let mut properties = config.server_properties("c").into_iter();
             properties
                 .find(|(found, _)| *found == name)
                 .map(|(_, value)| value)

@@ -136,13 +136,22 @@ impl Declarations {
         *self.limits.lock() = limits;
     }
 
+    /// How many queues there are.
+    pub fn queues(&self) -> usize {
+        self.queues.load(Ordering::Relaxed)
+    }
+
+    /// How many exchanges there are.
+    pub fn exchanges(&self) -> usize {
+        self.exchanges.load(Ordering::Relaxed)
+    }
+
     /// May another queue be declared?
     ///
     /// # Errors
     /// When there are enough.
     pub fn check_queues(&self) -> Result<(), Reached> {
-        let count = self.queues.load(Ordering::Relaxed);
-        self.limits.lock().queues.check(count)
+        self.limits.lock().queues.check(self.queues())
     }
 
     /// May another exchange be declared?
@@ -150,8 +159,7 @@ impl Declarations {
     /// # Errors
     /// When there are enough.
     pub fn check_exchanges(&self) -> Result<(), Reached> {
-        let count = self.exchanges.load(Ordering::Relaxed);
-        self.limits.lock().exchanges.check(count)
+        self.limits.lock().exchanges.check(self.exchanges())
     }
 
     /// May there be so many more queues and exchanges?

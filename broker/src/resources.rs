@@ -122,10 +122,16 @@ fn system_memory_bytes() -> u64 {
 
 /// The memory that this process has in use, in bytes.
 fn used_memory_bytes() -> Option<u64> {
-    in_kib(
-        &std::fs::read_to_string("/proc/self/status").ok()?,
-        "VmRSS:",
-    )
+    of_process("VmRSS:")
+}
+
+/// How much of it is mapped files, in bytes.
+fn file_memory_bytes() -> Option<u64> {
+    of_process("RssFile:")
+}
+
+fn of_process(name: &str) -> Option<u64> {
+    in_kib(&std::fs::read_to_string("/proc/self/status").ok()?, name)
 }
 
 /// The disk space that the data directory could still use, in bytes.

@@ -19,6 +19,7 @@ mod capacity;
 mod counter;
 mod fields;
 mod history;
+pub mod reset;
 mod room;
 pub mod series;
 mod statistics;

@@ -22,6 +22,7 @@ mod metrics;
 mod query;
 mod refusal;
 mod sse;
+mod statistics;
 
 pub use axum::Router;
 pub use http::{ListenerInfo, Site, management_routes, metrics_routes};

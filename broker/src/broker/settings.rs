@@ -14,6 +14,13 @@ impl Broker {
         &self.node_name
     }
 
+    /// The cluster's name: the global parameter `cluster_name`, or else this node's.
+    pub fn cluster_name(&self) -> String {
+        let name = self.global_parameter("cluster_name");
+        let name = name.as_ref().and_then(|name| name.as_str());
+        name.unwrap_or(&self.node_name).to_owned()
+    }
+
     /// The configuration as it is now: live settings may change, the others are those of the start.
     pub fn config(&self) -> Arc<Config> {
         Arc::clone(&self.config.borrow())

@@ -4,7 +4,7 @@ use std::fs;
 
 use rustix::process::{Resource, getrlimit};
 
-use super::{free_disk_bytes, used_memory_bytes};
+use super::{file_memory_bytes, free_disk_bytes, used_memory_bytes};
 use crate::config::Config;
 
 /// What the process uses and may use at one moment.
@@ -12,6 +12,8 @@ use crate::config::Config;
 pub struct ProcessReading {
     /// Memory in use, in bytes.
     pub memory_bytes: u64,
+    /// How much of it is files: the program itself, mostly.
+    pub file_memory_bytes: u64,
     /// Free disk space where the data lies, in bytes.
     pub disk_free_bytes: u64,
     /// Open files and sockets.
@@ -30,6 +32,7 @@ impl ProcessReading {
         let (threads, context_switches) = threads();
         Self {
             memory_bytes: used_memory_bytes().unwrap_or(0),
+            file_memory_bytes: file_memory_bytes().unwrap_or(0),
             disk_free_bytes: free_disk_bytes(&config.data_dir).unwrap_or(0),
             open_files: open_files(),
             max_files: getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX),

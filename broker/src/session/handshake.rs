@@ -64,8 +64,8 @@ pub fn check_header(header: &[u8; 8]) -> Result<(), &'static str> {
     }
 }
 
-/// `connection.start`.
-pub fn start(config: &Config) -> AMQPClass {
+/// `connection.start` of a broker in a cluster of this name.
+pub fn start(config: &Config, cluster_name: &str) -> AMQPClass {
     let text = |text: &str| AMQPValue::LongString(LongString::from(text.as_bytes()));
     let mut capabilities = FieldTable::default();
     for name in CAPABILITIES {
@@ -74,7 +74,7 @@ pub fn start(config: &Config) -> AMQPClass {
     let mut properties = FieldTable::default();
     let capabilities = AMQPValue::FieldTable(capabilities);
     properties.insert("capabilities".into(), capabilities);
-    for (name, value) in config.server_properties() {
+    for (name, value) in config.server_properties(cluster_name) {
         properties.insert(ShortString::from(name), text(&value));
     }
     let start = connection::Start {

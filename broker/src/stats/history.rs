@@ -41,6 +41,13 @@ impl<F: Field> History<F> {
         }
     }
 
+    /// Forgets how the numbers went, not what they are.
+    pub(super) fn forget(&self, moments: Moments) {
+        if let Some(series) = &mut *self.series.lock() {
+            series.forget(moments.grid, moments.newest);
+        }
+    }
+
     /// Notes what the fields are at the newest moment. What they were before is known to have been 0, unless that
     /// is the oldest moment, too.
     pub(super) fn record(

@@ -112,6 +112,15 @@ impl<F: Field> Series<F> {
         }
     }
 
+    /// Forgets how everything went. It goes on from what it is, of which `newest` is the first tick.
+    pub fn forget(&mut self, grid: Grid, newest: Tick) {
+        let mut fresh = Self::new(newest, self.reach);
+        for (field, values) in &self.fields {
+            fresh.record(grid, newest, *field, values.newest());
+        }
+        *self = fresh;
+    }
+
     /// How much was counted lately. What was counted before a call counts an eighth less in the next one.
     pub fn take_activity(&mut self) -> u32 {
         let activity = self.activity;

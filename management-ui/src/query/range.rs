@@ -1,20 +1,8 @@
 //! `lengths_age=600&lengths_incr=5`: which part of a time series, in which steps.
 
-use std::time::Duration;
+use ferrymq_broker::stats::series::Range;
 
 use crate::refusal::Refusal;
-
-/// Steps of one range.
-const MAX_STEPS: u64 = 500;
-
-/// So far back from now, in such steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Range {
-    /// How far back.
-    pub(crate) age: Duration,
-    /// The time between two samples.
-    pub(crate) step: Duration,
-}
 
 /// The ranges that a request asks for; `None`: only the latest rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,9 +25,9 @@ impl Ranges {
     pub(super) fn parse<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Result<Self, Refusal> {
         let range = |prefix: &str| {
             let age = get(&format!("{prefix}_age"));
-            let step = get(&format!("{prefix}_incr"));
-            match (age, step) {
-                (Some(age), Some(step)) => Range::parse(age, step).map(Some),
+            let increment = get(&format!("{prefix}_incr"));
+            match (age, increment) {
+                (Some(age), Some(increment)) => parse(age, increment).map(Some),
                 _ => Ok(None),
             }
         };
@@ -52,27 +40,26 @@ impl Ranges {
     }
 }
 
-impl Range {
-    fn parse(age: &str, step: &str) -> Result<Self, Refusal> {
-        let seconds = |text: &str| text.parse::<u64>().ok();
-        match (seconds(age), seconds(step)) {
-            (Some(age), Some(step)) if step > 0 && age / step <= MAX_STEPS => Ok(Self {
-                age: Duration::from_secs(age),
-                step: Duration::from_secs(step),
-            }),
-            _ => Err(Refusal::bad_request(format!(
-                "Invalid range parameters: age {age}, incr {step}"
-            ))),
-        }
-    }
+/// Both are seconds.
+fn parse(age: &str, increment: &str) -> Result<Range, Refusal> {
+    let number = |text: &str| text.parse::<u64>().ok();
+    let range = match (number(age), number(increment)) {
+        (Some(age), Some(increment)) => Range::new(age, increment).ok(),
+        _ => None,
+    };
+    range.ok_or_else(|| {
+        Refusal::bad_request(format!(
+            "Invalid range parameters: age {age}, incr {increment}"
+        ))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(age: &str, step: &str, accepted: bool) {
-        assert_eq!(Range::parse(age, step).is_ok(), accepted, "{age} {step}");
+    fn check(age: &str, increment: &str, accepted: bool) {
+        assert_eq!(parse(age, increment).is_ok(), accepted, "{age} {increment}");
     }
 
     #[test]

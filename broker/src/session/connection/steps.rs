@@ -94,7 +94,8 @@ impl Connection {
                     "accepting AMQP connection {}",
                     self.endpoints
                 );
-                let start = handshake::start(&self.broker.config());
+                let broker = &self.broker;
+                let start = handshake::start(&broker.config(), &broker.cluster_name());
                 self.outbound.method(0, start);
                 self.phase = Phase::StartOk;
                 true

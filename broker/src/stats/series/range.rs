@@ -1,5 +1,7 @@
 //! Which samples are asked for, and the answer.
 
+use std::ops::AddAssign;
+
 use super::field::Movement;
 use super::grid::Moments;
 use super::values::Values;
@@ -106,6 +108,20 @@ impl Details {
         Self {
             rate: changes.sum::<f64>() / moments.grid.interval().as_secs_f64(),
             samples: range.map(|range| sum(fields, moments, range)),
+        }
+    }
+}
+
+impl AddAssign for Details {
+    /// The same number of another object, asked for with the same range at the same moments.
+    fn add_assign(&mut self, other: Self) {
+        self.rate += other.rate;
+        if let (Some(samples), Some(others)) = (&mut self.samples, other.samples) {
+            // What one of them has forgotten, the other can't make up for.
+            samples.truncate(others.len());
+            for (sample, other) in samples.iter_mut().zip(others) {
+                sample.sample += other.sample;
+            }
         }
     }
 }

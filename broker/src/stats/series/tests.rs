@@ -293,3 +293,46 @@ fn ticks_are_multiples_of_the_interval() {
     assert_eq!(grid.time(tick), Timestamp::from_millis(1_795_176_755_000));
     assert_eq!(grid.middle_span(), Duration::from_secs(8 * 3_600));
 }
+
+#[test]
+fn what_is_forgotten_is_no_change() {
+    let grid = every(5);
+    let newest = START.after();
+    let mut series = Series::new(START, Reach::Coarse);
+    series.record(grid, newest, Test::Publish, 1_000);
+    let rate = |series: &Series<Test>, newest| {
+        let moments = Moments {
+            grid,
+            oldest: START,
+            newest,
+        };
+        series.details(&[Test::Publish], moments, None).rate
+    };
+    assert_eq!(rate(&series, newest), 200.0);
+    series.forget(grid, newest);
+    assert_eq!(rate(&series, newest), 0.0);
+    series.record(grid, newest.after(), Test::Publish, 1_005);
+    assert_eq!(rate(&series, newest.after()), 1.0);
+}
+
+#[test]
+fn details_add_up_as_far_as_both_are_known() {
+    let details = |rate, samples: &[u64]| Details {
+        rate,
+        samples: Some(
+            (0..)
+                .zip(samples)
+                .map(|(back, sample)| Sample {
+                    timestamp: 10_000 - back * 5_000,
+                    sample: *sample,
+                })
+                .collect(),
+        ),
+    };
+    let mut sum = details(1.5, &[3, 2, 1]);
+    sum += details(2.0, &[30, 20]);
+    assert_eq!(sum, details(3.5, &[33, 22]));
+    let mut sum = Details::default();
+    sum += details(2.0, &[30, 20]);
+    assert_eq!((sum.rate, sum.samples), (2.0, None));
+}

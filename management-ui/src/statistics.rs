@@ -1,0 +1,134 @@
+//! Numbers as answers show them: `name`, and beside it `name_details`, which tells how that went.
+
+use ferrymq_broker::stats::series::{Details, Moments};
+use ferrymq_broker::stats::{Activity, Kind, MessageField, Statistics};
+use serde_json::{Map, Value, json};
+
+use crate::http::Site;
+
+/// What `message_stats` of a queue tells of.
+pub(crate) const OF_QUEUES: &[(&str, Kind)] = &[
+    ("publish", Kind::Publish),
+    ("get", Kind::Get),
+    ("get_no_ack", Kind::GetNoAck),
+    ("get_empty", Kind::GetEmpty),
+    ("deliver", Kind::Deliver),
+    ("deliver_no_ack", Kind::DeliverNoAck),
+    ("redeliver", Kind::Redeliver),
+    ("ack", Kind::Ack),
+];
+
+/// What that of a channel, a vhost or the broker tells of besides.
+pub(crate) const OF_PUBLISHERS: &[(&str, Kind)] = &[
+    ("confirm", Kind::Confirm),
+    ("return_unroutable", Kind::ReturnUnroutable),
+    ("drop_unroutable", Kind::DropUnroutable),
+];
+
+/// Numbers of one object.
+pub(crate) struct Numbers<'a> {
+    statistics: &'a Statistics,
+    shown: Map<String, Value>,
+}
+
+impl<'a> Numbers<'a> {
+    /// None yet.
+    pub(crate) fn new(site: &'a Site) -> Self {
+        Self {
+            statistics: site.broker.statistics(),
+            shown: Map::new(),
+        }
+    }
+
+    /// Adds a number; `went` tells how it went, and is asked only when that is kept at all.
+    pub(crate) fn add(
+        &mut self,
+        name: &str,
+        number: impl Into<Value>,
+        went: impl FnOnce(Moments) -> Details,
+    ) {
+        self.shown.insert(name.to_owned(), number.into());
+        if self.statistics.has_rates() {
+            let details = details(&went(self.statistics.moments()));
+            self.shown.insert(format!("{name}_details"), details);
+        }
+    }
+
+    /// Adds a number that never changes.
+    pub(crate) fn add_constant(&mut self, name: &str, number: impl Into<Value>) {
+        self.add(name, number, |_| Details::default());
+    }
+
+    /// All of them.
+    pub(crate) fn into_map(self) -> Map<String, Value> {
+        self.shown
+    }
+}
+
+/// `message_stats` of something of which `activity` is known. `kinds` are [`OF_QUEUES`], and for what publishes
+/// [`OF_PUBLISHERS`], too. `None` before anything happened: then it is left out.
+pub(crate) fn message_stats<'a>(
+    site: &'a Site,
+    activity: &Activity,
+    kinds: &[&[(&str, Kind)]],
+    went: impl Fn(&[MessageField], Moments) -> Details,
+) -> Option<Numbers<'a>> {
+    if activity.is_zero() {
+        return None;
+    }
+    let mut numbers = Numbers::new(site);
+    for (name, kind) in kinds.iter().copied().flatten() {
+        let field = MessageField::Happened(*kind);
+        numbers.add(name, activity[*kind], |moments| went(&[field], moments));
+    }
+    numbers.add("deliver_get", activity.deliver_get(), |moments| {
+        went(&MessageField::DELIVER_GET, moments)
+    });
+    Some(numbers)
+}
+
+/// How a number went. Rates are always fractions: clients insist.
+pub(crate) fn details(details: &Details) -> Value {
+    let mut shown = json!({ "rate": details.rate });
+    if let Some(samples) = &details.samples {
+        let samples = samples.iter();
+        let samples =
+            samples.map(|sample| json!({ "sample": sample.sample, "timestamp": sample.timestamp }));
+        shown["samples"] = samples.collect();
+    }
+    for (name, average) in [
+        ("avg", details.average()),
+        ("avg_rate", details.average_rate()),
+    ] {
+        if let Some(average) = average {
+            shown[name] = average.into();
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ferrymq_broker::stats::series::Sample;
+
+    fn check(samples: Option<&[(u64, u64)]>, expected: &str) {
+        let sample = |(timestamp, sample): &(u64, u64)| Sample {
+            timestamp: *timestamp,
+            sample: *sample,
+        };
+        let samples = samples.map(|samples| samples.iter().map(sample).collect());
+        let shown = details(&Details { rate: 2.0, samples });
+        assert_eq!(shown.to_string(), expected);
+    }
+
+    #[test]
+    fn rates_are_fractions_and_samples_whole() {
+        check(None, r#"{"rate":2.0}"#);
+        check(Some(&[]), r#"{"rate":2.0,"samples":[]}"#);
+        check(
+            Some(&[(10_000, 30), (5_000, 20)]),
+            r#"{"avg":25.0,"avg_rate":2.0,"rate":2.0,"samples":[{"sample":30,"timestamp":10000},{"sample":20,"timestamp":5000}]}"#,
+        );
+    }
+}
