@@ -40,7 +40,7 @@ use crate::vhost::{Shared, VHost};
 /// How long connections get to be closed in an orderly way when the broker stops.
 const CLOSING_TIME: Duration = Duration::from_secs(5);
 
-pub use accounts::AccountError;
+pub use accounts::{AccountError, check_user};
 pub use bulk::{Accounts, Batch, BatchError, GivenPermission, GivenTopicPermission};
 pub use vhosts::VHostError;
 
@@ -324,6 +324,20 @@ impl Broker {
         let traffic = TrafficSums::of(connection.entry());
         self.statistics.add_gone_traffic(traffic);
         count_one(&self.totals().churn.connections_closed);
+    }
+
+    /// Waits until everything up to `point` is as durable as it is to be. `false`: it never will be, the
+    /// store has failed.
+    pub async fn committed(&self, point: CommitPoint) -> bool {
+        let reached = Arc::new(Notify::new());
+        while self.store().committed() < point {
+            if self.store().failure().is_some() || point == CommitPoint::NEVER {
+                return false;
+            }
+            self.store().wake_when_committed(point, &reached);
+            reached.notified().await;
+        }
+        true
     }
 
     /// Wakes `waiter` when the log has written some of what waits to be written.

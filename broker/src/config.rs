@@ -31,8 +31,8 @@ pub use load::{Loaded, Override, load};
 pub use rabbitmq::rows as rabbitmq_conf_keys;
 pub use variables::rows as rabbitmq_variables;
 
-use crate::auth::PermissionSet;
 use crate::auth::sasl::MECHANISMS;
+use crate::auth::{Hashing, PermissionSet};
 use crate::limits::NodeLimits;
 use crate::queue::arguments::QueueType;
 use crate::queue::settings::{Defaults, DeliveryCounting};
@@ -113,6 +113,13 @@ pub struct Config {
     pub default_permissions: Patterns,
     /// The vhost that an empty data directory gets.
     pub default_vhost: String,
+    /// How new passwords are hashed.
+    pub password_hashing: Hashing,
+    /// Definitions to import before the listeners accept: a file, or a directory of them. An empty data
+    /// directory then gets neither the default user nor the default vhost.
+    pub definitions_file: Option<PathBuf>,
+    /// Whether definitions are not imported again that were the last to be.
+    pub skip_unchanged_definitions: bool,
     /// As what the broker presents itself to clients.
     pub present_as: Product,
     /// The RabbitMQ version that clients are told to expect the behaviour of.
@@ -299,6 +306,9 @@ impl Default for Config {
             default_user_tags: vec!["administrator".into()],
             default_permissions: Patterns::default(),
             default_vhost: "/".into(),
+            password_hashing: Hashing::Argon2id,
+            definitions_file: None,
+            skip_unchanged_definitions: false,
             present_as: Product::FerryMq,
             rabbitmq_version: "4.2.0".into(),
             log_level: LogLevel::Info,

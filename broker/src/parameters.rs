@@ -12,6 +12,28 @@ use crate::broker::Broker;
 use crate::definitions::{self, Change, Definition};
 use crate::policy::PolicyError;
 
+/// Components whose values are kept for those who run them.
+pub(crate) const KEPT: [&str; 5] = [
+    "shovel",
+    "federation-upstream",
+    "federation-upstream-set",
+    "federation",
+    "mqtt",
+];
+/// The component of policies, which are set by other functions.
+pub const POLICY: &str = "policy";
+/// The component of operator policies, by their names.
+pub const OPERATOR_POLICY: &str = "operator_policy";
+/// The component of a vhost's limits.
+pub const VHOST_LIMITS: &str = "vhost-limits";
+/// The only name of a vhost's limits.
+pub const LIMITS: &str = "limits";
+
+/// Does anybody read parameters of `component`?
+pub fn is_known(component: &str) -> bool {
+    [OPERATOR_POLICY, VHOST_LIMITS].contains(&component) || KEPT.contains(&component)
+}
+
 /// Values by their names.
 pub type Parameters<K> = BTreeMap<K, Json>;
 

@@ -32,7 +32,8 @@ pub(crate) struct Found {
     pub(crate) parameters: Parameters<String>,
 }
 
-/// Puts together what the store held; an empty one gets the default vhost and user first.
+/// Puts together what the store held; an empty one gets the default vhost and user first, unless there are
+/// definitions to be imported.
 pub(crate) fn recover(
     config: &Config,
     shared: &Shared,
@@ -44,10 +45,8 @@ pub(crate) fn recover(
     let mut stored = recovered.definitions;
     stored.retain(|(key, value)| !values.take(key, value));
     let mut definitions = decode(&stored)?;
-    if !definitions
-        .iter()
-        .any(|definition| matches!(definition, Definition::VHost { .. }))
-    {
+    let is_vhost = |definition: &Definition| matches!(definition, Definition::VHost { .. });
+    if config.definitions_file.is_none() && !definitions.iter().any(is_vhost) {
         definitions.extend(create_defaults(config, shared.paging.store()));
     }
     sort(&mut definitions);
@@ -117,7 +116,7 @@ fn sort(definitions: &mut [Definition]) {
 fn create_defaults(config: &Config, store: &Store) -> Vec<Definition> {
     let user = User::new(
         &config.default_user,
-        default_password(&config.default_pass),
+        default_password(config),
         config.default_user_tags.clone(),
     );
     let vhost = config.default_vhost.as_str();
@@ -142,10 +141,10 @@ fn create_defaults(config: &Config, store: &Store) -> Vec<Definition> {
 
 /// A slow hash, but for the password that everybody knows: that one protects nothing, and would
 /// cost the first start 7 MiB.
-fn default_password(password: &str) -> PasswordHash {
-    match password {
-        "guest" => PasswordHash::sha256(password.as_bytes()),
-        secret => PasswordHash::argon2id(secret.as_bytes()),
+fn default_password(config: &Config) -> PasswordHash {
+    match config.default_pass.as_str() {
+        "guest" => PasswordHash::sha256(b"guest"),
+        secret => config.password_hashing.hash(secret.as_bytes()),
     }
 }
 

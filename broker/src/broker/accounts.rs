@@ -322,7 +322,11 @@ pub(super) fn topic_permission_event(
     }))
 }
 
-pub(super) fn check_user(name: &str, tags: &[String]) -> Result<(), AccountError> {
+/// Can there be a user with this name and these tags?
+///
+/// # Errors
+/// When the name is empty, or there are too many tags.
+pub fn check_user(name: &str, tags: &[String]) -> Result<(), AccountError> {
     if name.is_empty() {
         return Err(AccountError::Blank);
     }

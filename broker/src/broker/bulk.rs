@@ -86,7 +86,8 @@ impl Broker {
         }));
         changes.extend(prepared.iter_mut().flat_map(Prepared::take_log));
         let point = match changes.is_empty() {
-            true => CommitPoint::ALWAYS,
+            // What is there may have come just now.
+            true => self.store().barrier(),
             false => definitions::log(self.store(), &changes),
         };
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ferrymq_store::Durability;
 
+use crate::auth::Hashing;
 use crate::auth::sasl::is_known_mechanism;
 use crate::queue::arguments::QueueType;
 use crate::queue::settings::DeliveryCounting;
@@ -29,6 +30,10 @@ const CONSUMER_TIMEOUTS: &[(&str, ConsumerTimeout)] = &[
 const COUNTINGS: &[(&str, DeliveryCounting)] = &[
     ("returns", DeliveryCounting::Returns),
     ("failures", DeliveryCounting::Failures),
+];
+const HASHINGS: &[(&str, Hashing)] = &[
+    ("argon2id", Hashing::Argon2id),
+    ("rabbit_sha256", Hashing::RabbitSha256),
 ];
 const PRODUCTS: &[(&str, Product)] = &[
     ("ferrymq", Product::FerryMq),
@@ -425,6 +430,35 @@ pub(super) static KEYS: &[Key] = &[
         "Likewise",
         |config| Value::from(config.default_vhost.as_str()),
         |config, value| put(&mut config.default_vhost, value.text()),
+    ),
+    key(
+        "auth.password_hashing",
+        "\"argon2id\" or \"rabbit_sha256\"",
+        "Of new passwords: slow, or as RabbitMQ can import them",
+        |config| Value::word(HASHINGS, config.password_hashing),
+        |config, value| put(&mut config.password_hashing, value.one_of(HASHINGS)),
+    )
+    .live(),
+    key(
+        "definitions.file",
+        "a file, a directory of .json files, or \"none\"",
+        "Imported before clients can connect: see [definitions](definitions.md)",
+        |config| match &config.definitions_file {
+            Some(path) => Value::path_of(path),
+            None => Value::from("none"),
+        },
+        |config, value| {
+            let path = value.text()?;
+            config.definitions_file = (path != "none").then(|| path.into());
+            Some(())
+        },
+    ),
+    key(
+        "definitions.skip_if_unchanged",
+        "true or false",
+        "Definitions that were the last to be imported are not imported again",
+        |config| Value::Flag(config.skip_unchanged_definitions),
+        |config, value| put(&mut config.skip_unchanged_definitions, value.flag()),
     ),
     key(
         "product.present_as",

@@ -44,6 +44,19 @@ pub struct VHostBatch {
     pub bindings: Vec<Binding>,
 }
 
+impl VHostBatch {
+    /// Is there nothing in it?
+    pub fn is_empty(&self) -> bool {
+        self.metadata.is_none()
+            && self.limits.is_none()
+            && self.policies.is_empty()
+            && self.parameters.is_empty()
+            && self.exchanges.is_empty()
+            && self.queues.is_empty()
+            && self.bindings.is_empty()
+    }
+}
+
 /// A change that was found to be possible. Nobody else changes the vhost until it is dropped, and then
 /// it never happened, or committed.
 pub(crate) struct Prepared<'a> {

@@ -14,22 +14,10 @@ use crate::definitions::Definition;
 use crate::events::{Event, ParameterEvent};
 use crate::json;
 use crate::limits::VHostLimits;
-use crate::parameters::{ParameterError, Parameters};
+use crate::parameters::{
+    KEPT, LIMITS, OPERATOR_POLICY, POLICY, ParameterError, Parameters, VHOST_LIMITS,
+};
 use crate::policy::{PolicyKind, PolicyRequest};
-
-/// Components whose values are kept for those who run them.
-const KEPT: [&str; 5] = [
-    "shovel",
-    "federation-upstream",
-    "federation-upstream-set",
-    "federation",
-    "mqtt",
-];
-const POLICY: &str = "policy";
-const OPERATOR_POLICY: &str = "operator_policy";
-const VHOST_LIMITS: &str = "vhost-limits";
-/// The only name of a vhost's limits.
-const LIMITS: &str = "limits";
 
 impl VHost {
     /// All parameters but policies, by component and name: also those that are the broker's own.
