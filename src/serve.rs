@@ -8,6 +8,7 @@ use std::thread::available_parallelism;
 
 use ferrymq_broker::config::{Config, Loaded, Override, Problems};
 use ferrymq_broker::{Broker, StartError, background};
+use ferrymq_management_ui::{StartImportError, import_at_start};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tracing::{info, warn};
 
@@ -84,6 +85,8 @@ enum Error {
     #[error(transparent)]
     Start(#[from] StartError),
     #[error(transparent)]
+    Definitions(#[from] StartImportError),
+    #[error(transparent)]
     Listen(#[from] listeners::Error),
     #[error("can't write the log to {0}")]
     Log(io::Error),
@@ -132,10 +135,7 @@ async fn serve(
     let broker = open(loaded.config).await?;
     let pid_file = broker.config().pid_file.clone();
     let opened = match pid_file.as_deref().map(write_pid_file).transpose() {
-        Ok(pid_file) => listeners::open(&broker)
-            .await
-            .map(|()| pid_file)
-            .map_err(Error::from),
+        Ok(pid_file) => import_and_listen(&broker).await.map(|()| pid_file),
         Err(error) => Err(error),
     };
     let _pid_file = match opened {
@@ -171,6 +171,12 @@ async fn serve(
     stop(&broker).await?;
     info!("stopped");
     Ok(())
+}
+
+/// Whoever connects finds the definitions that the settings name.
+async fn import_and_listen(broker: &Arc<Broker>) -> Result<(), Error> {
+    import_at_start(broker).await?;
+    Ok(listeners::open(broker).await?)
 }
 
 /// What is known of the configuration before anything else happens.

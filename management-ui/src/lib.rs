@@ -12,6 +12,7 @@ mod auth;
 mod body;
 mod catalogue;
 mod console;
+mod definitions;
 mod event_log;
 mod http;
 mod list;
@@ -25,6 +26,7 @@ mod sse;
 mod statistics;
 
 pub use axum::Router;
+pub use definitions::{StartImportError, import_at_start};
 pub use http::{ListenerInfo, Site, management_routes, metrics_routes};
 pub use listener::Listener;
 pub use local::LocalListener;
