@@ -7,8 +7,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use ferrymq_broker::CommitPoint;
 use serde_json::Value;
-use tokio::sync::Notify;
 
+use crate::auth::Caller;
+use crate::definitions;
 use crate::http::Site;
 use crate::refusal::Refusal;
 
@@ -40,15 +41,41 @@ impl Site {
     /// # Errors
     /// 503 when the store has failed.
     pub(crate) async fn committed(&self, point: CommitPoint) -> Result<(), Refusal> {
-        let store = self.broker.store();
-        let reached = Arc::new(Notify::new());
-        while store.committed() < point {
-            if store.failure().is_some() || point == CommitPoint::NEVER {
-                return Err(Refusal::store_failed());
-            }
-            store.wake_when_committed(point, &reached);
-            reached.notified().await;
+        match self.broker.committed(point).await {
+            true => Ok(()),
+            false => Err(Refusal::store_failed()),
         }
-        Ok(())
+    }
+
+    /// Does where it holds nobody up what may take longer than some milliseconds.
+    pub(crate) async fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
+        let done = tokio::task::spawn_blocking(work).await;
+        done.expect("it does not panic")
+    }
+
+    /// Sets an object by the rules of definitions, and with it what else the document `sections` holds, on
+    /// behalf of `caller`.
+    ///
+    /// # Errors
+    /// 400 when it can't be, 503 when the store has failed.
+    pub(crate) async fn put(&self, caller: &Caller, sections: Value) -> Answer {
+        let Value::Object(sections) = sections else {
+            unreachable!("a document is an object");
+        };
+        let (broker, by) = (Arc::clone(&self.broker), caller.user.name().to_owned());
+        let set = self.aside(move || definitions::put(&broker, sections, &by));
+        let set = set.await?;
+        self.committed(set.point).await?;
+        Ok(put(set.existed))
+    }
+
+    /// The names of all vhosts, sorted.
+    pub(crate) fn vhost_names(&self) -> Vec<Arc<str>> {
+        let mut names: Vec<_> = self.broker.vhosts().keys().cloned().collect();
+        names.sort_unstable();
+        names
     }
 }

@@ -4,12 +4,15 @@ use std::borrow::Cow;
 
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use ferrymq_broker::{FieldTable, json};
 use serde_json::{Map, Value};
 
 use crate::http::Site;
 use crate::refusal::Refusal;
 
+const JSON: &str = "application/json";
 /// What is enough for a binding.
 const SMALL_BYTES: usize = 5_000;
 
@@ -17,6 +20,9 @@ const SMALL_BYTES: usize = 5_000;
 /// asks for are ignored. Takes the body, so it is a handler's last argument.
 #[derive(Debug, Default)]
 pub(crate) struct Object(pub(crate) Map<String, Value>);
+
+/// The same, of nothing but JSON: 415 when the request says that it is something else.
+pub(crate) struct JsonObject(pub(crate) Object);
 
 /// The same of at most 5,000 bytes.
 pub(crate) struct SmallObject(pub(crate) Object);
@@ -120,6 +126,27 @@ impl FromRequest<Site> for Object {
     async fn from_request(request: Request, site: &Site) -> Result<Self, Refusal> {
         let most = site.broker.config().http.max_body_bytes;
         read(request, usize::try_from(most).unwrap_or(usize::MAX)).await
+    }
+}
+
+impl FromRequest<Site> for JsonObject {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, site: &Site) -> Result<Self, Refusal> {
+        let content_type = request.headers().get(CONTENT_TYPE);
+        let content_type = content_type.map(|value| value.to_str().unwrap_or_default());
+        let is_json = content_type.is_none_or(|value| {
+            let kind = value.split(';').next().unwrap_or_default();
+            kind.trim().eq_ignore_ascii_case(JSON)
+        });
+        match is_json {
+            true => Object::from_request(request, site).await.map(Self),
+            false => Err(Refusal::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "content-type must be application/json",
+            )),
+        }
     }
 }
 

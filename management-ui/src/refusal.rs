@@ -10,6 +10,8 @@ use ferrymq_broker::error::Error;
 use ferrymq_broker::json::NotATable;
 use serde_json::{Value, json};
 
+use crate::definitions::ImportError;
+
 /// Compat: clients show this to their users.
 const CHALLENGE: &str = "Basic realm=\"RabbitMQ Management\"";
 
@@ -154,6 +156,11 @@ impl From<VHostError> for Refusal {
     fn from(error: VHostError) -> Self {
         match error {
             VHostError::NotFound(_) => Self::not_found(),
+            VHostError::Protected(_) => Self::new(
+                StatusCode::PRECONDITION_FAILED,
+                "precondition_failed",
+                error.to_string(),
+            ),
             _ => Self::bad_request(error.to_string()),
         }
     }
@@ -165,6 +172,12 @@ impl From<AccountError> for Refusal {
             AccountError::NotGiven { .. } => Self::not_found(),
             _ => Self::bad_request(error.to_string()),
         }
+    }
+}
+
+impl From<ImportError> for Refusal {
+    fn from(error: ImportError) -> Self {
+        Self::bad_request(error.to_string())
     }
 }
 

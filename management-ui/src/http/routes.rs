@@ -1,5 +1,6 @@
 //! All routes of the API, in one list.
 
+mod admin;
 mod live;
 
 use axum::Router;
@@ -30,7 +31,7 @@ impl Routes {
 
 /// Everything below `/api`. A path is written without a slash at its end; one that comes with it is the same.
 pub(crate) fn api() -> Routes {
-    let routes = live::routes(Routes::default());
+    let routes = admin::routes(live::routes(Routes::default()));
     routes
         .route("/api/whoami", get(api::whoami::get))
         .route("/api/config/effective", get(api::config::effective))

@@ -1,9 +1,12 @@
 //! The routes over real sockets, with a broker on an empty directory.
 
+mod accounts;
 mod bindings;
+mod definitions;
 mod frame;
 mod live;
 mod messages;
+mod policies;
 
 use ferrymq_broker::alarms::Alarms;
 use ferrymq_broker::auth::{PasswordHash, User};

@@ -1,0 +1,144 @@
+//! `/api/vhosts`: what they are, not what is in them.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use ferrymq_broker::clock;
+use ferrymq_broker::vhost::{Metadata, VHost};
+use serde_json::{Value, json};
+
+use crate::answer::{self, Answer};
+use crate::auth::{Administrator, Caller};
+use crate::body::Object;
+use crate::definitions::shape;
+use crate::http::Site;
+use crate::http::path::Names;
+use crate::list::Row;
+use crate::query::{Query, View};
+use crate::refusal::Refusal;
+
+struct VHostRow(Arc<VHost>);
+
+impl Row for VHostRow {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn render(&self, site: &Site, _: &View) -> Value {
+        let vhost = &self.0;
+        let metadata = vhost.metadata();
+        let default = site.broker.config().default_queue_type;
+        let queue_type = metadata.default_queue_type.unwrap_or(default).as_str();
+        let mut shown = shape::metadata(&metadata);
+        shown["default_queue_type"] = queue_type.into();
+        json!({
+            "name": &**vhost.name(),
+            "description": metadata.description,
+            "tags": metadata.tags,
+            "default_queue_type": queue_type,
+            "metadata": shown,
+            "tracing": metadata.tracing,
+            "protected_from_deletion": metadata.protected_from_deletion,
+            "cluster_state": { site.node(): "running" },
+        })
+    }
+}
+
+/// `GET /api/vhosts`
+pub(crate) async fn list(caller: Caller, State(site): State<Site>, query: Query) -> Answer {
+    let rows: Vec<_> = caller.vhosts().into_iter().map(VHostRow).collect();
+    query.list(&site, rows).await
+}
+
+/// `GET /api/vhosts/{name}`
+pub(crate) async fn get(
+    caller: Caller,
+    State(site): State<Site>,
+    Names(name): Names<String>,
+    query: Query,
+) -> Answer {
+    let vhost = caller.vhost(&name)?;
+    Ok(query.object(VHostRow(vhost).render(&site, &query.view)))
+}
+
+/// `PUT /api/vhosts/{name}`. What the body does not mention stays.
+pub(crate) async fn put(
+    Administrator(caller): Administrator,
+    State(site): State<Site>,
+    Names(name): Names<String>,
+    Object(mut vhost): Object,
+) -> Answer {
+    // Compat: an older spelling.
+    if let Some(queue_type) = vhost.remove("defaultqueuetype") {
+        vhost.entry("default_queue_type").or_insert(queue_type);
+    }
+    vhost.insert("name".to_owned(), name.as_str().into());
+    let mut sections = json!({ "vhosts": [vhost] });
+    let user = caller.user.name();
+    if site.broker.vhost(&name).is_none() && site.broker.users().user(user).is_some() {
+        // Compat: who makes a vhost may do everything in it.
+        let mut all = json!({ "configure": ".*", "write": ".*", "read": ".*" });
+        all["user"] = user.into();
+        all["vhost"] = name.into();
+        sections["permissions"] = json!([all]);
+    }
+    site.put(&caller, sections).await
+}
+
+/// `DELETE /api/vhosts/{name}`
+pub(crate) async fn delete(
+    Administrator(caller): Administrator,
+    State(site): State<Site>,
+    Names(name): Names<String>,
+) -> Answer {
+    let by = caller.user.name().to_owned();
+    let broker = Arc::clone(&site.broker);
+    // With very many queues in it that takes a while.
+    let point = site
+        .aside(move || broker.delete_vhost(&name, &by, clock::now()))
+        .await?;
+    site.committed(point).await?;
+    Ok(answer::done())
+}
+
+/// `POST /api/vhosts/{name}/deletion/protection`
+pub(crate) async fn protect(
+    _: Administrator,
+    State(site): State<Site>,
+    Names(name): Names<String>,
+) -> Answer {
+    set_protected(&site, &name, true).await
+}
+
+/// `DELETE /api/vhosts/{name}/deletion/protection`
+pub(crate) async fn unprotect(
+    _: Administrator,
+    State(site): State<Site>,
+    Names(name): Names<String>,
+) -> Answer {
+    set_protected(&site, &name, false).await
+}
+
+async fn set_protected(site: &Site, name: &str, protected: bool) -> Answer {
+    let vhost = site.broker.vhost(name).ok_or_else(Refusal::not_found)?;
+    let metadata = Metadata::clone(&vhost.metadata());
+    let point = vhost.set_metadata(Metadata {
+        protected_from_deletion: protected,
+        ..metadata
+    });
+    site.committed(point).await?;
+    Ok(answer::done())
+}
+
+/// `POST /api/vhosts/{name}/start/{node}`: a vhost of this node always runs.
+pub(crate) async fn start(
+    _: Administrator,
+    State(site): State<Site>,
+    Names((name, node)): Names<(String, String)>,
+) -> Answer {
+    site.broker.vhost(&name).ok_or_else(Refusal::not_found)?;
+    match node == site.node() {
+        true => Ok(answer::done()),
+        false => Err(Refusal::bad_request(format!("there is no node '{node}'"))),
+    }
+}
