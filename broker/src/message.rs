@@ -219,6 +219,11 @@ impl Message {
         Some(Duration::from_millis(milliseconds))
     }
 
+    /// When its publisher says that it was published, in seconds since the Unix epoch.
+    pub fn timestamp(&self) -> Option<u64> {
+        Properties::parse(self.properties()).ok()?.timestamp()
+    }
+
     /// Bytes of the body.
     pub fn body_len(&self) -> u64 {
         self.head().body_len

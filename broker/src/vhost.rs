@@ -254,8 +254,11 @@ impl VHost {
     }
 
     /// Those of all exchanges that were published to.
-    pub(crate) fn all_exchange_totals(&self) -> Vec<Arc<ExchangeTotals>> {
-        self.exchange_totals.read().values().cloned().collect()
+    pub fn all_exchange_totals(&self) -> Vec<(ExchangeName, Arc<ExchangeTotals>)> {
+        let all = self.exchange_totals.read();
+        let all = all.iter();
+        all.map(|(name, totals)| (name.clone(), Arc::clone(totals)))
+            .collect()
     }
 
     /// The same, to be counted on.

@@ -16,6 +16,7 @@ use base64::prelude::BASE64_STANDARD;
 use ferrymq_broker::actor::Actor;
 use ferrymq_broker::auth::{Credentials, LoginRefused, User};
 use ferrymq_broker::clock;
+use ferrymq_broker::stats::Protocol;
 use ferrymq_broker::vhost::VHost;
 
 use crate::http::Site;
@@ -162,8 +163,11 @@ pub(crate) async fn login(
 ) -> Result<Arc<User>, Refusal> {
     let Credentials { user, password } = credentials;
     let users = site.broker.users();
-    let login = users.login(user, password, peer.ip(), clock::now());
-    let user = login.await.map_err(|refused| {
+    let tried = user.clone();
+    let login = users.login(user, password, peer.ip(), clock::now()).await;
+    let attempts = &site.broker.statistics().auth_attempts;
+    attempts.count(Protocol::Http, peer.ip(), &tried, login.is_ok());
+    let user = login.map_err(|refused| {
         tracing::warn!("HTTP access denied: {refused}");
         match refused {
             LoginRefused::NotFromLoopback { .. } => {

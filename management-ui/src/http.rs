@@ -25,6 +25,7 @@ use tower_http::compression::CompressionLayer;
 use crate::api::health;
 use crate::catalogue::Catalogue;
 use crate::event_log::EventLog;
+use crate::metrics::Scrapes;
 use crate::refusal::Refusal;
 use crate::sse::Streams;
 use crate::{console, metrics};
@@ -41,6 +42,7 @@ pub struct Site {
     pub(crate) streams: Arc<Streams>,
     pub(crate) event_log: Arc<EventLog>,
     listeners: Arc<Mutex<Vec<ListenerInfo>>>,
+    pub(crate) scrapes: Arc<Scrapes>,
 }
 
 /// Where somebody can connect.
@@ -65,6 +67,7 @@ impl Site {
             streams: Arc::default(),
             event_log: Arc::default(),
             listeners: Arc::default(),
+            scrapes: Arc::default(),
         };
         site.add_listener("amqp", amqp, false);
         site
@@ -113,6 +116,14 @@ impl Site {
         ferrymq_broker::events::INTERNAL_USER
     }
 
+    /// The cluster's name: as it was set, or this node's.
+    pub(crate) fn cluster_name(&self) -> String {
+        match self.broker.global_parameter("cluster_name") {
+            Some(serde_json::Value::String(name)) => name,
+            _ => self.node().to_owned(),
+        }
+    }
+
     /// This node's name.
     pub(crate) fn node(&self) -> &str {
         self.broker.node_name()
@@ -127,13 +138,13 @@ pub fn management_routes(site: Site) -> Router {
         .route("/static/ferrymq.css", get(console::style))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
-        .route("/metrics", get(metrics::text));
+        .merge(metrics::routes("/metrics"));
     finish(routes, site)
 }
 
 /// Everything on the metrics port.
 pub fn metrics_routes(site: Site) -> Router {
-    let routes = Router::new().route("/metrics", get(metrics::text));
+    let routes = metrics::routes(&site.broker.config().metrics_path);
     finish(routes, site)
 }
 

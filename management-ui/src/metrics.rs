@@ -1,146 +1,102 @@
-//! `/metrics`: what Prometheus reads.
+//! What Prometheus reads: RabbitMQ's metrics by their names, and our own.
+//!
+//! ```text
+//! /metrics                     sums over all objects, from what the broker adds up anyway
+//! /metrics/per-object          a series per queue, exchange, channel, connection, in pieces
+//! /metrics/detailed            only the families asked for, of the vhosts and queues asked for
+//! /metrics/memory-breakdown    the memory by what it is for
+//! ```
+//!
+//! [`registry`] says what each of them consists of; a file per kind of object says what is told of it, as a
+//! list of [`Column`](family::Column)s: the same for one object and for the sum of all. `docs/metrics.md` lists everything.
 
-use std::fmt::{Display, Write as _};
+mod channels;
+mod connections;
+mod core;
+mod detailed;
+mod exchanges;
+mod family;
+mod global;
+mod memory;
+mod node;
+mod own;
+mod parts;
+mod queues;
+mod registry;
+mod scrapes;
+mod text;
+mod vhosts;
 
-use axum::extract::State;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{FromRequestParts as _, Path, RawQuery, Request, State};
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
-use ferrymq_broker::{StoreStatistics as Statistics, clock};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use bytes::Bytes;
+use futures_util::stream;
+use std::convert::Infallible;
 
+use crate::auth::Monitoring;
 use crate::http::Site;
+use parts::Parts;
+use registry::Registry;
+
+pub(crate) use scrapes::Scrapes;
+
+/// What every answer is.
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Everything below `path`.
+pub(crate) fn routes(path: &str) -> Router<Site> {
+    Router::new()
+        .route(path, get(default))
+        .route(&format!("{path}/{{registry}}"), get(named))
+}
 
 /// `GET /metrics`
-pub(crate) async fn text(State(site): State<Site>) -> impl IntoResponse {
-    let broker = &site.broker;
-    let alarms = broker.alarms();
-    let uptime = clock::now().since(site.started);
-    let mut out = String::with_capacity(1024);
-    let build = format!(
-        "ferrymq_build_info{{version=\"{}\"}}",
-        env!("CARGO_PKG_VERSION")
-    );
-    gauge(
-        &mut out,
-        "ferrymq_build_info",
-        "The version that runs",
-        &build,
-        1,
-    );
-    let mut plain = |name: &str, help: &str, value: &dyn Display| {
-        gauge(&mut out, name, help, name, value);
+async fn default(State(site): State<Site>, request: Request) -> Response {
+    let registry = match site.broker.config().metrics_per_object {
+        true => Registry::PerObject,
+        false => Registry::Aggregated,
     };
-    plain(
-        "ferrymq_uptime_seconds",
-        "Time since the listeners accept",
-        &uptime.as_secs(),
-    );
-    plain(
-        "rabbitmq_connections",
-        "Connections currently open",
-        &broker.connection_count(),
-    );
-    plain(
-        "rabbitmq_alarms_memory_used_watermark",
-        "Whether the memory alarm is on",
-        &u8::from(alarms.memory),
-    );
-    plain(
-        "rabbitmq_alarms_free_disk_space_watermark",
-        "Whether the disk alarm is on",
-        &u8::from(alarms.disk),
-    );
-    sample(
-        &mut out,
-        "counter",
-        "ferrymq_consumer_timeouts_total",
-        "Consumers cancelled because they kept a delivery for too long",
-        "ferrymq_consumer_timeouts_total",
-        site.broker.consumer_timeouts(),
-    );
-    store(&mut out, site.broker.store().statistics());
-    (
-        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
-        out,
-    )
+    answer(site, registry, request).await
 }
 
-/// What the store says of itself.
-fn store(out: &mut String, store: Statistics) {
-    let gauges = [
-        (
-            "ferrymq_store_failed",
-            "Whether the log failed: nothing is written or confirmed until a restart",
-            u64::from(store.failure.is_some()),
-        ),
-        (
-            "ferrymq_store_disk_full",
-            "Whether there is no room on the disk, and messages wait for some",
-            u64::from(store.disk_full),
-        ),
-        (
-            "ferrymq_checkpoint_failed",
-            "Whether checkpoints failed: the log grows until a restart",
-            u64::from(store.checkpoint_failed),
-        ),
-        (
-            "ferrymq_log_bytes",
-            "Bytes of the log's segments",
-            store.log_bytes,
-        ),
-        (
-            "ferrymq_log_segments",
-            "Segments of the log",
-            store.segments as u64,
-        ),
-        (
-            "ferrymq_log_pending_bytes",
-            "Bytes that wait to be written to the log",
-            store.pending_bytes as u64,
-        ),
-    ];
-    for (name, help, value) in gauges {
-        gauge(out, name, help, name, value);
-    }
-    let counters = [
-        (
-            "ferrymq_log_groups_total",
-            "Groups written to the log",
-            store.groups,
-        ),
-        (
-            "ferrymq_log_syncs_total",
-            "Syncs of the log",
-            store.syncs.count,
-        ),
-        (
-            "ferrymq_log_written_bytes_total",
-            "Bytes written to the log",
-            store.written_bytes,
-        ),
-        (
-            "ferrymq_checkpoints_total",
-            "Checkpoints written",
-            store.checkpoints,
-        ),
-        (
-            "ferrymq_log_damaged_records_total",
-            "Records found damaged",
-            store.damaged_records,
-        ),
-    ];
-    for (name, help, value) in counters {
-        sample(out, "counter", name, help, name, value);
+/// `GET /metrics/{registry}`
+async fn named(State(site): State<Site>, Path(name): Path<String>, request: Request) -> Response {
+    match Registry::from_name(&name) {
+        Some(registry) => answer(site, registry, request).await,
+        None => refuse(StatusCode::NOT_FOUND, "Unknown Registry"),
     }
 }
 
-fn gauge(out: &mut String, name: &str, help: &str, line: &str, value: impl Display) {
-    sample(out, "gauge", name, help, line, value);
+async fn answer(site: Site, registry: Registry, request: Request) -> Response {
+    let (mut head, _) = request.into_parts();
+    if site.broker.config().metrics_authentication
+        && let Err(refusal) = Monitoring::from_request_parts(&mut head, &site).await
+    {
+        return refusal.into_response();
+    }
+    let query = RawQuery::from_request_parts(&mut head, &site).await;
+    let RawQuery(query) = query.expect("it is there or not");
+    let parts = match registry.parts(&site, query.as_deref().unwrap_or("")) {
+        Ok(parts) => parts,
+        Err(reason) => return refuse(StatusCode::BAD_REQUEST, reason),
+    };
+    ([(CONTENT_TYPE, TEXT)], in_pieces(parts)).into_response()
 }
 
-fn sample(out: &mut String, kind: &str, name: &str, help: &str, line: &str, value: impl Display) {
-    let written = write!(
-        out,
-        "# TYPE {name} {kind}\n# HELP {name} {help}\n{line} {value}\n"
-    );
-    debug_assert!(written.is_ok(), "writing to a string can't fail");
+fn refuse(status: StatusCode, reason: &str) -> Response {
+    (status, [(CONTENT_TYPE, TEXT)], reason.to_owned()).into_response()
 }
+
+/// The body, made while it is sent.
+fn in_pieces(parts: Parts) -> Body {
+    let pieces = parts.map(|piece| Ok::<_, Infallible>(Bytes::from(piece)));
+    Body::from_stream(stream::iter(pieces))
+}
+
+#[cfg(test)]
+mod tests;

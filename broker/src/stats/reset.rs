@@ -16,7 +16,7 @@ pub async fn run(broker: &Broker) {
             queue.history.forget(moments);
             passed.one().await;
         }
-        for exchange in vhost.all_exchange_totals() {
+        for (_, exchange) in vhost.all_exchange_totals() {
             exchange.history.forget(moments);
             passed.one().await;
         }

@@ -86,7 +86,7 @@ impl Pass<'_> {
                 sums += self.queue(queue);
                 self.look().await;
             }
-            for exchange in vhost.all_exchange_totals() {
+            for (_, exchange) in vhost.all_exchange_totals() {
                 self.exchange(exchange);
                 self.look().await;
             }
