@@ -67,6 +67,7 @@ fn take(loader: &mut Loader, key: &str, value: &str, place: &Place<'_>) {
         return loader.take(row, key, &Given { value, star }, place);
     }
     let names = rows().iter().map(|row| row.name);
+    let names = names.filter(|name| !name.contains("**"));
     let suggestion = match closest(key, names) {
         Some(meant) => format!(". Did you mean `{meant}`?"),
         None => ". docs/rabbitmq-conf.md lists the keys that are known".to_owned(),
