@@ -128,7 +128,10 @@ impl Channels {
             return self.fail_channel(id, failure);
         }
         tracing::error!(
+            conn = self.context.actor.connection.map_or(0, |id| id.0),
             channel = id,
+            user = self.context.actor.user.name(),
+            vhost = &**self.context.vhost.name(),
             "{text}, message age: {age:.0?}. Consumer '{tag}' is cancelled"
         );
         let Some(channel) = self.open.get_mut(&id) else {

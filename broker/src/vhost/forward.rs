@@ -64,6 +64,8 @@ impl VHost {
         if sent.unreadable > 0 {
             let lost = sent.unreadable;
             tracing::error!(
+                %queue,
+                %vhost,
                 "queue '{queue}' in vhost '{vhost}': {lost} messages can't be read and are lost"
             );
         }
@@ -71,6 +73,8 @@ impl VHost {
             && counts.is_first_cycle()
         {
             tracing::warn!(
+                %queue,
+                %vhost,
                 "queue '{queue}' in vhost '{vhost}': dead letters that would go round in a circle to queue \
                  '{target}' are not sent there"
             );

@@ -348,6 +348,8 @@ pub(super) fn log_relaxed(queue: &SharedQueue) {
     let asked = queue.options().durability;
     if queue.durable.is_some() && asked == Some(Durability::Relaxed) {
         tracing::info!(
+            queue = %queue.name,
+            vhost = %queue.vhost,
             "queue '{}' in vhost '{}' is relaxed: its confirms don't wait for stable storage",
             queue.name,
             queue.vhost

@@ -218,6 +218,8 @@ fn of(places: &[Place], logged: Logged) -> impl Iterator<Item = Sequence> {
 pub(super) fn warn_of_fallback(queue: &QueueName, vhost: &str, settings: &Settings) {
     if settings.wants_to_hold_dead() && !settings.holds_dead() {
         tracing::warn!(
+            %queue,
+            %vhost,
             "queue '{queue}' in vhost '{vhost}': dead letters go at most once, because at-least-once needs the \
              overflow reject-publish"
         );

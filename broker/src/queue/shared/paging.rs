@@ -65,6 +65,8 @@ impl SharedQueue {
                 if lost > 0 {
                     let (queue, vhost) = (&self.name, &self.vhost);
                     tracing::error!(
+                        %queue,
+                        %vhost,
                         "queue '{queue}' in vhost '{vhost}': {lost} messages can't be read and are lost"
                     );
                 }
@@ -73,7 +75,7 @@ impl SharedQueue {
             Err(error) => {
                 self.queue.lock().abandon_load(&asked);
                 let (queue, vhost) = (&self.name, &self.vhost);
-                tracing::error!(%error, "queue '{queue}' in vhost '{vhost}': can't read messages");
+                tracing::error!(%queue, %vhost, %error, "queue '{queue}' in vhost '{vhost}': can't read messages");
                 Err(error)
             }
         };
