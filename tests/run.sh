@@ -88,6 +88,7 @@ install_packages() {
     need mount mount
     need mkfs.ext4 e2fsprogs
     need perl perl-base
+    need promtool prometheus
     if ((${#missing[@]})); then
         export DEBIAN_FRONTEND=noninteractive
         apt-get update &&
@@ -138,6 +139,7 @@ step 'tidy' cargo test --package ferrymq-tests --test tidy --locked -- --nocaptu
 awk '/^lines in the longest/ { show = 1 } /^test / { show = 0 } show' "$logs/tidy.log"
 step 'rust tests' cargo test --workspace --locked --no-fail-fast || true
 step 'documentation' env RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps --locked || true
+step 'alert rules' promtool check rules deploy/prometheus-rules.yml || true
 step 'amqp-tools' tests/clients/amqp_tools.sh || true
 step 'python clients' "$python/bin/pytest" -q tests/python || true
 step 'simulation' env FERRYMQ_SIMULATION_SECONDS=60 \
