@@ -131,6 +131,24 @@ impl Consumer {
 
     fn handle_batch(&mut self, progress: &Progress) -> Result<(), Error> {
         let now = clock::now();
+        match &mut self.lanes[..] {
+            // By far the most frequent case, and the one that must be cheap.
+            [lane] if self.polling.is_none() && self.handling.is_none() => {
+                while let Some(frame) = self.connection.next_frame()? {
+                    lane.handle_frame(frame)?;
+                }
+            }
+            _ => self.handle_frames(progress)?,
+        }
+        self.flush()?;
+        self.lanes
+            .iter_mut()
+            .for_each(|lane| progress.count(now, &mut lane.batch));
+        Ok(())
+    }
+
+    /// The frames of a batch, whatever a consumer is told to do with messages.
+    fn handle_frames(&mut self, progress: &Progress) -> Result<(), Error> {
         while let Some(frame) = self.connection.next_frame()? {
             let index = usize::from(frame.channel).saturating_sub(1);
             let Some(lane) = self.lanes.get_mut(index) else {
@@ -140,17 +158,15 @@ impl Consumer {
             if let Some(polling) = &mut self.polling {
                 polling.handle_event(index, event);
             }
-            if event == Event::Message && self.handling.is_some() {
-                self.work(index, progress)?;
-            }
-            if self.handling.is_some() && progress.stop_consuming.is_raised() {
-                break;
+            if self.handling.is_some() {
+                if event == Event::Message {
+                    self.work(index, progress)?;
+                }
+                if progress.stop_consuming.is_raised() {
+                    break;
+                }
             }
         }
-        self.flush()?;
-        self.lanes
-            .iter_mut()
-            .for_each(|lane| progress.count(now, &mut lane.batch));
         Ok(())
     }
 

@@ -81,7 +81,9 @@ impl Deliveries {
         }
     }
 
-    #[inline]
+    /// Takes the next frame of the channel.
+    // Called for three frames per message, which a call each would make a third dearer.
+    #[inline(always)]
     pub(super) fn handle_frame(&mut self, frame: Frame<'_>) -> Result<Event, Error> {
         match frame.kind {
             FrameKind::Method => match deliver(frame.payload) {
@@ -117,6 +119,7 @@ impl Deliveries {
         }
     }
 
+    #[cold]
     fn is_to_return(&mut self) -> bool {
         self.until_requeue -= 1;
         if self.until_requeue > 0 {
@@ -126,7 +129,7 @@ impl Deliveries {
         true
     }
 
-    #[inline]
+    #[inline(always)]
     fn handle_body(&mut self, piece: &[u8]) -> Event {
         if !self.body_started {
             self.body_started = true;
@@ -172,6 +175,7 @@ impl Deliveries {
         }
     }
 
+    #[cold]
     fn give_back(&mut self) {
         self.nack(self.delivery_tag, false, true);
         if self.is_transactional {
@@ -211,6 +215,7 @@ impl Deliveries {
         method::encode(&mut self.acks, self.channel, &AMQPClass::Tx(commit));
     }
 
+    #[cold]
     fn handle_method(&mut self, payload: &[u8]) -> Result<Event, Error> {
         if let Some((delivery_tag, redelivered)) = payload.strip_prefix(&GET_OK).and_then(tag) {
             self.start_message(delivery_tag, redelivered);

@@ -1,16 +1,22 @@
 //! One publishing channel: how much it has sent, and what the broker has not answered yet.
 
 use super::confirms::{Confirms, Wrong};
+use super::stamp::Stamp;
 use super::transaction::Transaction;
 
 /// A channel of a producer's connection, a producer of its own as far as order goes.
 pub(super) struct Lane {
     /// Which producer its messages name.
-    pub(super) id: u16,
-    pub(super) sent: u64,
+    id: u16,
+    sent: u64,
     /// How many messages to send at all.
-    pub(super) limit: u64,
-    pub(super) answers: Answers,
+    limit: u64,
+    answers: Answers,
+    /// The number of the next message among those for its queue, and how many queues had theirs.
+    sequence: u64,
+    turn: u64,
+    /// How many messages are left until one is timed.
+    until_timed: u64,
 }
 
 /// What the broker says to publishes.
@@ -21,6 +27,29 @@ pub(super) enum Answers {
 }
 
 impl Lane {
+    /// The channel whose messages name the producer `id`, and which sends at most `limit` of them.
+    pub(super) fn new(id: u16, limit: u64, answers: Answers) -> Self {
+        Self {
+            id,
+            sent: 0,
+            limit,
+            answers,
+            sequence: 0,
+            turn: 0,
+            until_timed: 0,
+        }
+    }
+
+    /// How many it has sent.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// How many it may send at all.
+    pub(super) fn limit(&self) -> u64 {
+        self.limit
+    }
+
     /// How many messages may be sent now.
     pub(super) fn budget(&self) -> u64 {
         let left = self.limit - self.sent;
@@ -40,15 +69,41 @@ impl Lane {
         }
     }
 
-    /// Takes note of the next publish, sent at `time` if that is known.
+    /// The stamp of the next message, which counts as sent. There are `targets` queues, which take turns;
+    /// one in `timed_every` messages carries the `time`.
+    // Counters instead of divisions: this is done for every message.
     #[inline]
-    pub(super) fn publish(&mut self, time: u64) {
+    pub(super) fn publish(
+        &mut self,
+        targets: u64,
+        timed_every: u64,
+        time: impl FnOnce() -> u64,
+    ) -> Stamp {
+        let time = match self.until_timed {
+            0 => {
+                self.until_timed = timed_every;
+                time()
+            }
+            _ => 0,
+        };
+        self.until_timed -= 1;
+        let stamp = Stamp {
+            producer: self.id,
+            sequence: self.sequence,
+            time,
+        };
+        self.turn += 1;
+        if self.turn == targets {
+            self.turn = 0;
+            self.sequence += 1;
+        }
         match &mut self.answers {
             Answers::Nothing => {}
             Answers::Confirms(confirms) => confirms.publish(time),
             Answers::Commits(transaction) => transaction.publish(time),
         }
         self.sent += 1;
+        stamp
     }
 
     /// Settles one publish, or all up to `tag`; see [`Confirms::settle`].
@@ -104,12 +159,7 @@ mod tests {
     use super::*;
 
     fn check(limits: &[u64], next: usize, expected: u64) {
-        let lane = |&limit: &u64| Lane {
-            id: 0,
-            sent: 0,
-            limit,
-            answers: Answers::Nothing,
-        };
+        let lane = |&limit: &u64| Lane::new(0, limit, Answers::Nothing);
         let lanes: Vec<_> = limits.iter().map(lane).collect();
         assert_eq!(budget_in_turn(&lanes, next), expected, "{limits:?}");
     }
@@ -123,5 +173,15 @@ mod tests {
         check(&[2, 1, 1], 2, 3);
         check(&[0, 1], 0, 0);
         check(&[0, 1], 1, 1);
+    }
+
+    #[test]
+    fn messages_are_numbered_per_queue_and_some_are_timed() {
+        let mut lane = Lane::new(7, 10, Answers::Nothing);
+        let stamps = (100..).map(|now| lane.publish(2, 3, || now)).take(6);
+        let found: Vec<_> = stamps.map(|stamp| (stamp.sequence, stamp.time)).collect();
+        let expected = [(0, 100), (0, 0), (1, 0), (1, 103), (2, 0), (2, 0)];
+        assert_eq!(found, expected);
+        assert_eq!((lane.sent(), lane.budget()), (6, 4));
     }
 }

@@ -15,7 +15,6 @@ use super::progress::Progress;
 use super::ring::{BATCH_BYTES, Ring};
 use super::schedule::Schedule;
 use super::setup::Setup;
-use super::stamp::Stamp;
 use super::transaction::Transaction;
 use super::{Error, Load, clock};
 
@@ -81,7 +80,7 @@ impl Producer {
             connection,
             limit: lanes
                 .iter()
-                .fold(0, |limit: u64, lane| limit.saturating_add(lane.limit)),
+                .fold(0, |limit: u64, lane| limit.saturating_add(lane.limit())),
             lanes,
             next_lane: 0,
             ring,
@@ -129,7 +128,7 @@ impl Producer {
         progress.last_sent.set(clock::now());
         self.note_unsent(progress);
         self.await_answers(progress)?;
-        let sent = self.lanes.iter().map(|lane| lane.sent).collect();
+        let sent = self.lanes.iter().map(Lane::sent).collect();
         progress.returned.add(self.connection.close()?);
         Ok(sent)
     }
@@ -174,38 +173,33 @@ impl Producer {
         if count == 0 {
             return;
         }
-        let first = self.slot;
-        for _ in 0..count {
-            self.stamp_one(now);
+        let slots = self.slot..self.slot + count as usize;
+        let mut next_lane = self.next_lane;
+        for (slot, index) in slots.clone().zip(self.sent..) {
+            self.stamp_one(slot, index, next_lane, now);
+            next_lane += 1;
+            if next_lane == self.lanes.len() {
+                next_lane = 0;
+            }
         }
-        self.pending = self.ring.span(first..self.slot);
-        self.slot %= self.ring.len();
+        self.next_lane = next_lane;
+        self.sent += count;
+        self.slot = slots.end % self.ring.len();
+        self.pending = self.ring.span(slots);
         progress.sent.add(count);
     }
 
+    /// Stamps the message number `index` of all, which is at `slot` and for a lane.
     #[inline]
-    fn stamp_one(&mut self, now: u64) {
-        let lane = &mut self.lanes[self.next_lane];
-        let time = match lane.sent.is_multiple_of(self.timed_every) {
-            true => self
-                .schedule
+    fn stamp_one(&mut self, slot: usize, index: u64, lane: usize, now: u64) {
+        let schedule = &self.schedule;
+        let due = || {
+            schedule
                 .as_ref()
-                .map_or(now, |schedule| schedule.due_time(self.sent)),
-            false => 0,
+                .map_or(now, |schedule| schedule.due_time(index))
         };
-        let stamp = Stamp {
-            producer: lane.id,
-            sequence: lane.sent / self.targets,
-            time,
-        };
-        self.ring.stamp(self.slot, stamp);
-        lane.publish(time);
-        self.sent += 1;
-        self.slot += 1;
-        self.next_lane += 1;
-        if self.next_lane == self.lanes.len() {
-            self.next_lane = 0;
-        }
+        let stamp = self.lanes[lane].publish(self.targets, self.timed_every, due);
+        self.ring.stamp(slot, stamp);
     }
 
     /// Writes commits that are due, then what is stamped, then commits that became due by that; false
@@ -287,19 +281,16 @@ impl Producer {
 fn lane(args: &Load, id: u16, timed_every: u64) -> Lane {
     let publishing = &args.publishing;
     let lanes = publishing.lanes() as u64;
-    Lane {
-        id,
-        sent: 0,
-        limit: match args.messages {
-            0 => u64::MAX,
-            total => total / lanes + u64::from(u64::from(id) < total % lanes),
-        },
-        answers: match (publishing.confirm, publishing.producer_tx) {
-            (0, 0) => Answers::Nothing,
-            (0, size) => Answers::Commits(Transaction::new(size)),
-            (window, _) => Answers::Confirms(Confirms::new(window, timed_every)),
-        },
-    }
+    let limit = match args.messages {
+        0 => u64::MAX,
+        total => total / lanes + u64::from(u64::from(id) < total % lanes),
+    };
+    let answers = match (publishing.confirm, publishing.producer_tx) {
+        (0, 0) => Answers::Nothing,
+        (0, size) => Answers::Commits(Transaction::new(size)),
+        (window, _) => Answers::Confirms(Confirms::new(window, timed_every)),
+    };
+    Lane::new(id, limit, answers)
 }
 
 /// One in how many messages is timed: each when they are few, less when they are small and many.
