@@ -1,19 +1,29 @@
 //! The JSON API below `/api`: one file per resource.
 
+pub(crate) mod about;
+pub(crate) mod auth_attempts;
 pub(crate) mod batch;
 pub(crate) mod bindings;
 pub(crate) mod browse;
+pub(crate) mod cluster_name;
 pub(crate) mod config;
 pub(crate) mod definitions;
 pub(crate) mod delayed;
 pub(crate) mod events;
 pub(crate) mod exchanges;
+pub(crate) mod features;
 pub(crate) mod health;
 pub(crate) mod jobs;
 pub(crate) mod limits;
+pub(crate) mod login;
+pub(crate) mod maintenance;
 pub(crate) mod messages;
+pub(crate) mod node;
+pub(crate) mod nodes;
+pub(crate) mod overview;
 pub(crate) mod parameters;
 pub(crate) mod permissions;
+pub(crate) mod plugins;
 pub(crate) mod policies;
 pub(crate) mod properties;
 pub(crate) mod queues;

@@ -22,7 +22,7 @@ use ferrymq_broker::vhost::VHost;
 use parking_lot::Mutex;
 use tower_http::compression::CompressionLayer;
 
-use crate::api::health;
+use crate::api::{about, health};
 use crate::catalogue::Catalogue;
 use crate::event_log::EventLog;
 use crate::metrics::Scrapes;
@@ -136,8 +136,9 @@ pub fn management_routes(site: Site) -> Router {
         .into_router()
         .route("/", get(console::home::page))
         .route("/static/ferrymq.css", get(console::style))
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
+        .route("/healthz", get(health::service::alive))
+        .route("/readyz", get(health::service::in_service))
+        .route("/cli/rabbitmqadmin", get(about::rabbitmqadmin))
         .merge(metrics::routes("/metrics"));
     finish(routes, site)
 }

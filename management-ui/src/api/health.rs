@@ -1,6 +1,9 @@
-//! `/api/health/checks/…`: is the broker fit to work?
+//! `/api/health/checks/…`: is the broker fit to work? 200 when it is; 503 when not, with a reason and what else
+//! the check knows. What is about this node alone and what is about the cluster is the same here.
 
-use std::fmt::Display;
+pub(crate) mod listeners;
+pub(crate) mod queues;
+pub(crate) mod service;
 
 use axum::Json;
 use axum::extract::State;
@@ -11,60 +14,56 @@ use serde_json::{Value, json};
 use crate::auth::Caller;
 use crate::http::Site;
 
-/// 200 without alarms, 503 with, and with a store that failed.
+/// `GET /api/health/checks/alarms`: 503 when there are any, and when the store failed.
 pub(crate) async fn alarms(_: Caller, State(site): State<Site>) -> Response {
     let alarms = site.broker.alarms();
-    if !alarms.any() {
-        return service(site.broker.store().failure());
-    }
-    let node = site.broker.node_name();
+    let node = site.node();
     let resources = [("memory", alarms.memory), ("disk", alarms.disk)];
-    let active: Vec<Value> = resources
-        .into_iter()
-        .filter(|(_, on)| *on)
-        .map(|(resource, _)| json!({ "node": node, "resource": resource }))
-        .collect();
-    let body = json!({
-        "status": "failed",
-        "reason": "There are alarms in effect in the cluster",
-        "alarms": active,
-    });
-    (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+    let active = resources.into_iter().filter(|(_, on)| *on);
+    let active = active.map(|(resource, _)| json!({ "node": node, "resource": resource }));
+    let reason = match (alarms.any(), failure(&site)) {
+        (true, _) => "There are alarms in effect in the cluster".to_owned(),
+        (false, Some(failure)) => failure,
+        (false, None) => return ok(),
+    };
+    failed(&reason, json!({ "alarms": active.collect::<Value>() }))
 }
 
-/// `/healthz`: the process answers.
-pub(crate) async fn alive() -> Response {
-    service(None::<&str>)
+/// Why nothing durable is done any more, if the store has failed. Only a restart ends that.
+fn failure(site: &Site) -> Option<String> {
+    let failure = site.broker.store().failure()?;
+    Some(format!("The store failed, a restart is needed: {failure}"))
 }
 
-/// `/readyz`: clients would be served. Alarms don't count: who consumes has to get in to end them.
-pub(crate) async fn ready(State(site): State<Site>) -> Response {
-    match site.broker.is_stopping() {
-        true => unavailable("The broker is stopping"),
-        false => service(site.broker.store().failure()),
+/// 200 unless there is a `failure`.
+fn unless(failure: Option<String>) -> Response {
+    match failure {
+        None => ok(),
+        Some(reason) => failed(&reason, json!({})),
     }
 }
 
-/// Whether clients can be served at all: 503 once the store failed, which only a restart ends.
-pub(crate) async fn in_service(State(site): State<Site>) -> Response {
-    service(site.broker.store().failure())
+/// 200: as it should be.
+fn ok() -> Response {
+    ok_with(json!({}))
 }
 
-/// The same, for those who log in.
-pub(crate) async fn node(_: Caller, State(site): State<Site>) -> Response {
-    service(site.broker.store().failure())
+/// The same with `more` to say.
+fn ok_with(more: Value) -> Response {
+    status(StatusCode::OK, json!({ "status": "ok" }), more)
 }
 
-fn service(failure: Option<impl Display>) -> Response {
-    let Some(failure) = failure else {
-        return Json(json!({ "status": "ok" })).into_response();
-    };
-    unavailable(&format!("The store failed, a restart is needed: {failure}"))
-}
-
-fn unavailable(reason: &str) -> Response {
+/// 503: not as it should be, with `more` to say.
+fn failed(reason: &str, more: Value) -> Response {
     let body = json!({ "status": "failed", "reason": reason });
-    (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+    status(StatusCode::SERVICE_UNAVAILABLE, body, more)
+}
+
+fn status(status: StatusCode, mut body: Value, more: Value) -> Response {
+    if let (Value::Object(body), Value::Object(mut more)) = (&mut body, more) {
+        body.append(&mut more);
+    }
+    (status, Json(body)).into_response()
 }
 
 #[cfg(test)]
@@ -73,9 +72,8 @@ mod tests {
 
     #[test]
     fn a_failed_store_fails_the_checks() {
-        let ok = service(None::<&str>);
-        assert_eq!(ok.status(), StatusCode::OK);
-        let failed = service(Some("cannot sync log/0000000001.segment"));
+        assert_eq!(unless(None).status(), StatusCode::OK);
+        let failed = unless(Some("cannot sync log/0000000001.segment".into()));
         assert_eq!(failed.status(), StatusCode::SERVICE_UNAVAILABLE);
     }
 }

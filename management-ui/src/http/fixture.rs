@@ -44,10 +44,12 @@ impl Fixture {
         change(&mut config);
         let broker = Broker::open(config).unwrap();
         let amqp = SocketAddr::from(([127, 0, 0, 1], 5672));
-        let routes = management_routes(Site::new(Arc::clone(&broker), amqp));
+        let site = Site::new(Arc::clone(&broker), amqp);
+        let routes = management_routes(site.clone());
         let listener = Listener::bind(Arc::clone(&broker), "127.0.0.1:0", routes);
         let listener = listener.await.unwrap();
         let address = listener.local_addr().unwrap();
+        site.add_listener("http", address, false);
         tokio::spawn(listener.run());
         Self {
             broker,

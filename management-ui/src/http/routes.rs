@@ -2,6 +2,7 @@
 
 mod admin;
 mod live;
+mod node;
 
 use axum::Router;
 use axum::routing::{MethodRouter, delete, get, post, put};
@@ -31,9 +32,8 @@ impl Routes {
 
 /// Everything below `/api`. A path is written without a slash at its end; one that comes with it is the same.
 pub(crate) fn api() -> Routes {
-    let routes = admin::routes(live::routes(Routes::default()));
+    let routes = node::routes(admin::routes(live::routes(Routes::default())));
     routes
-        .route("/api/whoami", get(api::whoami::get))
         .route("/api/config/effective", get(api::config::effective))
         .route("/api/config/{name}", put(api::config::put))
         .route("/api/exchanges", get(exchanges::list))
@@ -90,15 +90,4 @@ pub(crate) fn api() -> Routes {
         .route("/api/queues/{vhost}/{name}/actions", post(queues::act))
         .route("/api/queues/{vhost}/{name}/pause", put(queues::pause))
         .route("/api/queues/{vhost}/{name}/resume", put(queues::resume))
-        .route("/api/health/checks/alarms", get(api::health::alarms))
-        .route("/api/health/checks/local-alarms", get(api::health::alarms))
-        .route(
-            "/api/health/checks/is-in-service",
-            get(api::health::in_service),
-        )
-        .route(
-            "/api/health/checks/ready-to-serve-clients",
-            get(api::health::in_service),
-        )
-        .route("/api/healthchecks/node", get(api::health::node))
 }

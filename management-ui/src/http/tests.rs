@@ -4,8 +4,11 @@ mod accounts;
 mod bindings;
 mod definitions;
 mod frame;
+mod health;
 mod live;
 mod messages;
+mod node;
+mod overview;
 mod policies;
 
 use ferrymq_broker::alarms::Alarms;

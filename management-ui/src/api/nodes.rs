@@ -1,0 +1,163 @@
+//! `/api/nodes`: this node, what it has and uses. It is the only one.
+
+mod memory;
+mod usage;
+
+use axum::extract::State;
+use axum::response::Response;
+use ferrymq_broker::clock;
+use ferrymq_broker::resources::total_memory_bytes;
+use serde_json::{Map, Value, json};
+
+use crate::answer::{self, Answer};
+use crate::api::{node, overview};
+use crate::auth::Monitoring;
+use crate::http::Site;
+use crate::http::path::Names;
+use crate::query::{Query, View};
+
+/// Compat: nobody counts threads here; RabbitMQ's default limit of processes.
+const MAX_THREADS: u32 = 1_048_576;
+/// Compat: seconds after which RabbitMQ gives up a node that is silent.
+const NET_TICKTIME_SECONDS: u32 = 60;
+
+/// `GET /api/nodes`
+pub(crate) async fn list(_: Monitoring, State(site): State<Site>, query: Query) -> Response {
+    query.object(vec![Value::from(render(&site, &query.view))])
+}
+
+/// `GET /api/nodes/{name}`
+pub(crate) async fn get(
+    _: Monitoring,
+    State(site): State<Site>,
+    Names(name): Names<String>,
+    query: Query,
+) -> Answer {
+    node::check(&site, &name)?;
+    let mut shown = render(&site, &query.view);
+    if query.flag("memory") {
+        shown.insert("memory".into(), memory::breakdown(&site));
+    }
+    if query.flag("binary") {
+        // Compat: what each of Erlang's processes holds on to.
+        shown.insert("binary".into(), json!({}));
+    }
+    Ok(query.object(shown))
+}
+
+/// `GET /api/nodes/{name}/memory`
+pub(crate) async fn memory(
+    _: Monitoring,
+    State(site): State<Site>,
+    Names(name): Names<String>,
+    query: Query,
+) -> Answer {
+    node::check(&site, &name)?;
+    Ok(query.object(json!({ "memory": memory::breakdown(&site) })))
+}
+
+/// `GET /api/nodes/{name}/memory/relative`
+pub(crate) async fn relative_memory(
+    _: Monitoring,
+    State(site): State<Site>,
+    Names(name): Names<String>,
+    query: Query,
+) -> Answer {
+    node::check(&site, &name)?;
+    Ok(query.object(json!({ "memory": memory::relative(&site) })))
+}
+
+/// `GET /api/nodes/{name}/memory/ets`, with or without a filter: Erlang's tables, of which there are none.
+pub(crate) async fn tables(
+    _: Monitoring,
+    State(site): State<Site>,
+    Names(names): Names<Vec<String>>,
+) -> Answer {
+    node::check(&site, names.first().map_or("", String::as_str))?;
+    Ok(answer::json(json!({ "ets_tables": "no_tables" })))
+}
+
+fn render(site: &Site, view: &View) -> Map<String, Value> {
+    let mut shown = facts(site);
+    shown.extend(limits(site));
+    if !view.disable_stats {
+        shown.extend(usage::render(site, view));
+    }
+    shown
+}
+
+/// What stays as it is.
+fn facts(site: &Site) -> Map<String, Value> {
+    let config = site.broker.config();
+    let uptime = clock::now().since(site.broker.statistics().started_at);
+    let data_dir = std::path::absolute(&config.data_dir);
+    let data_dir = data_dir.unwrap_or_else(|_| config.data_dir.clone());
+    let log = match &config.log_file {
+        Some(file) => file.display().to_string(),
+        // Compat: as RabbitMQ names it.
+        None => "<stdout>".to_owned(),
+    };
+    object([
+        ("name", site.node().into()),
+        ("type", "disc".into()),
+        ("running", true.into()),
+        ("being_drained", false.into()),
+        // Compat: digits in a string.
+        ("os_pid", std::process::id().to_string().into()),
+        ("uptime", (uptime.as_millis() as u64).into()),
+        ("processors", processors().into()),
+        ("run_queue", 0.into()),
+        ("rates_mode", overview::rates_mode(config.rates_mode).into()),
+        ("net_ticktime", NET_TICKTIME_SECONDS.into()),
+        ("mem_calculation_strategy", "rss".into()),
+        ("db_dir", data_dir.display().to_string().into()),
+        ("config_files", json!([])),
+        ("log_files", json!([log])),
+        ("enabled_plugins", node::plugins()),
+        ("applications", node::applications(site)),
+        ("exchange_types", node::exchange_types()),
+        ("auth_mechanisms", node::auth_mechanisms(site)),
+        ("contexts", node::contexts(site)),
+        ("cluster_links", json!([])),
+        ("partitions", json!([])),
+        ("rabbitmq_version", config.rabbitmq_version.as_str().into()),
+        ("ferrymq_version", env!("CARGO_PKG_VERSION").into()),
+        ("erlang_version", "".into()),
+        ("erlang_full_version", "".into()),
+        ("crypto_lib_version", "".into()),
+        ("ra_open_file_metrics", json!({})),
+        ("metrics_gc_queue_length", json!({})),
+    ])
+}
+
+/// How much it may use, and whether that is too little.
+fn limits(site: &Site) -> Map<String, Value> {
+    let config = site.broker.config();
+    let alarms = site.broker.alarms();
+    let memory = total_memory_bytes(&config);
+    // Compat: clients read 32 bits.
+    let files = u32::try_from(usage::process(site).max_files).unwrap_or(u32::MAX);
+    object([
+        (
+            "mem_limit",
+            config.memory_high_watermark.bytes(memory).into(),
+        ),
+        ("mem_alarm", alarms.memory.into()),
+        ("disk_free_limit", config.disk_free_limit_bytes.into()),
+        ("disk_free_alarm", alarms.disk.into()),
+        ("fd_total", files.into()),
+        ("sockets_total", files.into()),
+        ("proc_total", MAX_THREADS.into()),
+    ])
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn object<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
+    let fields = fields.into_iter();
+    fields
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}

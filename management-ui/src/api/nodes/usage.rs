@@ -1,0 +1,92 @@
+//! What a node uses, as counts with rates and samples.
+
+use std::time::Duration;
+
+use ferrymq_broker::resources::ProcessReading;
+use ferrymq_broker::stats::NodeField;
+use serde_json::{Map, Value};
+
+use crate::api::overview::sums;
+use crate::http::Site;
+use crate::query::View;
+use crate::statistics::Numbers;
+
+/// Compat: what is counted in Erlang alone, and in RabbitMQ's own files.
+const ZEROS: [&str; 9] = [
+    "gc_num",
+    "gc_bytes_reclaimed",
+    "io_seek_count",
+    "io_seek_avg_time",
+    "io_reopen_count",
+    "mnesia_ram_tx_count",
+    "mnesia_disk_tx_count",
+    "queue_index_read_count",
+    "queue_index_write_count",
+];
+
+/// What the process used at the last tick, or now if there was none yet.
+pub(super) fn process(site: &Site) -> ProcessReading {
+    match site.broker.statistics().process() {
+        reading if reading.memory_bytes > 0 => reading,
+        _ => ProcessReading::read(&site.broker.config()),
+    }
+}
+
+/// All counts.
+pub(super) fn render(site: &Site, view: &View) -> Map<String, Value> {
+    let mut numbers = Numbers::new(site);
+    let (process, store) = (process(site), site.broker.store().statistics());
+    let node = &site.broker.statistics().node;
+    for (name, number, field) in [
+        ("mem_used", process.memory_bytes, NodeField::MemoryUsed),
+        ("disk_free", process.disk_free_bytes, NodeField::DiskFree),
+        ("fd_used", process.open_files, NodeField::OpenFiles),
+        (
+            "sockets_used",
+            site.broker.connection_count() as u64,
+            NodeField::Sockets,
+        ),
+        ("proc_used", process.threads, NodeField::Threads),
+        (
+            "context_switches",
+            process.context_switches,
+            NodeField::ContextSwitches,
+        ),
+        ("io_read_count", store.reads.count, NodeField::Reads),
+        ("io_read_bytes", store.reads.bytes, NodeField::ReadBytes),
+        ("io_write_count", store.writes.count, NodeField::Writes),
+        ("io_write_bytes", store.writes.bytes, NodeField::WriteBytes),
+        ("io_sync_count", store.syncs.count, NodeField::Syncs),
+        ("msg_store_read_count", store.reads.count, NodeField::Reads),
+        (
+            "msg_store_write_count",
+            store.writes.count,
+            NodeField::Writes,
+        ),
+    ] {
+        numbers.add(name, number, |moments| {
+            node.details(&[field], moments, view.ranges.node)
+        });
+    }
+    for (name, time, count) in [
+        ("io_read_avg_time", store.reads.time, store.reads.count),
+        ("io_write_avg_time", store.writes.time, store.writes.count),
+        ("io_sync_avg_time", store.syncs.time, store.syncs.count),
+    ] {
+        numbers.add_constant(name, average_ms(time, count));
+    }
+    for name in ZEROS {
+        numbers.add_constant(name, 0);
+    }
+    let mut shown = numbers.into_map();
+    shown.append(&mut sums::churn(site, view).into_map());
+    shown
+}
+
+/// Milliseconds that each of `count` took.
+fn average_ms(time: Duration, count: u64) -> f64 {
+    match count {
+        0 => 0.0,
+        count => time.as_secs_f64() * 1_000.0 / count as f64,
+    }
+}

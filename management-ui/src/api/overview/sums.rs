@@ -1,0 +1,186 @@
+//! What the overview adds up: everything for those who may see everything, for others their own connections, and
+//! what is in the vhosts that they have access to.
+
+use std::sync::Arc;
+
+use ferrymq_broker::stats::series::{Details, Moments};
+use ferrymq_broker::stats::{Activity, ChurnField, History, MessageField, QueueSums};
+use ferrymq_broker::vhost::VHost;
+use serde_json::{Map, Value, json};
+
+use crate::auth::Caller;
+use crate::http::Site;
+use crate::query::View;
+use crate::statistics::{Numbers, OF_PUBLISHERS, OF_QUEUES, message_stats};
+
+/// What is added up.
+pub(super) struct Scope<'a> {
+    site: &'a Site,
+    caller: &'a Caller,
+    /// `None`: all.
+    vhosts: Option<Vec<Arc<VHost>>>,
+}
+
+impl<'a> Scope<'a> {
+    /// What `caller` may see.
+    pub(super) fn of(caller: &'a Caller, site: &'a Site) -> Self {
+        let all = caller.may_monitor();
+        Self {
+            site,
+            caller,
+            vhosts: (!all).then(|| caller.vhosts()),
+        }
+    }
+
+    /// How many objects there are now.
+    pub(super) fn object_totals(&self) -> Value {
+        let broker = &self.site.broker;
+        let Some(vhosts) = &self.vhosts else {
+            let (usage, declared) = (broker.usage(), broker.declared());
+            return json!({
+                "connections": broker.connection_count(),
+                "channels": usage.channels.count(),
+                "consumers": usage.consumers.count(),
+                "queues": declared.queues(),
+                "exchanges": declared.exchanges(),
+            });
+        };
+        let usage = broker.usage_of(self.caller.user.name());
+        let snapshots = || vhosts.iter().map(|vhost| vhost.snapshot());
+        let queues = snapshots().map(|snapshot| snapshot.queues.len());
+        let exchanges = snapshots().map(|snapshot| snapshot.topology.exchange_count());
+        json!({
+            "connections": usage.connections.count(),
+            "channels": usage.channels.count(),
+            "consumers": self.queue_sums().consumers,
+            "queues": queues.sum::<usize>(),
+            "exchanges": exchanges.sum::<usize>(),
+        })
+    }
+
+    /// How many messages queues held at the last tick.
+    pub(super) fn queue_totals(&self, view: &View) -> Numbers<'a> {
+        let sums = self.queue_sums();
+        let mut numbers = Numbers::new(self.site);
+        for (name, number, fields) in [
+            ("messages", sums.messages(), &MessageField::HELD[..]),
+            ("messages_ready", sums.ready, &[MessageField::Ready]),
+            (
+                "messages_unacknowledged",
+                sums.unacked,
+                &[MessageField::Unacked],
+            ),
+        ] {
+            numbers.add(name, number, |moments| {
+                self.sum_up(|history| history.details(fields, moments, view.ranges.lengths))
+            });
+        }
+        numbers
+    }
+
+    /// What has happened to messages; nothing at all before the first of them.
+    pub(super) fn message_stats(&self, view: &View) -> Map<String, Value> {
+        let range = view.ranges.messages;
+        let went = |fields: &[MessageField], moments: Moments| {
+            self.sum_up(|history| history.details(fields, moments, range))
+        };
+        let kinds = [OF_QUEUES, OF_PUBLISHERS];
+        let Some(mut numbers) = message_stats(self.site, &self.activity(), &kinds, went) else {
+            return Map::new();
+        };
+        let store = self.site.broker.store().statistics();
+        let messages = &self.site.broker.statistics().messages;
+        for (name, number, field) in [
+            ("disk_reads", store.reads.count, MessageField::DiskReads),
+            ("disk_writes", store.writes.count, MessageField::DiskWrites),
+        ] {
+            numbers.add(name, number, |moments| {
+                messages.details(&[field], moments, range)
+            });
+        }
+        numbers.into_map()
+    }
+
+    fn activity(&self) -> Activity {
+        let Some(vhosts) = &self.vhosts else {
+            return self.site.broker.totals().activity();
+        };
+        let mut sum = Activity::default();
+        for vhost in vhosts {
+            sum += vhost.totals().read();
+        }
+        sum
+    }
+
+    fn queue_sums(&self) -> QueueSums {
+        let Some(vhosts) = &self.vhosts else {
+            return self.site.broker.statistics().sums().queues;
+        };
+        let mut sum = QueueSums::default();
+        for vhost in vhosts {
+            sum += vhost.queue_sums();
+        }
+        sum
+    }
+
+    fn sum_up(&self, details: impl Fn(&History<MessageField>) -> Details) -> Details {
+        let Some(vhosts) = &self.vhosts else {
+            return details(&self.site.broker.statistics().messages);
+        };
+        let all = vhosts.iter().map(|vhost| details(&vhost.history));
+        let sum = all.reduce(|mut sum, other| {
+            sum += other;
+            sum
+        });
+        sum.unwrap_or_default()
+    }
+}
+
+/// What came and went in the whole broker.
+pub(in crate::api) fn churn<'a>(site: &'a Site, view: &View) -> Numbers<'a> {
+    let counts = site.broker.totals().churn.read();
+    let churn = &site.broker.statistics().churn;
+    let mut numbers = Numbers::new(site);
+    for (name, count, field) in [
+        (
+            "connection_created",
+            counts.connections_created,
+            ChurnField::ConnectionsCreated,
+        ),
+        (
+            "connection_closed",
+            counts.connections_closed,
+            ChurnField::ConnectionsClosed,
+        ),
+        (
+            "channel_created",
+            counts.channels_created,
+            ChurnField::ChannelsCreated,
+        ),
+        (
+            "channel_closed",
+            counts.channels_closed,
+            ChurnField::ChannelsClosed,
+        ),
+        (
+            "queue_declared",
+            counts.queues_declared,
+            ChurnField::QueuesDeclared,
+        ),
+        (
+            "queue_created",
+            counts.queues_created,
+            ChurnField::QueuesCreated,
+        ),
+        (
+            "queue_deleted",
+            counts.queues_deleted,
+            ChurnField::QueuesDeleted,
+        ),
+    ] {
+        numbers.add(name, count, |moments| {
+            churn.details(&[field], moments, view.ranges.lengths)
+        });
+    }
+    numbers
+}
