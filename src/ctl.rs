@@ -3,15 +3,19 @@
 //! Commands, columns, output and exit codes are rabbitmqctl's where it has them.
 
 mod bindings;
+mod browse;
 mod checks;
 mod client;
 mod command;
 mod connections;
 mod context;
 mod definitions;
+mod delayed;
 mod error;
+mod events;
 mod exchanges;
 mod features;
+mod jobs;
 mod limits;
 mod listing;
 mod messages;

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::context::Context;
 use super::error::Error;
 use super::listing::{Columns, always, from, same};
-use super::path::path;
+use super::output::plain;
+use super::path::{path, with_query};
 use super::values;
 
 const BINDINGS: Columns = Columns {
@@ -57,6 +58,14 @@ pub(super) enum Command {
     Bind(Binding),
     /// Remove a binding
     Unbind(Binding),
+    /// Which queues would a message reach, and by which bindings? Nothing is published
+    Route {
+        exchange: String,
+        routing_key: String,
+        /// A header, like n=1; may be given several times
+        #[arg(long = "header", value_name = "NAME=VALUE", value_parser = values::pair)]
+        headers: Vec<(String, Value)>,
+    },
 }
 
 impl Command {
@@ -89,6 +98,15 @@ impl Command {
                 context.out.banner(banner)?;
                 unbind(context, &vhost, binding)
             }
+            Self::Route {
+                exchange,
+                routing_key,
+                headers,
+            } => {
+                let banner = format_args!("Routing '{routing_key}' from exchange '{exchange}' ...");
+                context.out.banner(banner)?;
+                route(context, &exchange, &routing_key, values::object(headers))
+            }
         }
     }
 }
@@ -119,12 +137,37 @@ impl Binding {
     }
 
     fn segments<'a>(&'a self, vhost: &'a str) -> [&'a str; 6] {
-        let source = match self.source.as_str() {
-            "" => "amq.default",
-            source => source,
-        };
-        let letter = self.to.letter();
+        let (source, letter) = (named(&self.source), self.to.letter());
         ["bindings", vhost, "e", source, letter, &self.destination]
+    }
+}
+
+fn route(context: &mut Context, exchange: &str, key: &str, headers: Value) -> Result<(), Error> {
+    let vhost = context.vhost();
+    let path = path(&["exchanges", &vhost, named(exchange), "route"]);
+    let headers = headers.to_string();
+    let path = with_query(path, &[("routing_key", key), ("headers", &headers)]);
+    let found = context.client.get(&path);
+    let found = context.of(found, format_args!("exchange '{exchange}'"))?;
+    let mut text = String::new();
+    for step in found["steps"].as_array().into_iter().flatten() {
+        let said = |field: &str| plain(&step[field]);
+        let (kind, to) = (said("type"), said("destination"));
+        text += &format!(
+            "{}\t{kind}\t{to}\t{}\n",
+            said("source"),
+            said("routing_key")
+        );
+    }
+    text += &format!("queues: {}", plain(&found["queues"]));
+    Ok(context.out.answer(&found, text)?)
+}
+
+/// The name of an exchange in paths.
+fn named(exchange: &str) -> &str {
+    match exchange {
+        "" => "amq.default",
+        exchange => exchange,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Asks the HTTP API: a connection per request, over TCP or the local socket.
 
+mod stream;
+
 use std::time::Duration;
 
 use bytes::Bytes;

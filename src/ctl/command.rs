@@ -5,8 +5,9 @@ use clap::Subcommand;
 use super::context::Context;
 use super::error::Error;
 use super::{
-    bindings, checks, connections, definitions, exchanges, features, limits, messages, node,
-    parameters, permissions, policies, queues, settings, status, unsupported, users, vhosts,
+    bindings, browse, checks, connections, definitions, delayed, events, exchanges, features, jobs,
+    limits, messages, node, parameters, permissions, policies, queues, settings, status,
+    unsupported, users, vhosts,
 };
 
 #[derive(Debug, Clone, Subcommand)]
@@ -25,6 +26,14 @@ pub(super) enum Command {
     Bindings(bindings::Command),
     #[command(flatten)]
     Messages(messages::Command),
+    #[command(flatten)]
+    Browse(browse::Command),
+    #[command(flatten)]
+    Jobs(jobs::Command),
+    #[command(flatten)]
+    Delayed(delayed::Command),
+    #[command(flatten)]
+    Events(events::Command),
     #[command(flatten)]
     Connections(connections::Command),
     #[command(flatten)]
@@ -59,6 +68,10 @@ impl Command {
             Self::Exchanges(command) => command.run(context),
             Self::Bindings(command) => command.run(context),
             Self::Messages(command) => command.run(context),
+            Self::Browse(command) => command.run(context),
+            Self::Jobs(command) => command.run(context),
+            Self::Delayed(command) => command.run(context),
+            Self::Events(command) => command.run(context),
             Self::Connections(command) => command.run(context),
             Self::Policies(command) => command.run(context),
             Self::Parameters(command) => command.run(context),

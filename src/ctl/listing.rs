@@ -62,7 +62,8 @@ impl Column {
         }
     }
 
-    fn value(&self, row: &Value, is_json: bool) -> Value {
+    /// Its value in one of the API's objects.
+    pub(super) fn value(&self, row: &Value, is_json: bool) -> Value {
         match self.source {
             Source::Always(value) => value.into(),
             Source::Field(field) => lookup(row, field).clone(),

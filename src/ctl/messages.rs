@@ -1,4 +1,4 @@
-//! Single messages: publish one, get some, and empty a queue.
+//! Single messages: publish one, get some.
 
 use std::io::Read as _;
 
@@ -75,9 +75,6 @@ pub(super) enum Command {
         #[arg(long, value_name = "BYTES")]
         truncate: Option<u64>,
     },
-    /// Drop the messages that wait in a queue
-    #[command(visible_alias = "purge")]
-    PurgeQueue { queue: String },
 }
 
 impl Command {
@@ -103,13 +100,6 @@ impl Command {
                 let found = context.client.post(&path, &body);
                 let found = context.of(found, format_args!("queue '{queue}'"))?.json()?;
                 MESSAGES.print_rows(context, &found, &[])
-            }
-            Self::PurgeQueue { queue } => {
-                let banner = format_args!("Purging queue '{queue}' in vhost '{vhost}' ...");
-                context.out.banner(banner)?;
-                let path = path(&["queues", &vhost, &queue, "contents"]);
-                let purged = context.client.delete(&path);
-                context.of(purged, format_args!("queue '{queue}'"))
             }
         }
     }

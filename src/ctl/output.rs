@@ -136,6 +136,16 @@ impl<W: Write> Output<W> {
         self.out.flush()
     }
 
+    /// Prints one of many results as it comes: an object for programs, a row for people.
+    pub(super) fn line(&mut self, value: &Value, row: &[Value]) -> io::Result<()> {
+        self.answered = true;
+        match self.formatter {
+            Formatter::Json => writeln!(self.out, "{value}")?,
+            _ => table::write(&mut self.out, false, &[], &[row.to_vec()])?,
+        }
+        self.out.flush()
+    }
+
     /// Says how it went, unless nobody wants to know.
     pub(super) fn message(&mut self, text: impl Display) -> io::Result<()> {
         match self.formatter {

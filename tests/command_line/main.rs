@@ -2,6 +2,7 @@
 
 mod access;
 mod dialects;
+mod looking;
 mod messages;
 mod output;
 mod runner;
