@@ -20,6 +20,7 @@ mod listener;
 mod local;
 mod message;
 mod metrics;
+mod openapi;
 mod query;
 mod refusal;
 mod sse;

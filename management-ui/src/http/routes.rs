@@ -10,18 +10,27 @@ use axum::routing::{MethodRouter, delete, get, post, put};
 use crate::api::{self, bindings, exchanges, messages, queues};
 use crate::http::Site;
 
-/// Routes in the making.
+/// Routes, and the paths that they are for: whoever describes them must know of each.
 #[derive(Default)]
 pub(crate) struct Routes {
     router: Router<Site>,
+    paths: Vec<&'static str>,
 }
 
 impl Routes {
     /// One more path with its methods.
-    pub(crate) fn route(self, path: &'static str, methods: MethodRouter<Site>) -> Self {
+    pub(crate) fn route(mut self, path: &'static str, methods: MethodRouter<Site>) -> Self {
+        self.paths.push(path);
         Self {
             router: self.router.route(path, methods),
+            ..self
         }
+    }
+
+    /// All paths, in the order of the lists.
+    #[cfg(test)]
+    pub(crate) fn paths(&self) -> &[&'static str] {
+        &self.paths
     }
 
     /// What serves them.

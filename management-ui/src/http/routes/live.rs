@@ -4,6 +4,7 @@ use axum::routing::{delete, get, post};
 
 use super::Routes;
 use crate::api::{batch, browse, delayed, events, jobs, route, tail, unacked};
+use crate::openapi;
 
 /// Adds them.
 pub(super) fn routes(routes: Routes) -> Routes {
@@ -47,4 +48,5 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .route("/api/jobs", get(jobs::list).post(jobs::begin))
         .route("/api/jobs/{id}", get(jobs::get).delete(jobs::cancel))
         .route("/api/events", get(events::stream))
+        .route("/api/openapi.json", get(openapi::document))
 }

@@ -1,0 +1,19 @@
+//! All endpoints, in one table, a part per area.
+
+mod broker;
+mod health;
+mod live;
+mod topology;
+
+use super::endpoint::Endpoint;
+
+/// Everything below `/api`.
+pub(super) fn all() -> impl Iterator<Item = &'static Endpoint> {
+    let parts = [
+        broker::ENDPOINTS,
+        topology::ENDPOINTS,
+        live::ENDPOINTS,
+        health::ENDPOINTS,
+    ];
+    parts.into_iter().flatten()
+}
