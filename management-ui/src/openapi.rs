@@ -166,6 +166,8 @@ fn phrase(status: u16) -> &'static str {
         200 => "What was asked for",
         201 => "Created",
         204 => "Done",
+        303 => "Done; there is a page to go to",
+        304 => "Nothing has changed",
         400 => "The request can't be right; the reason says why",
         401 => "No or wrong credentials, a missing tag or permission",
         404 => "There is no such object, or the caller must not know of it",

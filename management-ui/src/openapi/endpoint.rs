@@ -197,6 +197,16 @@ pub(super) const fn post(path: &'static str, body: &'static str, about: &'static
     }
 }
 
+/// `PUT` without a body.
+pub(super) const fn put_nothing(path: &'static str, about: &'static str) -> Endpoint {
+    new(Method::Put, path, &[204], about)
+}
+
+/// `POST` without a body.
+pub(super) const fn post_nothing(path: &'static str, about: &'static str) -> Endpoint {
+    new(Method::Post, path, &[204], about)
+}
+
 pub(super) const fn delete(path: &'static str, about: &'static str) -> Endpoint {
     new(Method::Delete, path, &[204], about)
 }
@@ -248,11 +258,6 @@ impl Endpoint {
             body_required: true,
             ..self
         }
-    }
-
-    /// It takes no body.
-    pub(super) const fn no_body(self) -> Self {
-        Self { body: None, ..self }
     }
 
     /// The names in its path, in their order.

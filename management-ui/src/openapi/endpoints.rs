@@ -1,8 +1,10 @@
 //! All endpoints, in one table, a part per area.
 
+mod accounts;
 mod broker;
 mod health;
 mod live;
+mod policies;
 mod topology;
 
 use super::endpoint::Endpoint;
@@ -13,6 +15,8 @@ pub(super) fn all() -> impl Iterator<Item = &'static Endpoint> {
         broker::ENDPOINTS,
         topology::ENDPOINTS,
         live::ENDPOINTS,
+        accounts::ENDPOINTS,
+        policies::ENDPOINTS,
         health::ENDPOINTS,
     ];
     parts.into_iter().flatten()

@@ -1,7 +1,7 @@
 //! What RabbitMQ does not have.
 
 use crate::openapi::endpoint::{
-    Endpoint, Parameter, Reply, Shared, Tag, delete, get, number, one_of, post, put, text,
+    Endpoint, Parameter, Reply, Shared, Tag, delete, get, number, one_of, post, put_nothing, text,
 };
 
 const FILTER: Parameter = text(
@@ -93,20 +93,11 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         "/api/queues/{vhost}/{name}/delayed/{sequence}",
         "Drops one delayed message of a queue",
     ),
-    put(
+    put_nothing(
         "/api/queues/{vhost}/{name}/pause",
-        "Nothing",
         "Delivers nothing from a queue from now on",
-    )
-    .statuses(&[204])
-    .no_body(),
-    put(
-        "/api/queues/{vhost}/{name}/resume",
-        "Nothing",
-        "Delivers again",
-    )
-    .statuses(&[204])
-    .no_body(),
+    ),
+    put_nothing("/api/queues/{vhost}/{name}/resume", "Delivers again"),
     get(
         "/api/exchanges/{vhost}/{name}/delayed",
         Reply::One("Delayed"),

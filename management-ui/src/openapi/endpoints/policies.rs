@@ -1,0 +1,182 @@
+//! Policies, parameters, definitions.
+
+use crate::openapi::endpoint::{
+    Endpoint, Parameter, Reply, Shared, Tag, delete, flag, get, post, put, text,
+};
+
+const DOWNLOAD: &[Parameter] = &[text(
+    "download",
+    "The name of the file that a browser keeps it as",
+)];
+const DRY_RUN: &[Parameter] = &[flag(
+    "dry_run",
+    "Tells what would change, and changes nothing",
+)];
+/// A dry run answers; a form may name a page to go to.
+const IMPORTED: &[u16] = &[200, 204, 303];
+
+pub(super) const ENDPOINTS: &[Endpoint] = &[
+    get("/api/policies", Reply::List("Policy"), "All policies").shared(Shared::Columns),
+    get(
+        "/api/policies/{vhost}",
+        Reply::List("Policy"),
+        "The policies of a virtual host",
+    )
+    .shared(Shared::Columns),
+    get(
+        "/api/policies/{vhost}/{name}",
+        Reply::One("Policy"),
+        "A policy",
+    )
+    .tag(Tag::Policymaker)
+    .shared(Shared::Columns),
+    put(
+        "/api/policies/{vhost}/{name}",
+        "PolicyDeclaration",
+        "Sets a policy",
+    )
+    .tag(Tag::Policymaker)
+    .body_required(),
+    delete("/api/policies/{vhost}/{name}", "Deletes a policy").tag(Tag::Policymaker),
+    get(
+        "/api/operator-policies",
+        Reply::List("Policy"),
+        "All policies of the operator",
+    )
+    .shared(Shared::Columns),
+    get(
+        "/api/operator-policies/{vhost}",
+        Reply::List("Policy"),
+        "Those of a virtual host",
+    )
+    .shared(Shared::Columns),
+    get(
+        "/api/operator-policies/{vhost}/{name}",
+        Reply::One("Policy"),
+        "One of them",
+    )
+    .tag(Tag::Administrator)
+    .shared(Shared::Columns),
+    put(
+        "/api/operator-policies/{vhost}/{name}",
+        "PolicyDeclaration",
+        "Sets a policy of the operator",
+    )
+    .tag(Tag::Administrator)
+    .body_required()
+    .statuses(&[201, 204, 415]),
+    delete("/api/operator-policies/{vhost}/{name}", "Deletes one").tag(Tag::Administrator),
+    get(
+        "/api/parameters",
+        Reply::List("Parameter"),
+        "All parameters",
+    )
+    .tag(Tag::Policymaker)
+    .shared(Shared::Columns),
+    get(
+        "/api/parameters/{component}",
+        Reply::List("Parameter"),
+        "The parameters of a component",
+    )
+    .tag(Tag::Policymaker)
+    .shared(Shared::Columns),
+    get(
+        "/api/parameters/{component}/{vhost}",
+        Reply::List("Parameter"),
+        "The same in a virtual host",
+    )
+    .tag(Tag::Policymaker)
+    .shared(Shared::Columns),
+    get(
+        "/api/parameters/{component}/{vhost}/{name}",
+        Reply::One("Parameter"),
+        "A parameter",
+    )
+    .tag(Tag::Policymaker)
+    .shared(Shared::Columns),
+    put(
+        "/api/parameters/{component}/{vhost}/{name}",
+        "ParameterDeclaration",
+        "Sets a parameter",
+    )
+    .tag(Tag::Policymaker)
+    .body_required(),
+    delete(
+        "/api/parameters/{component}/{vhost}/{name}",
+        "Deletes a parameter",
+    )
+    .tag(Tag::Policymaker),
+    get(
+        "/api/global-parameters",
+        Reply::List("Parameter"),
+        "Parameters of the whole broker",
+    )
+    .tag(Tag::Policymaker)
+    .shared(Shared::Columns),
+    get(
+        "/api/global-parameters/{name}",
+        Reply::One("Parameter"),
+        "One of them",
+    )
+    .tag(Tag::Policymaker)
+    .shared(Shared::Columns),
+    put(
+        "/api/global-parameters/{name}",
+        "ParameterDeclaration",
+        "Sets one",
+    )
+    .tag(Tag::Policymaker)
+    .body_required(),
+    delete("/api/global-parameters/{name}", "Deletes one").tag(Tag::Policymaker),
+    get(
+        "/api/definitions",
+        Reply::One("Definitions"),
+        "Everything but messages, as a document",
+    )
+    .tag(Tag::Administrator)
+    .query(DOWNLOAD),
+    post(
+        "/api/definitions",
+        "Definitions",
+        "Takes a document in, as a whole or not at all",
+    )
+    .tag(Tag::Administrator)
+    .body_required()
+    .query(DRY_RUN)
+    .statuses(IMPORTED)
+    .reply(Reply::One("Any")),
+    get(
+        "/api/definitions/{vhost}",
+        Reply::One("Definitions"),
+        "What is in a virtual host, as a document",
+    )
+    .tag(Tag::Administrator)
+    .query(DOWNLOAD),
+    post(
+        "/api/definitions/{vhost}",
+        "Definitions",
+        "Takes a document into a virtual host",
+    )
+    .tag(Tag::Administrator)
+    .body_required()
+    .query(DRY_RUN)
+    .statuses(IMPORTED)
+    .reply(Reply::One("Any")),
+    get(
+        "/api/all-configuration",
+        Reply::One("Definitions"),
+        "As `/api/definitions`",
+    )
+    .tag(Tag::Administrator)
+    .query(DOWNLOAD),
+    post(
+        "/api/all-configuration",
+        "Definitions",
+        "As `/api/definitions`",
+    )
+    .tag(Tag::Administrator)
+    .body_required()
+    .query(DRY_RUN)
+    .statuses(IMPORTED)
+    .reply(Reply::One("Any")),
+];
