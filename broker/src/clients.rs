@@ -39,6 +39,11 @@ impl Clients {
         self.connections.lock().values().cloned().collect()
     }
 
+    /// The connection with this number.
+    pub fn get(&self, id: ConnectionId) -> Option<Arc<ClientConnection>> {
+        self.connections.lock().get(&id).cloned()
+    }
+
     /// The connection with this name: `127.0.0.1:57214 -> 127.0.0.1:5672`.
     pub fn find(&self, name: &str) -> Option<Arc<ClientConnection>> {
         let connections = self.connections.lock();

@@ -36,6 +36,10 @@ pub(crate) struct Caller {
 }
 
 /// A caller who may see what is everybody's.
+#[allow(
+    dead_code,
+    reason = "most handlers only ask whether somebody may monitor"
+)]
 pub(crate) struct Monitoring(pub(crate) Caller);
 
 /// A caller who may change policies and parameters.
@@ -114,12 +118,18 @@ impl Caller {
         }
     }
 
+    /// Are lists about `vhost`, too? The header `x-vhost` may leave it out.
+    pub(crate) fn asks_about(&self, vhost: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| only == vhost)
+    }
+
     /// The vhosts that lists are about, by name: all that the caller sees, or the one of the header `x-vhost`.
     pub(crate) fn vhosts(&self) -> Vec<Arc<VHost>> {
         let all = self.site.broker.vhosts();
-        let wanted = |name: &str| self.only.as_deref().is_none_or(|only| only == name);
         let sees = |name: &str| self.may_monitor() || self.has_access(name);
-        let found = all.iter().filter(|(name, _)| wanted(name) && sees(name));
+        let found = all
+            .iter()
+            .filter(|(name, _)| self.asks_about(name) && sees(name));
         let mut found: Vec<_> = found.map(|(_, vhost)| Arc::clone(vhost)).collect();
         found.sort_unstable_by(|a, b| a.name().cmp(b.name()));
         found

@@ -1,11 +1,6 @@
 //! HTTP: the management listener and the metrics listener. Asks the broker's public types, never
 //! reaches inside.
 
-#![allow(
-    dead_code,
-    reason = "parts of the frame land before those who use them"
-)]
-
 mod answer;
 mod api;
 mod auth;

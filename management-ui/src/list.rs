@@ -28,7 +28,7 @@ pub(crate) trait Row: Send + Sync + 'static {
     fn render(&self, site: &Site, view: &View) -> Value;
 
     /// The value of a field by which lists are often sorted; `None`: it is looked up in what `render` gives.
-    fn sort_key(&self, _field: &str) -> Option<SortKey> {
+    fn sort_key(&self, _site: &Site, _field: &str) -> Option<SortKey> {
         None
     }
 }
@@ -64,6 +64,11 @@ impl<R> FromIterator<Arc<[R]>> for Rows<R> {
 }
 
 impl<R> Rows<R> {
+    /// All rows, in their order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &R> {
+        self.0.iter().flat_map(|part| part.iter())
+    }
+
     fn len(&self) -> usize {
         self.0.iter().map(|part| part.len()).sum()
     }
@@ -129,7 +134,7 @@ impl Query {
             return Selection::Some(places.collect());
         };
         let key = |row: &R| {
-            row.sort_key(sort)
+            row.sort_key(site, sort)
                 .unwrap_or_else(|| SortKey::of(field(&row.render(site, &self.view), sort)))
         };
         let keyed = places.map(|place| (key(rows.at(place)), place));

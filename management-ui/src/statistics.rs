@@ -89,7 +89,8 @@ pub(crate) fn message_stats<'a>(
 
 /// How a number went. Rates are always fractions: clients insist.
 pub(crate) fn details(details: &Details) -> Value {
-    let mut shown = json!({ "rate": details.rate });
+    // The sum of nothing is -0.0, which would be shown.
+    let mut shown = json!({ "rate": details.rate + 0.0 });
     if let Some(samples) = &details.samples {
         let samples = samples.iter();
         let samples =

@@ -362,7 +362,7 @@ impl Row for BindingRow {
         })
     }
 
-    fn sort_key(&self, field: &str) -> Option<SortKey> {
+    fn sort_key(&self, _: &Site, field: &str) -> Option<SortKey> {
         Some(match field {
             "source" => self.binding.source().as_str().into(),
             "vhost" => self.vhost.as_ref().into(),

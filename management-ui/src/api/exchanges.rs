@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use ferrymq_broker::json;
+use ferrymq_broker::stats::ExchangeField;
 use ferrymq_broker::vhost::ExchangeDeclare;
 use serde_json::{Map, Value, json};
 
@@ -15,6 +16,7 @@ use crate::http::path::{self, Names};
 use crate::list::{Row, SortKey};
 use crate::query::{Query, View};
 use crate::refusal::Refusal;
+use crate::statistics::Numbers;
 
 /// The type of an exchange whose declaration names none.
 const DEFAULT_TYPE: &str = "direct";
@@ -120,6 +122,27 @@ impl ExchangeRow {
         shown
     }
 
+    /// What was published to it; `None`: nothing yet.
+    fn stats(&self, site: &Site, view: &View) -> Option<Map<String, Value>> {
+        let vhost = site.broker.vhost(&self.vhost)?;
+        let totals = vhost.exchange_totals(self.exchange.name.as_str())?;
+        if totals.published() == 0 {
+            return None;
+        }
+        let mut numbers = Numbers::new(site);
+        for (name, value, field) in [
+            ("publish_in", totals.published(), ExchangeField::In),
+            ("publish_out", totals.routed(), ExchangeField::Out),
+        ] {
+            numbers.add(name, value, |moments| {
+                totals
+                    .history
+                    .details(&[field], moments, view.ranges.messages)
+            });
+        }
+        Some(numbers.into_map())
+    }
+
     /// All of it, for an answer about it alone.
     fn render_alone(&self, site: &Site, view: &View) -> Value {
         let mut shown = self.render(site, view);
@@ -135,11 +158,15 @@ impl Row for ExchangeRow {
         self.exchange.name.as_str()
     }
 
-    fn render(&self, site: &Site, _: &View) -> Value {
-        self.basics(site).into()
+    fn render(&self, site: &Site, view: &View) -> Value {
+        let mut shown = self.basics(site);
+        if let Some(stats) = self.stats(site, view).filter(|_| !view.disable_stats) {
+            shown.insert("message_stats".into(), stats.into());
+        }
+        shown.into()
     }
 
-    fn sort_key(&self, field: &str) -> Option<SortKey> {
+    fn sort_key(&self, _: &Site, field: &str) -> Option<SortKey> {
         let exchange = &self.exchange;
         Some(match field {
             "name" => exchange.name.as_str().into(),

@@ -1,5 +1,7 @@
 //! `/api/queues…`
 
+mod numbers;
+pub(crate) mod quorum;
 mod row;
 
 use std::sync::Arc;

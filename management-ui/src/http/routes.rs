@@ -7,7 +7,7 @@ mod node;
 use axum::Router;
 use axum::routing::{MethodRouter, delete, get, post, put};
 
-use crate::api::{self, bindings, exchanges, messages, queues};
+use crate::api::{self, bindings, channels, connections, consumers, exchanges, messages, queues};
 use crate::http::Site;
 
 /// Routes, and the paths that they are for: whoever describes them must know of each.
@@ -42,9 +42,39 @@ impl Routes {
 /// Everything below `/api`. A path is written without a slash at its end; one that comes with it is the same.
 pub(crate) fn api() -> Routes {
     let routes = node::routes(admin::routes(live::routes(Routes::default())));
-    routes
+    queues(exchanges(clients(routes)))
         .route("/api/config/effective", get(api::config::effective))
         .route("/api/config/{name}", put(api::config::put))
+}
+
+/// Connections, channels, consumers.
+fn clients(routes: Routes) -> Routes {
+    routes
+        .route("/api/connections", get(connections::list))
+        .route(
+            "/api/connections/{name}",
+            get(connections::get).delete(connections::delete),
+        )
+        .route(
+            "/api/connections/username/{user}",
+            get(connections::list_of_user).delete(connections::delete_of_user),
+        )
+        .route("/api/connections/{name}/channels", get(channels::list_of))
+        .route(
+            "/api/connections/{name}/sessions",
+            get(connections::sessions),
+        )
+        .route("/api/vhosts/{vhost}/connections", get(connections::list_in))
+        .route("/api/vhosts/{vhost}/channels", get(channels::list_in))
+        .route("/api/channels", get(channels::list))
+        .route("/api/channels/{name}", get(channels::get))
+        .route("/api/consumers", get(consumers::list))
+        .route("/api/consumers/{vhost}", get(consumers::list_in))
+}
+
+/// Exchanges and bindings.
+fn exchanges(routes: Routes) -> Routes {
+    routes
         .route("/api/exchanges", get(exchanges::list))
         .route("/api/exchanges/{vhost}", get(exchanges::list_in))
         .route(
@@ -83,6 +113,11 @@ pub(crate) fn api() -> Routes {
             "/api/bindings/{vhost}/e/{source}/e/{exchange}/{key}",
             get(bindings::get_to_exchange).delete(bindings::unbind_exchange),
         )
+}
+
+/// Queues and what waits in them.
+fn queues(routes: Routes) -> Routes {
+    routes
         .route(
             "/api/queues/{vhost}/{name}/bindings",
             get(bindings::list_to_queue),
@@ -99,4 +134,24 @@ pub(crate) fn api() -> Routes {
         .route("/api/queues/{vhost}/{name}/actions", post(queues::act))
         .route("/api/queues/{vhost}/{name}/pause", put(queues::pause))
         .route("/api/queues/{vhost}/{name}/resume", put(queues::resume))
+        .route(
+            "/api/queues/quorum/{vhost}/{name}/status",
+            get(queues::quorum::status),
+        )
+        .route(
+            "/api/queues/quorum/{vhost}/{name}/replicas/add",
+            post(queues::quorum::add),
+        )
+        .route(
+            "/api/queues/quorum/{vhost}/{name}/replicas/delete",
+            delete(queues::quorum::delete),
+        )
+        .route(
+            "/api/queues/quorum/replicas/on/{node}/grow",
+            post(queues::quorum::grow),
+        )
+        .route(
+            "/api/queues/quorum/replicas/on/{node}/shrink",
+            delete(queues::quorum::shrink),
+        )
 }

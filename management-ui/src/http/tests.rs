@@ -1,5 +1,6 @@
 //! The routes over real sockets, with a broker on an empty directory.
 
+mod access;
 mod accounts;
 mod bindings;
 mod definitions;
@@ -10,6 +11,7 @@ mod messages;
 mod node;
 mod overview;
 mod policies;
+mod queues;
 
 use ferrymq_broker::alarms::Alarms;
 use ferrymq_broker::auth::{PasswordHash, User};

@@ -3,11 +3,17 @@
 use std::sync::Arc;
 
 use ferrymq_broker::json;
+use ferrymq_broker::policy::Policy;
 use ferrymq_broker::queue::arguments::QueueType;
 use ferrymq_broker::queue::shared::SharedQueue;
 use ferrymq_broker::queue::{Counts, Queue};
+use ferrymq_broker::stats::MessageField;
 use serde_json::{Map, Value, json};
 
+use super::numbers;
+use crate::api::connections::ConnectionRow;
+use crate::api::consumers;
+use crate::api::sorting::{message_field, rate};
 use crate::http::Site;
 use crate::list::{Row, SortKey};
 use crate::query::View;
@@ -20,18 +26,24 @@ impl Row for Arc<SharedQueue> {
     fn render(&self, site: &Site, view: &View) -> Value {
         let mut shown = basics(self, site);
         show_policies(self, &mut shown);
-        let counts = self.inspect(Queue::counts);
         if !view.disable_stats {
-            show_numbers(self, &counts, &mut shown);
-        }
-        if !view.disable_stats || view.queue_totals {
-            show_totals(&counts, &mut shown);
+            numbers::show(self, site, view, &mut shown);
+        } else if view.queue_totals {
+            let counts = self.inspect(Queue::counts);
+            for (name, value) in totals(&counts) {
+                shown.insert(name.into(), value.into());
+            }
         }
         shown.into()
     }
 
-    fn sort_key(&self, field: &str) -> Option<SortKey> {
+    fn sort_key(&self, site: &Site, field: &str) -> Option<SortKey> {
         let counts = || self.inspect(Queue::counts);
+        let rate = |fields| rate(site, &self.history, fields);
+        if let Some(field) = field.strip_prefix("message_stats.") {
+            let activity = self.inspect(|queue| *queue.activity());
+            return message_field(site, &activity, &self.history, field);
+        }
         Some(match field {
             "name" => self.name.as_str().into(),
             "vhost" => self.vhost.as_ref().into(),
@@ -40,8 +52,16 @@ impl Row for Arc<SharedQueue> {
             "messages" => messages(&counts()).into(),
             "messages_ready" => counts().ready.into(),
             "messages_unacknowledged" => counts().unacked.into(),
+            "messages_details.rate" => rate(&MessageField::HELD[..]),
+            "messages_ready_details.rate" => rate(&[MessageField::Ready]),
+            "messages_unacknowledged_details.rate" => rate(&[MessageField::Unacked]),
+            "message_bytes" => {
+                let counts = counts();
+                (counts.ready_bytes + counts.unacked_bytes).into()
+            }
             "message_bytes_ready" => counts().ready_bytes.into(),
             "consumers" => counts().consumers.into(),
+            "consumer_capacity" | "consumer_utilisation" => SortKey::Number(self.capacity.get()),
             "memory" => self.inspect(Queue::resident_bytes).into(),
             _ => return None,
         })
@@ -51,6 +71,7 @@ impl Row for Arc<SharedQueue> {
 /// All of it, for an answer about it alone.
 pub(super) fn render_alone(queue: &Arc<SharedQueue>, site: &Site, view: &View) -> Value {
     let mut shown = queue.render(site, view);
+    shown["consumer_details"] = consumers::of_queue(queue, site).into();
     // What passed between whom is counted with rates_mode = detailed only.
     shown["incoming"] = json!([]);
     shown["deliveries"] = json!([]);
@@ -62,6 +83,7 @@ fn basics(queue: &SharedQueue, site: &Site) -> Map<String, Value> {
     let flags = queue.declared.flags;
     let queue_type = queue_type(queue);
     let paused = queue.inspect(Queue::is_paused);
+    let arguments = json::from_table(queue.declared.arguments.table());
     let mut shown = object([
         ("name", queue.name.as_str().into()),
         ("vhost", queue.vhost.as_ref().into()),
@@ -69,10 +91,7 @@ fn basics(queue: &SharedQueue, site: &Site) -> Map<String, Value> {
         ("durable", flags.durable.into()),
         ("auto_delete", flags.auto_delete.into()),
         ("exclusive", queue.owner.is_some().into()),
-        (
-            "arguments",
-            json::from_table(queue.declared.arguments.table()).into(),
-        ),
+        ("arguments", arguments.into()),
         ("node", site.node().into()),
         ("state", if paused { "paused" } else { "running" }.into()),
         ("internal", false.into()),
@@ -83,21 +102,30 @@ fn basics(queue: &SharedQueue, site: &Site) -> Map<String, Value> {
         shown.insert("members".into(), json!([site.node()]));
         shown.insert("online".into(), json!([site.node()]));
     }
+    if let Some(owner) = queue.owner {
+        let connection = site.broker.clients().get(owner);
+        let owner = connection.and_then(ConnectionRow::new);
+        let details = owner.map_or_else(|| json!({}), |owner| owner.details());
+        shown.insert("owner_pid_details".into(), details);
+    }
     shown
 }
 
 /// Compat: null where no policy applies, not absent.
 fn show_policies(queue: &SharedQueue, shown: &mut Map<String, Value>) {
     let applied = queue.policies();
-    let name = |policy: Option<&Arc<_>>| policy.map(policy_name).into();
-    let policy = applied.as_ref().and_then(|applied| applied.policy.as_ref());
-    let operator = applied
-        .as_ref()
-        .and_then(|applied| applied.operator.as_ref());
-    let definition = applied.as_ref().map(|applied| applied.definition.entries());
+    let name = |policy: Option<&Arc<Policy>>| Value::from(policy.map(|policy| &*policy.name));
+    let applied = applied.as_deref();
+    let definition = applied.map(|applied| applied.definition.entries());
     shown.extend(object([
-        ("policy", name(policy)),
-        ("operator_policy", name(operator)),
+        (
+            "policy",
+            name(applied.and_then(|applied| applied.policy.as_ref())),
+        ),
+        (
+            "operator_policy",
+            name(applied.and_then(|applied| applied.operator.as_ref())),
+        ),
         (
             "effective_policy_definition",
             definition.cloned().unwrap_or_default().into(),
@@ -105,43 +133,24 @@ fn show_policies(queue: &SharedQueue, shown: &mut Map<String, Value>) {
     ]));
 }
 
-fn policy_name(policy: &Arc<ferrymq_broker::policy::Policy>) -> &str {
-    &policy.name
-}
-
 /// The numbers of messages.
-fn show_totals(counts: &Counts, shown: &mut Map<String, Value>) {
-    shown.extend(object([
-        ("messages", messages(counts).into()),
-        ("messages_ready", counts.ready.into()),
-        ("messages_unacknowledged", counts.unacked.into()),
-    ]));
-}
-
-/// What else is counted.
-fn show_numbers(queue: &SharedQueue, counts: &Counts, shown: &mut Map<String, Value>) {
-    let (paged, resident_bytes) = queue.inspect(|queue| (queue.paged(), queue.resident_bytes()));
-    shown.extend(object([
-        ("consumers", counts.consumers.into()),
-        ("memory", resident_bytes.into()),
-        ("messages_paged_out", paged.into()),
-        ("message_bytes_ready", counts.ready_bytes.into()),
-    ]));
-    if queue_type(queue) == QueueType::Classic {
-        // Compat: the version of RabbitMQ's only file format for classic queues.
-        shown.insert("storage_version".into(), 2.into());
-    }
+fn totals(counts: &Counts) -> [(&'static str, usize); 3] {
+    [
+        ("messages", messages(counts)),
+        ("messages_ready", counts.ready),
+        ("messages_unacknowledged", counts.unacked),
+    ]
 }
 
 fn messages(counts: &Counts) -> usize {
-    counts.ready + counts.unacked + counts.delayed + counts.dead_lettering + counts.held
+    counts.ready + counts.unacked
 }
 
-fn queue_type(queue: &SharedQueue) -> QueueType {
+pub(super) fn queue_type(queue: &SharedQueue) -> QueueType {
     queue.declared.arguments.queue_type
 }
 
-fn object<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
+pub(super) fn object<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
     let fields = fields.into_iter();
     fields
         .map(|(name, value)| (name.to_owned(), value))

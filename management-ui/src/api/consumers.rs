@@ -1,0 +1,120 @@
+//! `/api/consumers…`: who consumes from which queue.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use ferrymq_broker::clients::{ClientChannel, ClientConsumer};
+use ferrymq_broker::json;
+use ferrymq_broker::queue::Queue;
+use ferrymq_broker::queue::shared::SharedQueue;
+use ferrymq_broker::vhost::VHost;
+use serde_json::{Value, json};
+
+use super::connections::ConnectionRow;
+use crate::auth::Caller;
+use crate::http::Site;
+use crate::http::path::Names;
+use crate::query::Query;
+use crate::refusal::Refusal;
+
+/// What clients are told where a delivery may stay unacked for ever. Compat: they expect a number.
+const UNLIMITED_MS: u64 = 1_800_000;
+
+/// `GET /api/consumers`
+pub(crate) async fn list(caller: Caller, State(site): State<Site>, query: Query) -> Response {
+    let found = of_vhosts(&caller, &site, caller.vhosts()).await;
+    query.object(found)
+}
+
+/// `GET /api/consumers/{vhost}`
+pub(crate) async fn list_in(
+    caller: Caller,
+    State(site): State<Site>,
+    Names(vhost): Names<String>,
+    query: Query,
+) -> Result<Response, Refusal> {
+    let vhost = caller.vhost(&vhost)?;
+    let found = of_vhosts(&caller, &site, vec![vhost]).await;
+    Ok(query.object(found))
+}
+
+/// Those that the caller sees, by queue.
+async fn of_vhosts(caller: &Caller, site: &Site, vhosts: Vec<Arc<VHost>>) -> Vec<Value> {
+    let queues = site.queues(vhosts).await;
+    let seen = |consumer: &ClientConsumer| {
+        let connection = consumer.channel().and_then(|channel| channel.connection());
+        let row = connection.and_then(ConnectionRow::new);
+        row.is_some_and(|row| caller.may_see_user(row.user()))
+    };
+    let mut found = Vec::new();
+    for queue in queues.iter() {
+        let consumers = queue.inspect(Queue::consumers);
+        let consumers = consumers.iter().filter(|(consumer, _)| seen(consumer));
+        found.extend(consumers.map(|(consumer, active)| render(consumer, queue, *active, site)));
+    }
+    found
+}
+
+/// Those of a queue.
+pub(super) fn of_queue(queue: &SharedQueue, site: &Site) -> Vec<Value> {
+    let consumers = queue.inspect(Queue::consumers);
+    let consumers = consumers.iter();
+    consumers
+        .map(|(consumer, active)| render(consumer, queue, *active, site))
+        .collect()
+}
+
+/// Those of a channel.
+pub(super) fn of_channel(channel: &ClientChannel, site: &Site) -> Vec<Value> {
+    let shown = |consumer: Arc<ClientConsumer>| {
+        let vhost = site.broker.vhost(&consumer.vhost)?;
+        let queue = vhost.snapshot().queues.get(&consumer.queue).cloned()?;
+        let all = queue.inspect(Queue::consumers);
+        let (_, active) = all.iter().find(|(one, _)| Arc::ptr_eq(one, &consumer))?;
+        Some(render(&consumer, &queue, *active, site))
+    };
+    channel.consumers().into_iter().filter_map(shown).collect()
+}
+
+fn render(consumer: &ClientConsumer, queue: &SharedQueue, active: bool, site: &Site) -> Value {
+    let single = queue.declared.arguments.single_active_consumer;
+    let status = match (active, single) {
+        (true, true) => "single_active",
+        (true, false) => "up",
+        (false, _) => "waiting",
+    };
+    let timeout_ms = match consumer.timeout_ms.get() {
+        0 => UNLIMITED_MS,
+        timeout_ms => timeout_ms,
+    };
+    json!({
+        "consumer_tag": consumer.tag,
+        "active": active,
+        "activity_status": status,
+        "ack_required": consumer.ack_required,
+        "prefetch_count": consumer.prefetch,
+        "exclusive": consumer.exclusive,
+        "arguments": json::from_table(&consumer.arguments),
+        "consumer_timeout": timeout_ms,
+        "queue": {"name": queue.name.as_str(), "vhost": &*queue.vhost},
+        "channel_details": channel_details(consumer, site),
+    })
+}
+
+/// Compat: an empty object while the channel closes.
+fn channel_details(consumer: &ClientConsumer, site: &Site) -> Value {
+    let Some(channel) = consumer.channel() else {
+        return json!({});
+    };
+    let Some(connection) = channel.connection().and_then(ConnectionRow::new) else {
+        return json!({});
+    };
+    let mut shown = connection.details();
+    shown["connection_name"] = shown["name"].take();
+    shown["name"] = channel.name().into();
+    shown["number"] = channel.number.into();
+    shown["node"] = site.node().into();
+    shown["user"] = connection.user().into();
+    shown
+}

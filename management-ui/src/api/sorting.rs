@@ -1,0 +1,46 @@
+//! Sorting by what is counted, without rendering anything: `publish`, or `publish_details.rate`.
+
+use ferrymq_broker::stats::{Activity, History, MessageField};
+
+use crate::http::Site;
+use crate::list::SortKey;
+use crate::statistics::{OF_PUBLISHERS, OF_QUEUES};
+
+/// How much `fields` change per second now.
+pub(super) fn rate(
+    site: &Site,
+    history: &History<MessageField>,
+    fields: &[MessageField],
+) -> SortKey {
+    let statistics = site.broker.statistics();
+    let details = || history.details(fields, statistics.moments(), None);
+    SortKey::Number(match statistics.has_rates() {
+        true => details().rate,
+        false => 0.0,
+    })
+}
+
+/// A field of `message_stats`; `None` when there is no such field.
+pub(super) fn message_field(
+    site: &Site,
+    activity: &Activity,
+    history: &History<MessageField>,
+    field: &str,
+) -> Option<SortKey> {
+    let (name, asks_rate) = match field.strip_suffix("_details.rate") {
+        Some(name) => (name, true),
+        None => (field, false),
+    };
+    if name == "deliver_get" {
+        return Some(match asks_rate {
+            true => rate(site, history, &MessageField::DELIVER_GET),
+            false => activity.deliver_get().into(),
+        });
+    }
+    let mut known = OF_QUEUES.iter().chain(OF_PUBLISHERS);
+    let (_, kind) = known.find(|(known, _)| *known == name)?;
+    Some(match asks_rate {
+        true => rate(site, history, &[MessageField::Happened(*kind)]),
+        false => activity[*kind].into(),
+    })
+}
