@@ -89,10 +89,17 @@ install_packages() {
     need mkfs.ext4 e2fsprogs
     need perl perl-base
     need promtool prometheus
+    # The tests start nodes of their own; Debian's service must not run beside them.
+    if [[ ! -x /usr/lib/rabbitmq/bin/rabbitmq-server ]]; then
+        missing+=(rabbitmq-server)
+    fi
     if ((${#missing[@]})); then
         export DEBIAN_FRONTEND=noninteractive
         apt-get update &&
             apt-get install --yes --no-install-recommends "${missing[@]}"
+        if [[ " ${missing[*]} " == *" rabbitmq-server "* ]] && command -v systemctl >/dev/null; then
+            systemctl disable --now rabbitmq-server || true
+        fi
     fi
 }
 

@@ -19,7 +19,7 @@ class Broker:
 
     def __init__(self):
         self._directory = tempfile.TemporaryDirectory(prefix="ferrymq-python-")
-        self.host, self.port = "127.0.0.1", 0
+        self.host, self.port, self.http_port = "127.0.0.1", 0, 0
         self._process = None
         self.log = []
 
@@ -48,6 +48,9 @@ class Broker:
             if "started TCP listener on " in line:
                 address = line.split("started TCP listener on ")[1].split()[0]
                 self.port = int(address.rsplit(":", 1)[1])
+            if "started HTTP listener on " in line:
+                address = line.split("started HTTP listener on ")[1].split()[0]
+                self.http_port = int(address.rsplit(":", 1)[1])
             if "Server startup complete" in line:
                 started.set()
         started.set()
