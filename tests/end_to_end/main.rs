@@ -12,6 +12,7 @@ mod durability;
 mod exchanges;
 mod full_disk;
 mod messages;
+mod metrics;
 mod perf;
 mod publishing;
 mod queues;

@@ -116,7 +116,7 @@ fn log(text: &mut Text, store: &StoreStatistics) {
         ),
         (
             "log_dead_bytes",
-            "Bytes of the log that nothing needs any more",
+            "Bytes of the log that belong to no message in a queue",
             store.log_bytes.saturating_sub(store.live_bytes),
         ),
         ("log_segments", "Segments of the log", store.segments as u64),
