@@ -4,6 +4,7 @@ mod accounts;
 mod broker;
 mod health;
 mod live;
+mod plugins;
 mod policies;
 mod topology;
 
@@ -18,6 +19,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Endpoint> {
         accounts::ENDPOINTS,
         policies::ENDPOINTS,
         health::ENDPOINTS,
+        plugins::ENDPOINTS,
     ];
     parts.into_iter().flatten()
 }
