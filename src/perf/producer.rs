@@ -174,32 +174,35 @@ impl Producer {
             return;
         }
         let slots = self.slot..self.slot + count as usize;
-        let mut next_lane = self.next_lane;
-        for (slot, index) in slots.clone().zip(self.sent..) {
-            self.stamp_one(slot, index, next_lane, now);
-            next_lane += 1;
-            if next_lane == self.lanes.len() {
-                next_lane = 0;
-            }
-        }
-        self.next_lane = next_lane;
+        self.stamp(slots.clone(), now);
         self.sent += count;
         self.slot = slots.end % self.ring.len();
         self.pending = self.ring.span(slots);
         progress.sent.add(count);
     }
 
-    /// Stamps the message number `index` of all, which is at `slot` and for a lane.
-    #[inline]
-    fn stamp_one(&mut self, slot: usize, index: u64, lane: usize, now: u64) {
-        let schedule = &self.schedule;
-        let due = || {
-            schedule
-                .as_ref()
-                .map_or(now, |schedule| schedule.due_time(index))
+    fn stamp(&mut self, slots: Range<usize>, now: u64) {
+        let (schedule, targets, every) = (&self.schedule, self.targets, self.timed_every);
+        let mut index = self.sent;
+        let mut stamp = |lane: &mut Lane| {
+            let due = || {
+                schedule
+                    .as_ref()
+                    .map_or(now, |schedule| schedule.due_time(index))
+            };
+            let stamp = lane.publish(targets, every, due);
+            index += 1;
+            stamp
         };
-        let stamp = self.lanes[lane].publish(self.targets, self.timed_every, due);
-        self.ring.stamp(slot, stamp);
+        if let [lane] = &mut self.lanes[..] {
+            return self.ring.stamp(slots, || stamp(lane));
+        }
+        let (lanes, next) = (&mut self.lanes, &mut self.next_lane);
+        self.ring.stamp(slots, || {
+            let stamp = stamp(&mut lanes[*next]);
+            *next = (*next + 1) % lanes.len();
+            stamp
+        });
     }
 
     /// Writes commits that are due, then what is stamped, then commits that became due by that; false

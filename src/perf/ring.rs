@@ -35,11 +35,22 @@ pub(super) struct Ring {
     random_keys: Option<Random>,
 }
 
-/// Where a message ends, and where the first bytes of its body and its routing key are.
+/// Where a message ends, where its routing key begins, and where and how long the stamp in its body is.
+/// All offsets are within a ring, which is much smaller than 4 GiB; the smaller a slot, the more of them
+/// stay in the cache.
 struct Slot {
-    end: usize,
-    body: Range<usize>,
-    key: Range<usize>,
+    end: u32,
+    key: u32,
+    stamp: u32,
+    stamp_bytes: u8,
+}
+
+impl Slot {
+    #[inline]
+    fn stamp(&self) -> Range<usize> {
+        let start = self.stamp as usize;
+        start..start + usize::from(self.stamp_bytes)
+    }
 }
 
 impl Ring {
@@ -90,14 +101,14 @@ impl Ring {
         Ok(ring)
     }
 
-    /// Returns where the routing key is.
+    /// Returns where the routing key begins.
     fn append_publish(
         &mut self,
         plan: &Plan,
         key: &str,
         channel: u16,
         mandatory: bool,
-    ) -> Result<Range<usize>, Error> {
+    ) -> Result<usize, Error> {
         let short = |text: &str| {
             ShortString::try_new(text)
                 .map_err(|_| Error::Usage("a routing key is longer than 255 bytes".to_owned()))
@@ -111,12 +122,12 @@ impl Ring {
         method::encode(&mut self.bytes, channel, &AMQPClass::Basic(publish));
         // Behind the key are the flags and the frame's end.
         let end = self.bytes.len() - 2;
-        Ok(end - key.len()..end)
+        Ok(end - key.len())
     }
 
     fn append_content(
         &mut self,
-        key: Range<usize>,
+        key: usize,
         channel: u16,
         frame_max: u32,
         properties: &[u8],
@@ -128,9 +139,10 @@ impl Ring {
         let header_bytes = header.map_or(0, |header| header.encoded_len());
         let body_start = start + header_bytes + frame::OVERHEAD - 1;
         self.slots.push(Slot {
-            end: self.bytes.len(),
-            body: body_start..body_start + body.len().min(stamp::BYTES),
-            key,
+            end: self.bytes.len() as u32,
+            key: key as u32,
+            stamp: body_start as u32,
+            stamp_bytes: body.len().min(stamp::BYTES) as u8,
         });
         Ok(())
     }
@@ -145,16 +157,19 @@ impl Ring {
         self.bytes.len() / self.slots.len()
     }
 
-    /// Says in a message who sends it and when.
+    /// Says in each of some consecutive messages who sends it and when.
     #[inline]
-    pub(super) fn stamp(&mut self, slot: usize, stamp: Stamp) {
-        let body = self.slots[slot].body.clone();
-        if !body.is_empty() {
-            stamp.write(&mut self.bytes[body]);
+    pub(super) fn stamp(&mut self, slots: Range<usize>, mut stamp: impl FnMut() -> Stamp) {
+        let bytes = &mut self.bytes[..];
+        for slot in &self.slots[slots.clone()] {
+            stamp().write(&mut bytes[slot.stamp()]);
         }
         if let Some(random) = &mut self.random_keys {
-            let key = self.slots[slot].key.clone();
-            write_hexadecimal(random.next(), &mut self.bytes[key]);
+            for slot in &self.slots[slots] {
+                let key = slot.key as usize;
+                let key = &mut bytes[key..key + RANDOM_KEY_BYTES];
+                write_hexadecimal(random.next(), key);
+            }
         }
     }
 
@@ -162,11 +177,11 @@ impl Ring {
     pub(super) fn span(&self, slots: Range<usize>) -> Range<usize> {
         let start = match slots.start {
             0 => 0,
-            first => self.slots[first - 1].end,
+            first => self.slots[first - 1].end as usize,
         };
         match slots.end {
             0 => start..start,
-            end => start..self.slots[end - 1].end,
+            end => start..self.slots[end - 1].end as usize,
         }
     }
 
@@ -269,7 +284,7 @@ mod tests {
             sequence: 0,
             time: 0,
         };
-        (0..2).for_each(|slot| ring.stamp(slot, stamp));
+        ring.stamp(0..2, || stamp);
         let found = messages(&ring, 2);
         assert_ne!(found[0].1, found[1].1);
         assert_eq!(found[0].1.len(), RANDOM_KEY_BYTES);
