@@ -2,6 +2,7 @@
 
 mod accounts;
 mod broker;
+mod clients;
 mod health;
 mod live;
 mod plugins;
@@ -14,6 +15,7 @@ use super::endpoint::Endpoint;
 pub(super) fn all() -> impl Iterator<Item = &'static Endpoint> {
     let parts = [
         broker::ENDPOINTS,
+        clients::ENDPOINTS,
         topology::ENDPOINTS,
         live::ENDPOINTS,
         accounts::ENDPOINTS,

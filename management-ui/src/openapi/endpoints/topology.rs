@@ -1,6 +1,8 @@
 //! Exchanges, queues, bindings; messages as RabbitMQ publishes and gets them.
 
-use crate::openapi::endpoint::{Endpoint, Reply, Shared, Tag, delete, flag, get, post, put};
+use crate::openapi::endpoint::{
+    Endpoint, Reply, Shared, Tag, delete, flag, get, post, post_nothing, put,
+};
 
 const TOTALS: &[crate::openapi::endpoint::Parameter] = &[flag(
     "enable_queue_totals",
@@ -147,4 +149,32 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         "/api/bindings/{vhost}/e/{source}/e/{exchange}/{key}",
         "Unbinds an exchange",
     ),
+    get(
+        "/api/queues/quorum/{vhost}/{name}/status",
+        Reply::List("Any"),
+        "The replicas of a quorum queue: this node",
+    )
+    .tag(Tag::Administrator)
+    .statuses(&[200, 503]),
+    post(
+        "/api/queues/quorum/{vhost}/{name}/replicas/add",
+        "Any",
+        "Refused but for this node: there is no other",
+    )
+    .tag(Tag::Administrator),
+    delete(
+        "/api/queues/quorum/{vhost}/{name}/replicas/delete",
+        "Refused: the only replica stays",
+    )
+    .tag(Tag::Administrator),
+    post_nothing(
+        "/api/queues/quorum/replicas/on/{node}/grow",
+        "Does nothing: there is one node",
+    )
+    .tag(Tag::Administrator),
+    delete(
+        "/api/queues/quorum/replicas/on/{node}/shrink",
+        "Refused: the only replica stays",
+    )
+    .tag(Tag::Administrator),
 ];
