@@ -29,6 +29,8 @@ const KUBERNETES_VALUE: &str = "tcp://";
 /// What is no setting, but says where settings are.
 const PLACES: [&str; 2] = ["FERRYMQ_CONFIG", "RABBITMQ_CONFIG_FILE"];
 
+/// Compat: where Bitnami's image has definitions.
+const DEFINITIONS: &str = "/app/load_definition.json";
 const ERLANG: &str = "it is about Erlang's run time";
 const PLUGINS: &str = "nothing has to be enabled: management, metrics and tracing are built in";
 const PORT: &str = "a port";
@@ -156,6 +158,20 @@ static ROWS: &[Row] = &[
         },
     ),
     same("RABBITMQ_DISK_FREE_ABSOLUTE_LIMIT", "disk.free_limit"),
+    same("RABBITMQ_DEFINITIONS_FILE", "definitions.file"),
+    sets(
+        "RABBITMQ_LOAD_DEFINITIONS",
+        "definitions.file",
+        "yes or no",
+        |config, given| {
+            config.definitions_file = match truth(given.value) {
+                Some(true) => config.definitions_file.take().or(Some(DEFINITIONS.into())),
+                Some(false) => None,
+                None => return Outcome::Bad,
+            };
+            Outcome::Set
+        },
+    ),
     nothing("RABBITMQ_VHOSTS", "import definitions instead"),
     nothing(
         "RABBITMQ_SECURE_PASSWORD",

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::super::foreign::{Given, Outcome, Row, nothing, same, sets};
 use super::super::values::Value;
 use super::super::{Config, ConsumerTimeout, LogFormat, LogLevel, RatesMode, address};
+use crate::auth::Hashing;
 use crate::auth::sasl::is_known_mechanism;
 use crate::limits::Limit;
 use crate::resources;
@@ -239,9 +240,20 @@ pub(super) static ROWS: &[Row] = &[
     nothing("auth_ldap.**", BACKENDS),
     nothing("auth_cache.**", BACKENDS),
     nothing("auth_oauth2.**", BACKENDS),
-    nothing(
+    sets(
         "password_hashing_module",
-        "new hashes are Argon2, those of RabbitMQ are accepted",
+        "auth.password_hashing",
+        "a module of RabbitMQ's",
+        |config, given| match given.value {
+            "rabbit_password_hashing_sha256" => {
+                config.password_hashing = Hashing::RabbitSha256;
+                Outcome::Set
+            }
+            name if name.starts_with("rabbit_password_hashing_") => {
+                Outcome::Ignored("hashes of that kind are accepted, but new ones are not made")
+            }
+            _ => Outcome::Bad,
+        },
     ),
     nothing(
         "credential_validator.**",
@@ -363,6 +375,23 @@ pub(super) static ROWS: &[Row] = &[
         HOST,
         |config, given| optional_host(&mut config.http_listen, "[::]:15672", given),
     ),
+    same("load_definitions", "definitions.file"),
+    same("management.load_definitions", "definitions.file"),
+    same("definitions.local.path", "definitions.file"),
+    same(
+        "definitions.skip_if_unchanged",
+        "definitions.skip_if_unchanged",
+    ),
+    sets(
+        "definitions.import_backend",
+        "definitions.file",
+        "local_filesystem",
+        |_, given| match given.value {
+            "local_filesystem" | "local_files" => Outcome::Set,
+            _ => Outcome::Ignored("definitions come from files only"),
+        },
+    ),
+    nothing("definitions.**", "definitions come from files only"),
     same("management.path_prefix", "http.path_prefix"),
     same("management.http.max_body_size", "http.max_body_size"),
     sets(

@@ -159,6 +159,27 @@ fn keys_set_what_they_mean() {
         "[\"https://a\", \"https://b\"]",
     );
     check(
+        "load_definitions = /d.json",
+        "definitions.file",
+        "\"/d.json\"",
+    );
+    check(
+        "management.load_definitions = /d.json",
+        "definitions.file",
+        "\"/d.json\"",
+    );
+    check("definitions.local.path = /d", "definitions.file", "\"/d\"");
+    check(
+        "definitions.skip_if_unchanged = true",
+        "definitions.skip_if_unchanged",
+        "true",
+    );
+    check(
+        "password_hashing_module = rabbit_password_hashing_sha256",
+        "auth.password_hashing",
+        "\"rabbit_sha256\"",
+    );
+    check(
         "management.cors.max_age = 60",
         "http.cors.max_age",
         "\"1min\"",

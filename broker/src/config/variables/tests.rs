@@ -62,6 +62,24 @@ fn variables_of_the_images_set_what_they_set_there() {
     check("RABBITMQ_MNESIA_BASE", "/d", "data_dir", "\"/d\"");
     check("RABBITMQ_LOGS", "/l", "log.file", "\"/l\"");
     check("RABBITMQ_LOGS", "-", "log.file", "\"none\"");
+    check(
+        "RABBITMQ_DEFINITIONS_FILE",
+        "/d.json",
+        "definitions.file",
+        "\"/d.json\"",
+    );
+    check(
+        "RABBITMQ_LOAD_DEFINITIONS",
+        "yes",
+        "definitions.file",
+        "\"/app/load_definition.json\"",
+    );
+    check(
+        "RABBITMQ_LOAD_DEFINITIONS",
+        "no",
+        "definitions.file",
+        "\"none\"",
+    );
     check("RABBITMQ_LOG", "debug", "log.level", "\"debug\"");
     check("RABBITMQ_PID_FILE", "/p", "node.pid_file", "\"/p\"");
     check(
