@@ -106,7 +106,9 @@ impl Details {
         let changes = fields.iter();
         let changes = changes.map(|(_, values)| values.change_at(moments.newest) as f64);
         Self {
-            rate: changes.sum::<f64>() / moments.grid.interval().as_secs_f64(),
+            // Not their `sum()`, which is -0 for none.
+            rate: changes.fold(0.0, |sum, change| sum + change)
+                / moments.grid.interval().as_secs_f64(),
             samples: range.map(|range| sum(fields, moments, range)),
         }
     }
