@@ -16,7 +16,7 @@ struct Tools {
 impl Tools {
     fn new() -> Self {
         Self {
-            links: tempfile::tempdir().unwrap(),
+            links: tempfile::tempdir().expect("a temporary directory"),
             broker: Broker::start(),
         }
     }
@@ -24,7 +24,7 @@ impl Tools {
     fn tool(&self, name: &str) -> Ctl {
         let link = self.links.path().join(name);
         if !link.exists() {
-            symlink(program(), &link).unwrap();
+            symlink(program(), &link).expect("a link to the program");
         }
         let data_dir = self.broker.data_directory().display().to_string();
         Ctl::new(&link).arguments(&["--data-dir", &data_dir])
@@ -55,7 +55,7 @@ fn tools_know_their_commands() {
 fn the_server_has_a_name_too() {
     let tools = Tools::new();
     let link = tools.links.path().join("rabbitmq-server");
-    symlink(program(), &link).unwrap();
+    symlink(program(), &link).expect("a link to the program");
     let help = Ctl::new(&link).ok("--help");
     assert!(help.contains("--amqp-listen"), "{help}");
 }

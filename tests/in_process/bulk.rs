@@ -111,12 +111,12 @@ fn what_is_there_already_stays() {
 
 #[track_caller]
 fn check_refused(broker: &InProcess, batch: Batch, expected: &str) {
-    let refused = declare(broker, batch).unwrap_err();
+    let refused = declare(broker, batch).expect_err("a refusal");
     assert!(refused.contains(expected), "{refused}");
     let inner = broker.broker();
     assert!(inner.vhost("new").is_none());
     assert!(inner.users().user("app").is_none());
-    let vhost = inner.vhost("/").unwrap();
+    let vhost = inner.vhost("/").expect("the default vhost");
     assert!(vhost.snapshot().queues.is_empty());
     assert!(vhost.snapshot().topology.exchange("news").is_none());
 }
@@ -163,8 +163,10 @@ fn an_abandoned_vhost_does_not_count() {
         declare(&broker, batch("new", dangling)).unwrap_err();
     }
     declare(&broker, batch("/", contents())).unwrap();
-    let mut more = VHostBatch::default();
-    more.exchanges = (0..10).map(|n| exchange(&n.to_string())).collect();
+    let more = VHostBatch {
+        exchanges: (0..10).map(|n| exchange(&n.to_string())).collect(),
+        ..VHostBatch::default()
+    };
     let refused = declare(&broker, batch("/", more)).unwrap_err();
     assert!(
         refused.contains("exchange limit in cluster (16)"),
