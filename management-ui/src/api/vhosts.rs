@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use ferrymq_broker::clock;
+use ferrymq_broker::stats::MessageField;
 use ferrymq_broker::vhost::{Metadata, VHost};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::answer::{self, Answer};
 use crate::auth::{Administrator, Caller};
@@ -16,6 +17,7 @@ use crate::http::path::Names;
 use crate::list::Row;
 use crate::query::{Query, View};
 use crate::refusal::Refusal;
+use crate::statistics::{Numbers, OF_PUBLISHERS, OF_QUEUES, message_stats};
 
 struct VHostRow(Arc<VHost>);
 
@@ -24,24 +26,63 @@ impl Row for VHostRow {
         self.0.name()
     }
 
-    fn render(&self, site: &Site, _: &View) -> Value {
+    fn render(&self, site: &Site, view: &View) -> Value {
         let vhost = &self.0;
         let metadata = vhost.metadata();
         let default = site.broker.config().default_queue_type;
         let queue_type = metadata.default_queue_type.unwrap_or(default).as_str();
-        let mut shown = shape::metadata(&metadata);
-        shown["default_queue_type"] = queue_type.into();
-        json!({
+        let mut metadata_shown = shape::metadata(&metadata);
+        metadata_shown["default_queue_type"] = queue_type.into();
+        let mut shown = json!({
             "name": &**vhost.name(),
             "description": metadata.description,
             "tags": metadata.tags,
             "default_queue_type": queue_type,
-            "metadata": shown,
+            "metadata": metadata_shown,
             "tracing": metadata.tracing,
             "protected_from_deletion": metadata.protected_from_deletion,
             "cluster_state": { site.node(): "running" },
-        })
+        });
+        if let Value::Object(shown) = &mut shown
+            && !view.disable_stats
+        {
+            shown.extend(numbers(site, vhost, view));
+        }
+        shown
     }
+}
+
+/// How many messages its queues held at the last tick, and what has happened to messages in it.
+fn numbers(site: &Site, vhost: &VHost, view: &View) -> Map<String, Value> {
+    let sums = vhost.queue_sums();
+    let mut numbers = Numbers::new(site);
+    for (name, number, fields) in [
+        ("messages", sums.messages(), &MessageField::HELD[..]),
+        ("messages_ready", sums.ready, &[MessageField::Ready]),
+        (
+            "messages_unacknowledged",
+            sums.unacked,
+            &[MessageField::Unacked],
+        ),
+    ] {
+        let range = view.ranges.lengths;
+        numbers.add(name, number, |moments| {
+            vhost.history.details(fields, moments, range)
+        });
+    }
+    let mut numbers = numbers.into_map();
+    let activity = vhost.totals().read();
+    let range = view.ranges.messages;
+    let stats = message_stats(
+        site,
+        &activity,
+        &[OF_QUEUES, OF_PUBLISHERS],
+        |fields, moments| vhost.history.details(fields, moments, range),
+    );
+    if let Some(stats) = stats {
+        numbers.insert("message_stats".to_owned(), stats.into_map().into());
+    }
+    numbers
 }
 
 /// `GET /api/vhosts`

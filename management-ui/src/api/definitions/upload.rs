@@ -33,7 +33,7 @@ impl FromRequest<Site> for Upload {
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         let content_type = request.headers().get(CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok());
-        if content_type.is_some_and(|value| value.starts_with(FORM)) {
+        if content_type.is_some_and(|value| value.to_ascii_lowercase().starts_with(FORM)) {
             return form(request, most).await;
         }
         let bytes = to_bytes(request.into_body(), most).await;

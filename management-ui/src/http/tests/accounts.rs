@@ -1,6 +1,8 @@
 //! Vhosts, users, permissions and limits.
 
+use ferrymq_broker::clock;
 use ferrymq_broker::limits::Limit;
+use ferrymq_broker::stats::ticker;
 use serde_json::{Value, json};
 
 use crate::http::fixture::Fixture;
@@ -350,6 +352,30 @@ async fn limits_are_set_and_cleared() {
         fixture.broker.vhost("/").unwrap().limits().max_queues,
         Limit(None)
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn vhosts_tell_of_their_messages() {
+    let fixture = Fixture::start().await;
+    fixture.check("PUT", "/api/queues/%2F/q", "", 201).await;
+    let vhost = fixture.check("GET", "/api/vhosts/%2F", "", 200).await.json;
+    assert_eq!(vhost["messages"], json!(0));
+    assert_eq!(vhost["messages_details"]["rate"], json!(0.0));
+    assert!(vhost.get("message_stats").is_none());
+    let message =
+        r#"{"routing_key":"q","properties":{},"payload":"m","payload_encoding":"string"}"#;
+    let publish = "/api/exchanges/%2F/amq.default/publish";
+    fixture.check("POST", publish, message, 200).await;
+    ticker::tick(&fixture.broker, clock::now()).await;
+    let vhost = fixture.check("GET", "/api/vhosts/%2F", "", 200).await.json;
+    assert_eq!(
+        (&vhost["messages"], &vhost["messages_ready"]),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(vhost["message_stats"]["publish"], json!(1));
+    let path = "/api/vhosts/%2F?disable_stats=true";
+    let vhost = fixture.check("GET", path, "", 200).await.json;
+    assert!(vhost.get("messages").is_none());
 }
 
 /// security.md 1: who may see and do what.
