@@ -17,7 +17,9 @@ PROGRAM = os.environ.get(
 class Broker:
     """A broker on a directory of its own, on the same AMQP port after every start."""
 
-    def __init__(self):
+    def __init__(self, **settings):
+        """`settings`: variables that the program reads."""
+        self._environment = {**os.environ, **settings}
         self._directory = tempfile.TemporaryDirectory(prefix="ferrymq-python-")
         self.host, self.port, self.http_port = "127.0.0.1", 0, 0
         self._process = None
@@ -32,6 +34,7 @@ class Broker:
         arguments = [part for option in listen.items() for part in option]
         self._process = subprocess.Popen(
             [PROGRAM, "serve", "--data-dir", f"{self._directory.name}/data", *arguments],
+            env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

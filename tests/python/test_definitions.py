@@ -1,7 +1,10 @@
 """Definitions of a real RabbitMQ, imported into FerryMQ and compared object by object, and the other way."""
 
+import json
+
 import pytest
 
+from harness import Broker
 from management import Management, encoded
 from rabbitmq import RabbitMQ
 
@@ -174,3 +177,42 @@ def test_what_ferrymq_exports_is_imported_by_rabbitmq(rabbitmq, ferrymq, own_bro
     hashed = rabbitmq.api.get("/users/guest")
     assert hashed["hashing_algorithm"] == "rabbit_password_hashing_sha256"
     assert Management(rabbitmq.api.url).get("/whoami")["name"] == "guest"
+
+
+@pytest.fixture
+def importing(tmp_path):
+    """Starts brokers that import a document."""
+    brokers = []
+
+    def start(document):
+        file = tmp_path / "definitions.json"
+        file.write_text(json.dumps(document))
+        brokers.append(Broker(FERRYMQ_DEFINITIONS_FILE=str(file)))
+        return brokers[-1].start()
+
+    yield start
+    for broker in brokers:
+        broker.remove()
+
+
+def test_definitions_are_there_when_clients_connect(importing):
+    everything = {"configure": ".*", "write": ".*", "read": ".*"}
+    broker = importing(
+        {
+            "users": [{"name": "boss", "password": "secret", "tags": "administrator"}],
+            "vhosts": [{"name": "main"}],
+            "permissions": [{"user": "boss", "vhost": "main", **everything}],
+            "queues": [{"name": "q", "vhost": "main"}],
+        }
+    )
+    url = f"http://127.0.0.1:{broker.http_port}"
+    boss = Management(url, "boss", "secret")
+    assert [queue["name"] for queue in boss.get("/queues")] == ["q"]
+    # Neither the default user nor the default vhost.
+    assert [vhost["name"] for vhost in boss.get("/vhosts")] == ["main"]
+    assert Management(url).call("GET", "/whoami")[0] == 401
+
+
+def test_a_start_without_its_definitions_fails(importing):
+    with pytest.raises(AssertionError, match="can't import the definitions in .*queues\\[0\\] 'q'"):
+        importing({"queues": [{"name": "q"}]})
