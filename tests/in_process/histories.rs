@@ -9,6 +9,7 @@ use ferrymq_broker::stats::{
     ChurnField, ExchangeField, Kind, MessageField, NodeField, Protocol, TrafficField, ticker,
 };
 use ferrymq_tests::InProcess;
+use ferrymq_tests::raw::{BasicProperties, FieldTable};
 
 use crate::support::{channel, eventually, vhost};
 
@@ -155,4 +156,26 @@ fn capacity_is_the_time_in_which_consumers_wait() {
     client.consume("q");
     tick(&broker, 2);
     assert_eq!(queue.capacity.get(), 1.0);
+}
+
+#[test]
+fn what_a_restart_finds_did_not_come_just_then() {
+    let mut broker = broker(RatesMode::Basic);
+    let client = channel(&broker);
+    client.confirm();
+    client.durable_queue_with("q", FieldTable::default());
+    let persistent = BasicProperties::default().with_delivery_mode(2);
+    client.publish_with("", "q", "kept", &persistent);
+    client.confirmed(1);
+    drop(client);
+    broker.restart();
+    // The first tick may already be one later than the start.
+    tick(&broker, 2);
+    let statistics = broker.broker().statistics();
+    let queue = vhost(&broker).snapshot().queues["q"].clone();
+    let ready = queue
+        .history
+        .details(&[MessageField::Ready], statistics.moments(), None);
+    assert_eq!(ready.rate, 0.0);
+    assert_eq!(statistics.sums().queues.ready, 1);
 }

@@ -30,7 +30,8 @@ pub struct Statistics {
     pub auth_attempts: AuthAttempts,
     pub(super) rates_mode: RatesMode,
     grid: Grid,
-    oldest: Tick,
+    /// The first tick that was recorded, as soon as one was.
+    oldest: AtomicU32,
     newest: AtomicU32,
     sums: ArcSwap<Sums>,
     process: ArcSwap<ProcessReading>,
@@ -53,7 +54,7 @@ impl Statistics {
             auth_attempts: AuthAttempts::default(),
             rates_mode: config.rates_mode,
             grid,
-            oldest,
+            oldest: AtomicU32::new(oldest.number()),
             // Nothing is recorded yet.
             newest: AtomicU32::new(oldest.before().number()),
             sums: ArcSwap::default(),
@@ -67,20 +68,29 @@ impl Statistics {
     pub fn moments(&self) -> Moments {
         Moments {
             grid: self.grid,
-            oldest: self.oldest,
-            newest: self.newest().max(self.oldest),
+            oldest: self.oldest(),
+            newest: self.newest().max(self.oldest()),
         }
     }
 
     /// What is to be recorded at `now`, and whether a minute has passed. `None` when it was already.
     pub(super) fn next_moments(&self, now: Timestamp) -> Option<(Moments, bool)> {
         let (last, newest) = (self.newest(), self.grid.tick(now));
+        if last < self.oldest() {
+            // Whatever is there by now did not change: it was found.
+            let oldest = self.oldest().max(newest);
+            self.oldest.store(oldest.number(), Ordering::Relaxed);
+        }
         let minute = |tick| self.grid.time(tick).as_seconds() / 60;
         let moments = Moments {
             newest,
             ..self.moments()
         };
         (newest > last).then(|| (moments, minute(newest) > minute(last)))
+    }
+
+    fn oldest(&self) -> Tick {
+        Tick::from_number(self.oldest.load(Ordering::Relaxed))
     }
 
     fn newest(&self) -> Tick {
@@ -121,8 +131,11 @@ impl Statistics {
         *self.gone_traffic.lock()
     }
 
-    pub(super) fn publish(&self, newest: Tick, sums: Sums, process: ProcessReading) {
+    pub(super) fn publish(&self, newest: Tick, sums: Sums, mut process: ProcessReading) {
         self.sums.store(Arc::new(sums));
+        // Those of threads that have ended are not told any more.
+        let before = self.process().context_switches;
+        process.context_switches = process.context_switches.max(before);
         self.process.store(Arc::new(process));
         self.newest.store(newest.number(), Ordering::Relaxed);
     }
