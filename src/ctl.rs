@@ -29,6 +29,7 @@ mod queues;
 mod settings;
 mod status;
 mod target;
+mod top;
 mod unsupported;
 mod users;
 mod values;

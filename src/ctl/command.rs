@@ -6,7 +6,7 @@ use super::context::Context;
 use super::error::Error;
 use super::{
     bindings, browse, checks, connections, definitions, delayed, events, exchanges, features, jobs,
-    limits, messages, node, parameters, permissions, policies, queues, settings, status,
+    limits, messages, node, parameters, permissions, policies, queues, settings, status, top,
     unsupported, users, vhosts,
 };
 
@@ -47,6 +47,8 @@ pub(super) enum Command {
     #[command(flatten)]
     Status(status::Command),
     #[command(flatten)]
+    Top(top::Command),
+    #[command(flatten)]
     Checks(checks::Command),
     #[command(flatten)]
     Node(node::Command),
@@ -78,6 +80,7 @@ impl Command {
             Self::Limits(command) => command.run(context),
             Self::Definitions(command) => command.run(context),
             Self::Status(command) => command.run(context),
+            Self::Top(command) => command.run(context),
             Self::Checks(command) => command.run(context),
             Self::Node(command) => command.run(context),
             Self::Settings(command) => command.run(context),

@@ -4,13 +4,26 @@ use std::fs;
 use std::io::{self, Read as _};
 
 use clap::Subcommand;
-use hyper::Method;
+use serde_json::Value;
 
-use super::client::Ask;
 use super::context::Context;
 use super::error::Error;
-use super::path::path;
+use super::listing::{Columns, json, same};
+use super::path::{path, with_query};
 use super::values;
+
+const CHANGES: Columns = Columns {
+    all: &[
+        same("change"),
+        same("section"),
+        same("vhost"),
+        same("name"),
+        same("reason"),
+        json("before", "before"),
+        json("after", "after"),
+    ],
+    default: 7,
+};
 
 /// Stands for the standard input and output.
 const STANDARD: &str = "-";
@@ -33,9 +46,12 @@ pub(super) enum Command {
         file: String,
         #[arg(long, hide = true, value_parser = ["json"])]
         format: Option<String>,
-        /// Import nothing if the same document was imported last
+        /// Import nothing if the broker has all of it already
         #[arg(long = "skip-if-unchanged")]
         skip_if_unchanged: bool,
+        /// Import nothing: list what would be added, changed, left out and refused
+        #[arg(long = "dry-run")]
+        dry_run: bool,
     },
 }
 
@@ -43,7 +59,16 @@ impl Command {
     pub(super) fn run(self, context: &mut Context) -> Result<(), Error> {
         match self {
             Self::ExportDefinitions { file, .. } => export(context, &file),
-            Self::ImportDefinitions { file, .. } => import(context, &file),
+            Self::ImportDefinitions {
+                file,
+                dry_run: true,
+                ..
+            } => compare(context, &file),
+            Self::ImportDefinitions {
+                file,
+                skip_if_unchanged,
+                ..
+            } => import(context, &file, skip_if_unchanged),
         }
     }
 }
@@ -71,24 +96,54 @@ fn export(context: &mut Context, file: &str) -> Result<(), Error> {
     })
 }
 
-fn import(context: &mut Context, file: &str) -> Result<(), Error> {
+fn import(context: &mut Context, file: &str, skip_if_unchanged: bool) -> Result<(), Error> {
     let banner = match file {
         STANDARD => "Importing definitions in JSON from standard input ...".to_owned(),
         file => format!("Importing definitions in JSON from a file at \"{file}\" ..."),
     };
     context.out.banner(banner)?;
     let document = values::document(&read(file)?, file)?;
-    let answer = context.client.ask(&Ask {
-        method: Method::POST,
-        path: &endpoint(context),
-        headers: &[],
-        body: Some(&document),
-    })?;
-    context.in_vhost(answer.successful())?;
-    Ok(context.out.message(
-        "Successfully started definition import. This process is asynchronous and can take some \
-         time.",
-    )?)
+    if skip_if_unchanged {
+        let plan = plan(context, &document)?;
+        let changes = |kind: &str| plan[kind].as_array().is_some_and(|list| !list.is_empty());
+        if !["added", "changed", "refused"].into_iter().any(changes) {
+            let text = "Nothing to import: the broker has all of it already";
+            return Ok(context.out.message(text)?);
+        }
+    }
+    let imported = context.client.post(&endpoint(context), &document);
+    context.in_vhost(imported)?;
+    Ok(context.out.message("Successfully imported definitions.")?)
+}
+
+/// What an import would do, object by object.
+fn compare(context: &mut Context, file: &str) -> Result<(), Error> {
+    let banner = "Comparing definitions with those of the broker ...";
+    context.out.banner(banner)?;
+    let document = values::document(&read(file)?, file)?;
+    let plan = plan(context, &document)?;
+    let mut rows = Vec::new();
+    for kind in ["added", "changed", "skipped", "refused"] {
+        for change in plan[kind].as_array().into_iter().flatten() {
+            let mut row = change.clone();
+            row["change"] = kind.into();
+            rows.push(row);
+        }
+    }
+    let refused = plan["refused"].as_array().map_or(0, Vec::len);
+    CHANGES.print_rows(context, &rows.into(), &[])?;
+    match refused {
+        0 => Ok(()),
+        _ => Err(Error::Refused(format!(
+            "{refused} definitions would be refused, and so all"
+        ))),
+    }
+}
+
+fn plan(context: &Context, document: &Value) -> Result<Value, Error> {
+    let path = with_query(endpoint(context), &[("dry_run", "true")]);
+    let plan = context.client.post(&path, document);
+    context.in_vhost(plan)?.json()
 }
 
 fn read(file: &str) -> Result<String, Error> {

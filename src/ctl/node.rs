@@ -196,7 +196,7 @@ fn stop(context: &mut Context) -> Result<(), Error> {
     let told = kill_process(process, Signal::TERM);
     told.map_err(|error| Error::AccessRefused(format!("process {pid}: {error}")))?;
     let mut waited = Duration::ZERO;
-    while test_kill_process(process).is_ok() {
+    while is_running(process) {
         if let Some(patience) = context.client.timeout()
             && waited >= patience
         {
@@ -206,4 +206,13 @@ fn stop(context: &mut Context) -> Result<(), Error> {
         waited += LOOK_AGAIN;
     }
     Ok(())
+}
+
+/// A process that has ended but that its parent has not asked about runs no more.
+fn is_running(process: Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero()));
+    let stat = stat.unwrap_or_default();
+    // The state comes after the name, which may hold anything.
+    let state = stat.rsplit_once(") ").map(|(_, rest)| rest.chars().next());
+    test_kill_process(process).is_ok() && state != Some(Some('Z'))
 }

