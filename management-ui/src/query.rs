@@ -37,7 +37,6 @@ pub(crate) struct Query {
     pub(crate) reverse: bool,
     /// What of each object is to be shown.
     pub(crate) view: View,
-    columns: Columns,
 }
 
 /// A page of a list.
@@ -73,6 +72,15 @@ pub(crate) struct View {
     pub(crate) detailed: bool,
     /// For how long back, in which steps.
     pub(crate) ranges: Ranges,
+    /// Which fields; all, if none is named.
+    columns: Columns,
+}
+
+impl View {
+    /// Are these the only fields that are wanted, so that no others need be looked up?
+    pub(crate) fn is_within(&self, fields: &[&str]) -> bool {
+        self.columns.are_within(fields)
+    }
 }
 
 impl Query {
@@ -91,12 +99,13 @@ impl Query {
         query.sort = query.get("sort").map(str::to_owned);
         query.sort = query.sort.take().filter(|field| !field.is_empty());
         query.reverse = query.flag("sort_reverse");
-        query.columns = Columns::parse(query.get("columns").unwrap_or_default());
+        let columns = Columns::parse(query.get("columns").unwrap_or_default());
         query.view = View {
             disable_stats: query.flag("disable_stats"),
             queue_totals: query.flag("enable_queue_totals"),
-            detailed: !query.columns.is_all(),
+            detailed: !columns.is_all(),
             ranges: Ranges::parse(|name| query.get(name))?,
+            columns,
         };
         Ok(query)
     }
@@ -146,7 +155,7 @@ impl Query {
 
     /// The columns of `value` that are asked for.
     pub(crate) fn columns(&self, value: Value) -> Value {
-        self.columns.of(value)
+        self.view.columns.of(value)
     }
 
     /// The same without a page, for lists that have none.

@@ -22,6 +22,15 @@ impl Columns {
         self.0.is_empty()
     }
 
+    /// Are fields asked for, and none beside `fields`?
+    pub(super) fn are_within(&self, fields: &[&str]) -> bool {
+        let known = |path: &Vec<String>| {
+            path.first()
+                .is_some_and(|name| fields.contains(&name.as_str()))
+        };
+        !self.is_all() && self.0.iter().all(known)
+    }
+
     /// The fields of `value` that are asked for; of a list, those of each element.
     pub(super) fn of(&self, value: Value) -> Value {
         if self.is_all() {
@@ -85,6 +94,13 @@ mod tests {
             Columns::parse("a").of(json!([{"a": 1, "b": 2}])),
             json!([{"a": 1}])
         );
+    }
+
+    #[test]
+    fn what_is_not_asked_for_need_not_be_looked_at() {
+        let within = |columns: &str| Columns::parse(columns).are_within(&["a", "b"]);
+        assert!(within("a") && within("b.c,a"));
+        assert!(!within("") && !within("a,c"));
     }
 
     #[test]

@@ -18,6 +18,18 @@ use crate::http::Site;
 use crate::list::{Row, SortKey};
 use crate::query::View;
 
+/// Fields that cost no look at anything that is counted.
+const BASICS: [&str; 8] = [
+    "name",
+    "vhost",
+    "type",
+    "durable",
+    "auto_delete",
+    "exclusive",
+    "arguments",
+    "state",
+];
+
 impl Row for Arc<SharedQueue> {
     fn name(&self) -> &str {
         self.name.as_str()
@@ -25,6 +37,9 @@ impl Row for Arc<SharedQueue> {
 
     fn render(&self, site: &Site, view: &View) -> Value {
         let mut shown = basics(self, site);
+        if view.is_within(&BASICS) {
+            return shown.into();
+        }
         show_policies(self, &mut shown);
         if !view.disable_stats {
             numbers::show(self, site, view, &mut shown);

@@ -1,0 +1,107 @@
+//! AMQP clients as the HTTP API shows them: connections, channels, consumers.
+
+use ferrymq_tests::Broker;
+use ferrymq_tests::raw::{Connection, basic};
+use serde_json::json;
+
+use crate::support::{call_with, encode, expect, wait_for};
+
+#[test]
+fn a_consumer_is_found_from_everywhere() {
+    let broker = Broker::start();
+    let http = broker.http();
+    let connection = Connection::open(broker.amqp());
+    let channel = connection.channel();
+    channel.queue("q");
+    let tag = channel.consume_with(basic::Consume {
+        queue: "q".into(),
+        ..Default::default()
+    });
+    channel.publish("", "q", "body");
+    channel.delivery();
+    let connections = wait_for(http, "/api/connections", |all| all[0]["channels"] == 1);
+    let name = connections[0]["name"].as_str().expect("a name");
+    assert!(name.ends_with(&format!(" -> {}", broker.amqp())), "{name}");
+    for (field, expected) in [
+        ("user", json!("guest")),
+        ("vhost", json!("/")),
+        ("state", json!("running")),
+        ("protocol", json!("AMQP 0-9-1")),
+        ("ssl", json!(false)),
+        ("peer_cert_subject", json!(null)),
+    ] {
+        assert_eq!(connections[0][field], expected, "{field}");
+    }
+    let path = format!("/api/connections/{}", encode(name));
+    assert_eq!(expect(http, "GET", &path, "", 200)["name"], name);
+    let channels = expect(http, "GET", &format!("{path}/channels"), "", 200);
+    assert_eq!(channels[0]["name"], format!("{name} (1)"));
+    assert_eq!(
+        expect(http, "GET", &format!("{path}/sessions"), "", 200),
+        json!([])
+    );
+    let path = format!("/api/channels/{}", encode(&format!("{name} (1)")));
+    let shown = wait_for(http, &path, |channel| {
+        channel["messages_unacknowledged"] == 1
+    });
+    assert_eq!(shown["consumer_details"][0]["consumer_tag"], tag);
+    assert_eq!(shown["consumer_count"], 1);
+    let consumers = expect(http, "GET", "/api/consumers/%2F", "", 200);
+    let consumer = &consumers[0];
+    assert_eq!(consumer["queue"], json!({"name": "q", "vhost": "/"}));
+    assert_eq!(consumer["channel_details"]["connection_name"], name);
+    assert_eq!(consumer["active"], true);
+    assert_eq!(consumer["activity_status"], "up");
+    assert!(consumer["consumer_timeout"].is_u64());
+    let queue = expect(http, "GET", "/api/queues/%2F/q", "", 200);
+    assert_eq!(queue["consumer_details"][0], *consumer);
+    assert_eq!(
+        (&queue["consumers"], &queue["messages_unacknowledged"]),
+        (&json!(1), &json!(1))
+    );
+    let in_vhost = expect(http, "GET", "/api/vhosts/%2F/channels?page=1", "", 200);
+    assert_eq!(in_vhost["total_count"], 1);
+    let brief = expect(http, "GET", "/api/connections/username/guest", "", 200);
+    assert_eq!(brief[0].as_object().expect("a row").len(), 4);
+    connection.close();
+}
+
+#[test]
+fn a_connection_is_closed_for_a_reason() {
+    let broker = Broker::start();
+    let http = broker.http();
+    let connection = Connection::open(broker.amqp());
+    let all = wait_for(http, "/api/connections", |all| all[0]["name"].is_string());
+    let path = format!(
+        "/api/connections/{}",
+        encode(all[0]["name"].as_str().expect("a name"))
+    );
+    let reason = "X-Reason: time to go\r\n";
+    assert_eq!(call_with(http, reason, "DELETE", &path, "").0, 204);
+    connection.refused(320, "time to go");
+    let other = Connection::open(broker.amqp());
+    wait_for(http, "/api/connections", |all| all[0]["name"].is_string());
+    expect(http, "DELETE", "/api/connections/username/guest", "", 204);
+    other.refused(320, "Closed via management plugin");
+    wait_for(http, "/api/connections", |all| *all == json!([]));
+    expect(http, "DELETE", &path, "", 404);
+}
+
+#[test]
+fn an_exclusive_queue_is_its_connections_own() {
+    let broker = Broker::start();
+    let http = broker.http();
+    let connection = Connection::open(broker.amqp());
+    let queue = connection.channel().temporary_queue();
+    let path = format!("/api/queues/%2F/{}", encode(&queue));
+    let shown = expect(http, "GET", &path, "", 200);
+    assert_eq!(shown["exclusive"], true);
+    assert!(shown["owner_pid_details"]["name"].is_string());
+    let refused = expect(http, "DELETE", &path, "", 400);
+    let reason = refused["reason"].as_str().expect("a reason");
+    assert!(reason.contains("cannot obtain exclusive access to locked queue"));
+    expect(http, "DELETE", &format!("{path}/contents"), "", 400);
+    let get = r#"{"count":1,"ackmode":"ack_requeue_true","encoding":"auto"}"#;
+    expect(http, "POST", &format!("{path}/get"), get, 400);
+    connection.close();
+}
