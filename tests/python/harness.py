@@ -75,6 +75,11 @@ class Broker:
         self._directory.cleanup()
 
     @property
+    def directory(self):
+        """Where it keeps what it has; tests may leave things there, too."""
+        return self._directory.name
+
+    @property
     def url(self):
         return f"amqp://guest:guest@{self.host}:{self.port}/%2f"
 

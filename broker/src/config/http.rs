@@ -11,6 +11,8 @@ pub struct Http {
     pub cors: Cors,
     /// Bytes of a request's body.
     pub max_body_bytes: u64,
+    /// May messages be looked at that nobody has taken?
+    pub message_browser: bool,
 }
 
 /// Which pages of other sites may use the API.
@@ -29,6 +31,7 @@ impl Default for Http {
             cors: Cors::default(),
             // Compat: RabbitMQ's default, 20 million.
             max_body_bytes: 20_000_000,
+            message_browser: true,
         }
     }
 }

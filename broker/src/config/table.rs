@@ -182,6 +182,14 @@ pub(super) static KEYS: &[Key] = &[
     )
     .live(),
     key(
+        "http.message_browser",
+        "true or false",
+        "May messages be looked at in their queues: browsed, listed, tailed; each look is logged",
+        |config| Value::Flag(config.http.message_browser),
+        |config, value| put(&mut config.http.message_browser, value.flag()),
+    )
+    .live(),
+    key(
         "http.cors.allow_origins",
         "a list of origins like \"https://example.org\", [\"*\"], or \"none\"",
         "Sites whose pages may use the API; `[\"*\"]`: all, without credentials",

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use ferrymq_broker::browse::{Browse, Browsed, Cursor, Direction, MAX_BODY_BYTES, MAX_MESSAGES};
 use ferrymq_broker::clock;
 use ferrymq_broker::error::Error;
+use ferrymq_broker::vhost::VHost;
 use serde_json::{Map, Value, json};
 
 use crate::answer::{self, Answer};
@@ -46,12 +47,7 @@ pub(crate) async fn list(
     let wanted = wanted(&query)?;
     let encoding = Encoding::of(&query)?;
     queues::find(&vhost, &name)?;
-    tracing::info!(
-        user = caller.user.name(),
-        queue = name,
-        vhost = &**vhost.name(),
-        "messages are browsed"
-    );
+    note_look(&site, &caller, &vhost, &name)?;
     let actor = caller.actor();
     let found = site.blocking(move || {
         let begun = clock::now();
@@ -115,9 +111,35 @@ async fn find(
     let vhost = caller.vhost(&vhost)?;
     let sequence = sequence_of(&sequence)?;
     queues::find(&vhost, &name)?;
+    note_look(site, &caller, &vhost, &name)?;
     let actor = caller.actor();
     let found = site.blocking(move || vhost.browse_one(&actor, &name, sequence, clock::now()));
     found.await?.ok_or_else(Refusal::not_found)
+}
+
+/// Messages of `name` are about to be shown: it is logged who looks.
+///
+/// # Errors
+/// 400 when the settings forbid it.
+pub(crate) fn note_look(
+    site: &Site,
+    caller: &Caller,
+    vhost: &VHost,
+    name: &str,
+) -> Result<(), Refusal> {
+    if !site.broker.config().http.message_browser {
+        let reason = "http.message_browser is off: messages are not shown";
+        return Err(Refusal::bad_request(reason));
+    }
+    tracing::info!(
+        user = caller.user.name(),
+        vhost = &**vhost.name(),
+        "user '{}' looks at messages of '{}' in vhost '{}'",
+        caller.user.name().escape_debug(),
+        name.escape_debug(),
+        vhost.name().escape_debug(),
+    );
+    Ok(())
 }
 
 /// The number of a message.

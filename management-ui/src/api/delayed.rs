@@ -61,7 +61,9 @@ pub(crate) async fn of_queue(
     Names((vhost, name)): InVHost,
     query: Query,
 ) -> Answer {
-    list(&site, Place::queue(&caller, &vhost, &name)?, &query).await
+    let place = Place::queue(&caller, &vhost, &name)?;
+    browse::note_look(&site, &caller, &place.vhost, &name)?;
+    list(&site, place, &query).await
 }
 
 /// `GET /api/exchanges/{vhost}/{name}/delayed`
@@ -71,7 +73,9 @@ pub(crate) async fn of_exchange(
     Names((vhost, name)): InVHost,
     query: Query,
 ) -> Answer {
-    list(&site, Place::exchange(&caller, &vhost, &name)?, &query).await
+    let place = Place::exchange(&caller, &vhost, &name)?;
+    browse::note_look(&site, &caller, &place.vhost, &name)?;
+    list(&site, place, &query).await
 }
 
 /// `DELETE /api/queues/{vhost}/{name}/delayed`: all of them.

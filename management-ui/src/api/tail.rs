@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::answer::Answer;
-use crate::api::queues;
+use crate::api::{browse, queues};
 use crate::auth::Caller;
 use crate::http::Site;
 use crate::http::path::Names;
@@ -66,6 +66,7 @@ pub(crate) async fn stream(
     let filter = query.filter()?;
     queues::find(&vhost, &name)?;
     let queue = vhost.readable_queue(&caller.actor(), &name)?;
+    browse::note_look(&site, &caller, &vhost, &name)?;
     let permit = site.streams.open()?;
     let tail = Tail {
         site: site.clone(),

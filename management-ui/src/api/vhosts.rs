@@ -13,7 +13,7 @@ use crate::auth::{Administrator, Caller};
 use crate::body::Object;
 use crate::definitions::shape;
 use crate::http::Site;
-use crate::http::path::Names;
+use crate::http::path::{self, Names};
 use crate::list::Row;
 use crate::query::{Query, View};
 use crate::refusal::Refusal;
@@ -109,6 +109,8 @@ pub(crate) async fn put(
     Names(name): Names<String>,
     Object(mut vhost): Object,
 ) -> Answer {
+    // A longer one no client could open.
+    path::check_name("vhost", &name)?;
     // Compat: an older spelling.
     if let Some(queue_type) = vhost.remove("defaultqueuetype") {
         vhost.entry("default_queue_type").or_insert(queue_type);

@@ -641,3 +641,34 @@ async fn a_batch_is_confirmed_together_and_tells_of_each() {
         401
     );
 }
+
+#[tokio::test]
+async fn a_vhost_that_no_client_could_open_is_not_made() {
+    let fixture = Fixture::start().await;
+    let refused = fixture
+        .check("PUT", &format!("/api/vhosts/{}", "v".repeat(256)), "", 400)
+        .await;
+    assert_eq!(
+        refused.json["reason"],
+        "vhost name has 256 bytes, it may have 255"
+    );
+    fixture
+        .check("PUT", &format!("/api/vhosts/{}", "v".repeat(255)), "", 201)
+        .await;
+}
+
+#[tokio::test]
+async fn looking_at_messages_can_be_forbidden() {
+    let fixture = Fixture::start_with(|config| config.http.message_browser = false).await;
+    fixture.check("PUT", "/api/queues/%2F/q", "", 201).await;
+    for place in ["browse", "tail", "delayed", "messages/1"] {
+        let path = format!("/api/queues/%2F/q/{place}");
+        let refused = fixture.check("GET", &path, "", 400).await.json;
+        assert!(
+            refused["reason"]
+                .as_str()
+                .unwrap()
+                .contains("http.message_browser")
+        );
+    }
+}
