@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::time::sleep;
 
 use super::fields::{ChurnField, ExchangeField, MessageField, NodeField, TrafficField};
-use super::room::{Object, Room};
+use super::room::{BUDGET_BYTES, Object, Room};
 use super::series::{Moments, Reach};
 use super::sums::{ChannelSums, QueueSums, Sums, TrafficSums};
 use super::{Activity, ExchangeTotals, Statistics};
@@ -58,7 +58,7 @@ pub async fn tick(broker: &Broker, now: Timestamp) {
     pass.node();
     let Pass { mut sums, room, .. } = pass;
     sums.history_bytes = match room {
-        Some(room) => room.share_out(moments) as u64,
+        Some(room) => room.share_out(moments, BUDGET_BYTES) as u64,
         None => statistics.sums().history_bytes,
     };
     let process = ProcessReading::read(&broker.config());
