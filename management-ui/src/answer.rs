@@ -47,15 +47,6 @@ impl Site {
         }
     }
 
-    /// Does where it holds nobody up what may take longer than some milliseconds.
-    pub(crate) async fn aside<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> T {
-        let done = tokio::task::spawn_blocking(work).await;
-        done.expect("it does not panic")
-    }
-
     /// Sets an object by the rules of definitions, and with it what else the document `sections` holds, on
     /// behalf of `caller`.
     ///
@@ -67,7 +58,7 @@ impl Site {
         };
         let (broker, by) = (Arc::clone(&self.broker), caller.user.name().to_owned());
         let set = self.aside(move || definitions::put(&broker, sections, &by));
-        let set = set.await?;
+        let set = set.await??;
         self.committed(set.point).await?;
         Ok(put(set.existed))
     }

@@ -16,7 +16,6 @@ use axum::middleware::{from_fn_with_state, map_request_with_state, map_response}
 use axum::routing::get;
 use ferrymq_broker::Broker;
 use ferrymq_broker::clock::{self, Timestamp};
-use ferrymq_broker::error::Error;
 use ferrymq_broker::queue::shared::Work;
 use ferrymq_broker::vhost::VHost;
 use parking_lot::Mutex;
@@ -98,17 +97,18 @@ impl Site {
     }
 
     /// Does something that may take its time, or read from disk, where that disturbs nobody.
-    pub(crate) async fn blocking<T: Send + 'static>(
+    ///
+    /// # Errors
+    /// 500 when it fails in a way that it should not.
+    pub(crate) async fn aside<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+        work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Refusal> {
-        match tokio::task::spawn_blocking(work).await {
-            Ok(done) => Ok(done?),
-            Err(why) => {
-                tracing::error!("a request was not carried out: {why}");
-                Err(Refusal::internal())
-            }
-        }
+        let done = tokio::task::spawn_blocking(work).await;
+        done.map_err(|why| {
+            tracing::error!("a request was not carried out: {why}");
+            Refusal::internal()
+        })
     }
 
     /// Who did what nobody asked for.

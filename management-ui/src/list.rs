@@ -109,8 +109,8 @@ impl Query {
         if !selects || rows.len() <= MAX_ROWS_AT_ONCE {
             return self.answer(site, rows);
         }
-        let work = tokio::task::spawn_blocking(move || self.answer(site, rows));
-        work.await.expect("a list does not panic")
+        let aside = site.clone();
+        aside.aside(move || self.answer(site, rows)).await?
     }
 
     fn answer<R: Row>(self, site: Site, rows: Rows<R>) -> Answer {

@@ -9,6 +9,12 @@ const APPLICATION: &str =
     "FerryMQ is one process: stop it with 'stop', and start it with 'ferrymq serve'";
 const RESET: &str = "stop the broker and remove its data directory";
 const ERLANG: &str = "FerryMQ does not run on Erlang";
+const REPLICAS: &str = "a quorum queue has one replica here: this node";
+const LOG: &str = "the log goes to standard output, or to the file that log.file names";
+const ROTATION: &str = "move the log file away and send SIGUSR1: it is opened anew";
+const SIZES: &str = "see rabbitmq_message_size_bytes in /metrics";
+const TLS: &str = "there is no TLS listener";
+const SYSTEM: &str = "ask the system that the broker runs on";
 const LISTENERS: &str = "listeners are opened and closed with the broker";
 
 /// What follows the command's name.
@@ -77,6 +83,24 @@ pub(super) enum Command {
     ErlangCookieSources(Rest),
     #[command(hide = true)]
     MaybeStuck(Rest),
+    #[command(hide = true)]
+    QuorumStatus(Rest),
+    #[command(hide = true)]
+    LogTail(Rest),
+    #[command(hide = true)]
+    LogTailStream(Rest),
+    #[command(hide = true)]
+    RotateLogs(Rest),
+    #[command(hide = true)]
+    MessageSizeStats(Rest),
+    #[command(hide = true)]
+    TlsVersions(Rest),
+    #[command(hide = true)]
+    CipherSuites(Rest),
+    #[command(hide = true)]
+    ResolveHostname(Rest),
+    #[command(hide = true)]
+    OsEnv(Rest),
 }
 
 impl Command {
@@ -93,6 +117,12 @@ impl Command {
             | Self::ErlangVersion(_)
             | Self::ErlangCookieSources(_)
             | Self::MaybeStuck(_) => ERLANG,
+            Self::QuorumStatus(_) => REPLICAS,
+            Self::LogTail(_) | Self::LogTailStream(_) => LOG,
+            Self::RotateLogs(_) => ROTATION,
+            Self::MessageSizeStats(_) => SIZES,
+            Self::TlsVersions(_) | Self::CipherSuites(_) => TLS,
+            Self::ResolveHostname(_) | Self::OsEnv(_) => SYSTEM,
             _ => CLUSTER,
         };
         Err(Error::Unsupported(reason.to_owned()))

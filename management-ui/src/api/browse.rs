@@ -49,7 +49,7 @@ pub(crate) async fn list(
     queues::find(&vhost, &name)?;
     note_look(&site, &caller, &vhost, &name)?;
     let actor = caller.actor();
-    let found = site.blocking(move || {
+    let found = site.aside(move || {
         let begun = clock::now();
         look(&wanted, |browse| {
             let now = clock::now();
@@ -59,7 +59,7 @@ pub(crate) async fn list(
                 .map(|page| (page, late))
         })
     });
-    let found = found.await?;
+    let found = found.await??;
     let items = found.messages.iter().map(|message| item(message, encoding));
     let items: Vec<Value> = items.collect();
     Ok(answer::json(json!({
@@ -113,8 +113,8 @@ async fn find(
     queues::find(&vhost, &name)?;
     note_look(site, &caller, &vhost, &name)?;
     let actor = caller.actor();
-    let found = site.blocking(move || vhost.browse_one(&actor, &name, sequence, clock::now()));
-    found.await?.ok_or_else(Refusal::not_found)
+    let found = site.aside(move || vhost.browse_one(&actor, &name, sequence, clock::now()));
+    found.await??.ok_or_else(Refusal::not_found)
 }
 
 /// Messages of `name` are about to be shown: it is logged who looks.

@@ -31,7 +31,7 @@ pub(crate) async fn get(
     headers: HeaderMap,
 ) -> Answer {
     let broker = Arc::clone(&site.broker);
-    let document = site.aside(move || text(&export::broker(&broker))).await;
+    let document = site.aside(move || text(&export::broker(&broker))).await?;
     download(document, &query, &headers)
 }
 
@@ -47,7 +47,7 @@ pub(crate) async fn get_vhost(
     let broker = Arc::clone(&site.broker);
     let document = site
         .aside(move || text(&export::vhost(&broker, &vhost)))
-        .await;
+        .await?;
     download(document, &query, &headers)
 }
 
@@ -83,13 +83,13 @@ async fn take(
     let broker = Arc::clone(&site.broker);
     let bad = |why: &dyn std::fmt::Display| Refusal::bad_request(why.to_string());
     if query.flag("dry_run") {
-        let plan = site.aside(move || dry_run(&broker, &bytes, &scope)).await;
+        let plan = site.aside(move || dry_run(&broker, &bytes, &scope)).await?;
         return Ok(answer::json(plan.map_err(|why| bad(&why))?));
     }
     let by = caller.user.name().to_owned();
     let imported = site
         .aside(move || import(&broker, &bytes, &scope, &by))
-        .await;
+        .await?;
     site.committed(imported.map_err(|why| bad(&why))?).await?;
     Ok(match redirect {
         Some(place) => (StatusCode::SEE_OTHER, [(LOCATION, place)]).into_response(),

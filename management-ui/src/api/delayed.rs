@@ -126,11 +126,11 @@ async fn list(site: &Site, place: Place, query: &Query) -> Answer {
         ));
     };
     let total = queue.inspect(Queue::counts).delayed;
-    let listed = site.blocking(move || {
+    let listed = site.aside(move || {
         let listed = queue.delayed(after, count);
         listed.map_err(|why| ferrymq_broker::error::Error::Store(why.to_string()))
     });
-    let listed = listed.await?;
+    let listed = listed.await??;
     let last = listed.last().filter(|_| listed.len() == count);
     let cursor = last.map(|last| format!("{}.{}", last.due.as_millis(), last.sequence.0));
     let now = clock::now();

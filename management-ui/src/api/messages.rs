@@ -129,6 +129,7 @@ pub(crate) async fn get(
         Some(_) => {}
     }
     // It may have to wait for the disk.
+    let aside = site.clone();
     let fetch = move || {
         let fetched = site.work_in(&vhost, |work| {
             vhost.fetch(&caller.actor(), &name, order.count, order.fate, work)
@@ -137,8 +138,7 @@ pub(crate) async fn get(
         let shown: Value = fetched.iter().map(|fetched| order.show(fetched)).collect();
         Ok(answer::json(shown))
     };
-    let fetched = tokio::task::spawn_blocking(fetch).await;
-    fetched.expect("fetching does not panic")
+    aside.aside(fetch).await?
 }
 
 /// What `get` asks for.

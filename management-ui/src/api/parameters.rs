@@ -82,7 +82,7 @@ pub(crate) async fn delete(
     // An operator policy is told to all queues.
     let cleared = site
         .aside(move || vhost.clear_parameter(&component, &name, &by, clock::now()))
-        .await;
+        .await?;
     site.committed(cleared.ok_or_else(Refusal::not_found)?)
         .await?;
     Ok(answer::done())

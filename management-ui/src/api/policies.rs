@@ -133,7 +133,7 @@ async fn clear(
     // All queues are told.
     let cleared = site
         .aside(move || vhost.clear_policy(kind, &name, &by, clock::now()))
-        .await;
+        .await?;
     site.committed(cleared.ok_or_else(Refusal::not_found)?)
         .await?;
     Ok(answer::done())

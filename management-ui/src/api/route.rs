@@ -29,8 +29,8 @@ pub(crate) async fn trace(
     let key = query.get("routing_key").unwrap_or_default().to_owned();
     path::check_name("routing_key", &key)?;
     let trace = site
-        .blocking(move || vhost.trace(&name, &key, &headers))
-        .await?;
+        .aside(move || vhost.trace(&name, &key, &headers))
+        .await??;
     let steps = trace.steps.iter().map(step);
     Ok(answer::json(json!({
         "routed": !trace.queues.is_empty(),

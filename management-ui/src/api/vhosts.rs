@@ -139,7 +139,7 @@ pub(crate) async fn delete(
     // With very many queues in it that takes a while.
     let point = site
         .aside(move || broker.delete_vhost(&name, &by, clock::now()))
-        .await?;
+        .await??;
     site.committed(point).await?;
     Ok(answer::done())
 }
