@@ -18,6 +18,7 @@ mod settings;
 mod signals;
 mod store;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -55,8 +56,46 @@ enum Command {
     Store(store::Args),
 }
 
+/// The broker's own part of the command line. The tree of all commands takes 8 MB to build, which a broker would keep
+/// for as long as it runs.
+#[derive(Parser)]
+#[command(name = "ferrymq", version)]
+struct ServeAlone {
+    #[command(flatten)]
+    serve: serve::Args,
+}
+
+impl ServeAlone {
+    /// What the broker is told, if it is meant at all and nothing is wrong: all else is for the whole command line.
+    fn parse_from_all(arguments: &[OsString]) -> Option<serve::Args> {
+        let named = arguments.get(1).is_some_and(|first| first == "serve");
+        let (program, rest) = arguments.split_first()?;
+        let own = std::iter::once(program).chain(&rest[usize::from(named)..]);
+        let parsed = Self::try_parse_from(own).ok()?;
+        Some(parsed.serve)
+    }
+}
+
 fn main() -> ExitCode {
     let arguments = perf::expand(dialect::translate(std::env::args_os()));
+    match ServeAlone::parse_from_all(&arguments) {
+        Some(args) => serve(&args),
+        None => run(arguments),
+    }
+}
+
+fn serve(args: &serve::Args) -> ExitCode {
+    match args.overrides_checked() {
+        Ok(overrides) => serve::run(args, &overrides),
+        Err(error) => {
+            let usage = clap::error::ErrorKind::InvalidValue;
+            CommandLine::command().error(usage, error).exit()
+        }
+    }
+}
+
+/// Any command.
+fn run(arguments: Vec<OsString>) -> ExitCode {
     let is_ctl = arguments.get(1).is_some_and(|command| command == "ctl");
     let command_line = match CommandLine::try_parse_from(arguments) {
         Err(error) if is_ctl && error.use_stderr() => {
@@ -70,13 +109,7 @@ fn main() -> ExitCode {
         .command
         .unwrap_or(Command::Serve(command_line.serve));
     match command {
-        Command::Serve(args) => match args.overrides_checked() {
-            Ok(overrides) => serve::run(&args, &overrides),
-            Err(error) => {
-                let usage = clap::error::ErrorKind::InvalidValue;
-                CommandLine::command().error(usage, error).exit()
-            }
-        },
+        Command::Serve(args) => serve(&args),
         Command::Ctl(args) => ctl::run(*args),
         Command::Completion(args) => completion::run(&args, CommandLine::command()),
         Command::Config(args) => config::run(args),
@@ -106,5 +139,20 @@ mod tests {
         assert!(matches!(named.command, Some(Command::Serve(_))));
         assert!(parse(&["ferrymq", "sail"]).is_err());
         assert!(parse(&["ferrymq", "--sail"]).is_err());
+    }
+
+    #[test]
+    fn a_broker_is_recognised_without_the_other_commands() {
+        let is_broker = |arguments: &[&str]| {
+            let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+            ServeAlone::parse_from_all(&arguments).is_some()
+        };
+        assert!(is_broker(&["ferrymq"]));
+        assert!(is_broker(&["ferrymq", "--data-dir", "d"]));
+        assert!(is_broker(&["ferrymq", "serve", "--data-dir", "d"]));
+        assert!(!is_broker(&["ferrymq", "serve", "--help"]));
+        assert!(!is_broker(&["ferrymq", "ctl", "status"]));
+        assert!(!is_broker(&["ferrymq", "--sail"]));
+        assert!(!is_broker(&[]));
     }
 }
