@@ -194,11 +194,12 @@ fn body(number: usize) -> String {
     start + &filler.to_string().repeat(BODY_BYTES)
 }
 
-/// The files of a directory, sorted.
+/// The files and directories in a directory, sorted; not the socket that a killed broker leaves.
 pub(crate) fn files(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).expect("a directory");
     let mut files: Vec<_> = entries
         .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.is_file() || path.is_dir())
         .collect();
     files.sort();
     files
