@@ -7,7 +7,7 @@ use super::{Effects, Queue, Sequence};
 use crate::clock::Timestamp;
 
 /// How many messages are dealt with at a time, so that nobody waits long for the queue.
-pub(crate) const MESSAGES_AT_ONCE: usize = 2_000;
+pub(crate) const MESSAGES_AT_ONCE: usize = 250;
 
 /// While so many are on their way to the dead-letter exchange, no more expire or leave.
 const MOST_DEAD_LETTERING: usize = 16 * 1024;

@@ -266,9 +266,9 @@ fn a_message_that_waits_to_be_tried_again_may_expire() {
 #[test]
 fn what_is_due_in_masses_holds_nobody_up() {
     let mut bench = with(delaying());
-    for _ in 0..5_000 {
+    for _ in 0..600 {
         bench.publish_at(0, delayed(10));
     }
     bench.pass(10);
-    assert_eq!((bench.both(), bench.next()), ((2_000, 3_000), Some(10)));
+    assert_eq!((bench.both(), bench.next()), ((250, 350), Some(10)));
 }
