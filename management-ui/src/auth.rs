@@ -36,10 +36,6 @@ pub(crate) struct Caller {
 }
 
 /// A caller who may see what is everybody's.
-#[allow(
-    dead_code,
-    reason = "most handlers only ask whether somebody may monitor"
-)]
 pub(crate) struct Monitoring(pub(crate) Caller);
 
 /// A caller who may change policies and parameters.
