@@ -68,7 +68,8 @@ fn take(loader: &mut Loader, key: &str, value: &str, place: &Place<'_>) {
     }
     let names = rows().iter().map(|row| row.name);
     let names = names.filter(|name| !name.contains("**"));
-    let suggestion = match closest(key, names) {
+    let names: Vec<String> = names.map(|name| with_parts_of(key, name)).collect();
+    let suggestion = match closest(key, names.iter().map(String::as_str)) {
         Some(meant) => format!(". Did you mean `{meant}`?"),
         None => ". docs/rabbitmq-conf.md lists the keys that are known".to_owned(),
     };
@@ -78,6 +79,14 @@ fn take(loader: &mut Loader, key: &str, value: &str, place: &Place<'_>) {
         origin: place.to_string(),
         suggestion,
     });
+}
+
+/// `name` with the parts of `key` where it has stars: what was meant, if only another part is misspelled.
+fn with_parts_of(key: &str, name: &str) -> String {
+    let own = key.split('.').chain(std::iter::repeat("*"));
+    let parts = name.split('.').zip(own);
+    let filled = parts.map(|(part, own)| if part == "*" { own } else { part });
+    filled.collect::<Vec<_>>().join(".")
 }
 
 /// Key and value of a line; `None` for one without.

@@ -250,6 +250,10 @@ fn a_line_is_in_the_way() {
         "unknown setting `hartbeat` = \"1\" (FILE:1). Did you mean `heartbeat`?",
     );
     check(
+        "listenrs.tcp.default = 1",
+        "unknown setting `listenrs.tcp.default` = \"1\" (FILE:1). Did you mean `listeners.tcp.default`?",
+    );
+    check(
         "sails = 1",
         "unknown setting `sails` = \"1\" (FILE:1). docs/rabbitmq-conf.md lists the keys that are \
          known",
