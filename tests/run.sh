@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Installs what the tests need and runs them all: formatting, lints, documentation, every Rust test,
-# real clients in Python and C, a minute of simulation, kills and power cuts under load, a minute of fuzzing.
+# real clients in Python and C, the console in Chromium, a minute of simulation, kills and power cuts
+# under load, a minute of fuzzing.
 # The power cuts need root and a loop device; `FERRYMQ_POWER_CUT=skip` leaves them out.
 #
 # Needs Rust, and Debian's apt-get for what is missing beside it. A missing tool fails the run; nothing
-# is skipped. Built things, the Python environment and the logs of the steps are in target/.
+# is skipped. Built things, the Python environment, pictures of the console's pages and the logs of the
+# steps are in target/; what node needs is in tests/browser/node_modules.
 # The last line is `N passed, N failed`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -89,6 +91,9 @@ install_packages() {
     need mkfs.ext4 e2fsprogs
     need perl perl-base
     need promtool prometheus
+    need node nodejs
+    need npm npm
+    need chromium chromium
     # The tests start nodes of their own.
     if [[ ! -x /usr/lib/rabbitmq/bin/rabbitmq-server ]]; then
         missing+=(rabbitmq-server)
@@ -130,6 +135,15 @@ install_python_packages() {
     fi
 }
 
+# What package-lock.json names, made anew when that has changed.
+install_node_packages() {
+    local folder=tests/browser
+    local wanted=$folder/package-lock.json installed=$folder/node_modules/installed-lock.json
+    if ! cmp --silent "$wanted" "$installed"; then
+        npm --prefix "$folder" ci --no-audit --no-fund && cp "$wanted" "$installed"
+    fi
+}
+
 fail_unfinished() {
     trap - ERR EXIT
     if ((failed == 0)); then
@@ -148,6 +162,7 @@ trap fail_unfinished ERR EXIT
 step 'packages' install_packages
 step 'rust components' install_rust_components
 step 'python packages' install_python_packages
+step 'node packages' install_node_packages
 step 'build' cargo build --release --locked
 
 # From here on every step runs, whatever became of those before.
@@ -155,11 +170,13 @@ step 'formatting' cargo fmt --all --check || true
 step 'lints' cargo clippy --workspace --all-targets --locked -- -D warnings || true
 step 'tidy' cargo test --package ferrymq-tests --test tidy --locked -- --nocapture || true
 awk '/^lines in the longest/ { show = 1 } /^test / { show = 0 } show' "$logs/tidy.log"
+step 'console scripts' npm --prefix tests/browser run check || true
 step 'rust tests' cargo test --workspace --locked --no-fail-fast || true
 step 'documentation' env RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps --locked || true
 step 'alert rules' promtool check rules deploy/prometheus-rules.yml || true
 step 'amqp-tools' tests/clients/amqp_tools.sh || true
 step 'python clients' "$python/bin/pytest" -q tests/python || true
+step 'browser' npm --prefix tests/browser test || true
 step 'simulation' env FERRYMQ_SIMULATION_SECONDS=60 \
     cargo test --profile long-tests --package ferrymq-tests --test simulation --locked -- \
     --nocapture || true

@@ -49,6 +49,9 @@ const FORBIDDEN: [(&str, &[&str]); 4] = [
     ),
 ];
 
+/// Folders of built or installed files.
+const FOREIGN_FOLDERS: [&str; 3] = ["target", "__pycache__", "node_modules"];
+
 const TEXT_EXTENSIONS: [&str; 10] = [
     "rs", "toml", "md", "sh", "py", "html", "css", "js", "txt", "ini",
 ];
@@ -59,7 +62,7 @@ fn root() -> &'static Path {
         .expect("the workspace's folder")
 }
 
-/// Every file of the repository except built and hidden ones, relative to its root.
+/// Every file of the repository except built, installed and hidden ones, relative to its root.
 fn files() -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![root().to_owned()];
@@ -67,7 +70,7 @@ fn files() -> Vec<PathBuf> {
         for entry in fs::read_dir(folder).expect("a folder") {
             let entry = entry.expect("an entry");
             let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with('.') || name == "target" || name == "__pycache__" {
+            if name.starts_with('.') || FOREIGN_FOLDERS.contains(&name.as_str()) {
                 continue;
             }
             match entry.file_type().expect("a file type").is_dir() {

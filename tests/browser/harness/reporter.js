@@ -1,0 +1,34 @@
+/**
+ * A reporter for node's test runner: a line per test, what went wrong, and in the end
+ * `N passed, N failed`, which `tests/run.sh` counts.
+ */
+
+import { inspect } from 'node:util';
+
+/** @param {AsyncIterable<import('node:test/reporters').TestEvent>} source */
+export default async function* report(source) {
+  let passed = 0;
+  let failed = 0;
+  for await (const { type, data } of source) {
+    if (type === 'test:stdout' || type === 'test:stderr') {
+      yield data.message;
+    } else if (type === 'test:pass') {
+      passed += 1;
+      yield `ok     ${seconds(data)} ${data.name}\n`;
+    } else if (type === 'test:fail') {
+      failed += 1;
+      yield `FAILED ${seconds(data)} ${data.name}\n${inspect(cause(data.details.error))}\n`;
+    }
+  }
+  yield `${passed} passed, ${failed} failed\n`;
+}
+
+/** @param {{ details: { duration_ms: number } }} test */
+function seconds({ details }) {
+  return `${(details.duration_ms / 1000).toFixed(1).padStart(5)} s`;
+}
+
+/** The error that the test threw, which the runner wraps into one of its own. @param {Error} error */
+function cause(error) {
+  return error.cause ?? error;
+}
