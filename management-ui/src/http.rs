@@ -135,7 +135,7 @@ pub fn management_routes(site: Site) -> Router {
     let routes = routes::api()
         .into_router()
         .route("/", get(console::home::page))
-        .route("/static/ferrymq.css", get(console::style))
+        .route("/static/{hash}/{*path}", get(console::assets::get))
         .route("/healthz", get(health::service::alive))
         .route("/readyz", get(health::service::in_service))
         .route("/cli/rabbitmqadmin", get(about::rabbitmqadmin))

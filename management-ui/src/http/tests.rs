@@ -19,6 +19,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::fixture::{Fixture, PATIENCE, body, status};
+use crate::console::assets::address;
 
 const ALARMS: &str = "/api/health/checks/alarms";
 
@@ -30,9 +31,29 @@ async fn the_first_page_is_open_and_escapes() {
     assert!(page.contains("content-security-policy"));
     assert!(!body(&page).contains("<b>"), "{page}");
     assert!(body(&page).contains("5672"));
-    let style = fixture.get("/static/ferrymq.css", None).await;
+    let style = address("ferrymq.css");
+    assert!(body(&page).contains(&style));
+    let style = fixture.get(&format!("/{style}"), None).await;
     assert_eq!(status(&style), "200");
     assert!(style.contains("text/css"));
+}
+
+#[tokio::test]
+async fn assets_are_kept_and_compressed_once() {
+    let fixture = Fixture::start().await;
+    let ask = async |path: &str| {
+        let request = format!(
+            "HEAD /{path} HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n"
+        );
+        fixture.send(request.as_bytes()).await
+    };
+    let style = ask(&address("ferrymq.css")).await;
+    assert_eq!(status(&style), "200");
+    assert_eq!(style.matches("content-encoding: gzip").count(), 1);
+    assert!(style.contains("cache-control: public, max-age=31536000, immutable"));
+    let other = ask("static/0123456789ab/ferrymq.css").await;
+    assert_eq!(status(&other), "404");
+    assert!(other.contains("cache-control: no-cache"));
 }
 
 #[tokio::test]
@@ -123,8 +144,9 @@ async fn heads_are_bounded() {
 async fn a_stopping_broker_takes_idle_connections_along() {
     let fixture = Fixture::start().await;
     let mut idle = TcpStream::connect(fixture.address).await.unwrap();
-    let request = b"GET /static/ferrymq.css HTTP/1.1\r\nHost: x\r\n\r\n";
-    idle.write_all(request).await.unwrap();
+    idle.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
     let mut first = [0; 12];
     idle.read_exact(&mut first).await.unwrap();
     assert_eq!(&first, b"HTTP/1.1 200");
