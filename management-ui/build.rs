@@ -38,8 +38,7 @@ fn main() -> io::Result<()> {
     fs::write(out.join("assets.rs"), hash + &table + "];\n")
 }
 
-/// Paths of all files below the folder, sorted, so that a path can be found by halving. Hidden files are an
-/// editor's.
+/// Paths of all files for browsers below the folder, sorted, so that a path can be found by halving.
 fn files() -> io::Result<Vec<String>> {
     let mut files = Vec::new();
     let mut folders = vec![PathBuf::new()];
@@ -50,13 +49,18 @@ fn files() -> io::Result<Vec<String>> {
             let text = path.to_str().ok_or(io::ErrorKind::InvalidFilename)?;
             match entry.file_type()?.is_dir() {
                 true => folders.push(path),
-                false if entry.file_name().as_encoded_bytes().starts_with(b".") => {}
-                false => files.push(text.to_owned()),
+                false if is_for_browsers(text) => files.push(text.to_owned()),
+                false => {}
             }
         }
     }
     files.sort_unstable();
     Ok(files)
+}
+
+/// The rest is for people, or for the type checker.
+fn is_for_browsers(path: &str) -> bool {
+    ![".md", ".d.ts"].iter().any(|end| path.ends_with(end))
 }
 
 fn compress(content: &[u8]) -> io::Result<Vec<u8>> {
