@@ -1197,4 +1197,3 @@ declare namespace uPlot {
 }
 
 export as namespace uPlot;
-export default uPlot;
