@@ -322,7 +322,11 @@ impl Broker {
         connection.finish_round();
         self.clients.remove(connection.id);
         let traffic = TrafficSums::of(connection.entry());
-        self.statistics.add_gone_traffic(traffic);
+        self.statistics.traffic.add_gone(traffic);
+        let opened = connection.entry().opened();
+        if let Some(vhost) = opened.and_then(|opened| self.vhost(&opened.vhost)) {
+            vhost.traffic().add_gone(traffic);
+        }
         count_one(&self.totals().churn.connections_closed);
     }
 

@@ -27,6 +27,7 @@ mod sums;
 mod tally;
 pub mod ticker;
 mod totals;
+mod traffic;
 
 pub use activity::{Activity, Kind};
 pub use auth_attempts::{Attempts, AuthAttempts, Protocol, Source};
@@ -42,3 +43,4 @@ pub use totals::{
     BrokerTotals, Churn, ChurnCounts, ExchangeTotals, MESSAGE_SIZES, MessageSizes, Sizes, Totals,
     TypeTotals,
 };
+pub use traffic::TrafficTotals;

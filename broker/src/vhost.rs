@@ -47,7 +47,10 @@ use crate::queue::shared::{SharedQueue, Work};
 use crate::reply_to::ReplyTo;
 use crate::session::ConnectionId;
 use crate::session::outbox::Item;
-use crate::stats::{BrokerTotals, ExchangeTotals, History, MessageField, QueueSums, Totals};
+use crate::stats::{
+    BrokerTotals, ExchangeTotals, History, MessageField, QueueSums, Totals, TrafficField,
+    TrafficTotals,
+};
 
 use forward::Blocked;
 pub(crate) use forward::Sent;
@@ -92,6 +95,9 @@ pub struct VHost {
     /// How what happens in it went, and the messages in its queues.
     pub history: History<MessageField>,
     queue_sums: Mutex<QueueSums>,
+    traffic: TrafficTotals,
+    /// How what went over its connections' sockets did.
+    pub traffic_history: History<TrafficField>,
     /// Of exchanges that were published to.
     exchange_totals: RwLock<HashMap<ExchangeName, Arc<ExchangeTotals>>>,
 }
@@ -205,6 +211,8 @@ impl VHost {
             totals: Totals::default(),
             history: History::default(),
             queue_sums: Mutex::default(),
+            traffic: TrafficTotals::default(),
+            traffic_history: History::default(),
             exchange_totals: RwLock::default(),
         }
     }
@@ -242,6 +250,11 @@ impl VHost {
     /// What came in through the exchange of this name, if anything has.
     pub fn exchange_totals(&self, exchange: &str) -> Option<Arc<ExchangeTotals>> {
         self.exchange_totals.read().get(exchange).cloned()
+    }
+
+    /// What went over the sockets of its connections.
+    pub fn traffic(&self) -> &TrafficTotals {
+        &self.traffic
     }
 
     /// What its queues held at the last tick.

@@ -1,7 +1,7 @@
 //! Numbers as answers show them: `name`, and beside it `name_details`, which tells how that went.
 
 use ferrymq_broker::stats::series::{Details, Moments};
-use ferrymq_broker::stats::{Activity, Kind, MessageField, Statistics};
+use ferrymq_broker::stats::{Activity, Kind, MessageField, Statistics, TrafficField, TrafficSums};
 use serde_json::{Map, Value, json};
 
 use crate::http::Site;
@@ -51,6 +51,20 @@ impl<'a> Numbers<'a> {
         if self.statistics.has_rates() {
             let details = details(&went(self.statistics.moments()));
             self.shown.insert(format!("{name}_details"), details);
+        }
+    }
+
+    /// Adds what went over sockets, in both directions.
+    pub(crate) fn add_traffic(
+        &mut self,
+        traffic: &TrafficSums,
+        went: impl Fn(&[TrafficField], Moments) -> Details,
+    ) {
+        for (name, bytes, field) in [
+            ("recv_oct", traffic.received_bytes, TrafficField::Received),
+            ("send_oct", traffic.sent_bytes, TrafficField::Sent),
+        ] {
+            self.add(name, bytes, |moments| went(&[field], moments));
         }
     }
 

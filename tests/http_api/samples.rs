@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::{call, encode, expect, wait_for};
 
 /// Fields that may be absent or different, and why. A path is that of the recorded answer.
-const TOLERATED: [(&str, &str); 20] = [
+const TOLERATED: [(&str, &str); 19] = [
     (
         "overview.erlang_",
         "there is no Erlang; the fields are empty",
@@ -24,10 +24,6 @@ const TOLERATED: [(&str, &str); 20] = [
     ("nodes[].cluster_links", "there is one node"),
     ("nodes[].metrics_gc_queue_length", "Erlang's"),
     ("nodes[].ra_open_file_metrics", "Erlang's"),
-    (
-        "vhosts[].recv_oct",
-        "counted of connections and of the whole broker",
-    ),
     ("nodes[].config_files[]", "there need not be one"),
     ("nodes[].log_files[]", "there need not be one"),
     ("nodes[].partitions", "there is one node"),

@@ -21,6 +21,7 @@ pub async fn run(broker: &Broker) {
             passed.one().await;
         }
         vhost.history.forget(moments);
+        vhost.traffic_history.forget(moments);
     }
     for connection in broker.clients().all() {
         connection.history.forget(moments);

@@ -3,18 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use arc_swap::ArcSwap;
-use parking_lot::Mutex;
-
 use super::auth_attempts::AuthAttempts;
 use super::fields::{ChurnField, MessageField, NodeField};
 use super::history::History;
 use super::series::{Grid, Moments, Tick};
-use super::sums::{Sums, TrafficSums};
+use super::sums::Sums;
+use super::traffic::TrafficTotals;
 use super::{BrokerTotals, Kind};
 use crate::clock::Timestamp;
 use crate::config::{Config, RatesMode};
 use crate::resources::ProcessReading;
+use arc_swap::ArcSwap;
 
 /// The broker's statistics over time.
 pub struct Statistics {
@@ -28,6 +27,8 @@ pub struct Statistics {
     pub node: History<NodeField>,
     /// Who tried to log in.
     pub auth_attempts: AuthAttempts,
+    /// What went over all sockets.
+    pub traffic: TrafficTotals,
     pub(super) rates_mode: RatesMode,
     grid: Grid,
     /// The first tick that was recorded, as soon as one was.
@@ -35,8 +36,6 @@ pub struct Statistics {
     newest: AtomicU32,
     sums: ArcSwap<Sums>,
     process: ArcSwap<ProcessReading>,
-    /// Of connections that are gone.
-    gone_traffic: Mutex<TrafficSums>,
     /// The most cache hits that were ever told.
     cache_hits: AtomicU64,
 }
@@ -52,6 +51,7 @@ impl Statistics {
             churn: History::default(),
             node: History::default(),
             auth_attempts: AuthAttempts::default(),
+            traffic: TrafficTotals::default(),
             rates_mode: config.rates_mode,
             grid,
             oldest: AtomicU32::new(oldest.number()),
@@ -59,7 +59,6 @@ impl Statistics {
             newest: AtomicU32::new(oldest.before().number()),
             sums: ArcSwap::default(),
             process: ArcSwap::default(),
-            gone_traffic: Mutex::default(),
             cache_hits: AtomicU64::new(0),
         }
     }
@@ -120,15 +119,6 @@ impl Statistics {
         let hits = published.saturating_sub(searches);
         let before = self.cache_hits.fetch_max(hits, Ordering::Relaxed);
         (hits.max(before), searches)
-    }
-
-    /// A connection has gone.
-    pub(crate) fn add_gone_traffic(&self, traffic: TrafficSums) {
-        *self.gone_traffic.lock() += traffic;
-    }
-
-    pub(super) fn gone_traffic(&self) -> TrafficSums {
-        *self.gone_traffic.lock()
     }
 
     pub(super) fn publish(&self, newest: Tick, sums: Sums, mut process: ProcessReading) {

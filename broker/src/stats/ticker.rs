@@ -3,6 +3,7 @@
 //! It locks one queue at a time, and only to copy some numbers. After a number of objects it lets
 //! others run. What never did anything costs a look; what has stopped costs a comparison per field.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::time::sleep;
@@ -11,7 +12,7 @@ use super::fields::{ChurnField, ExchangeField, MessageField, NodeField, TrafficF
 use super::room::{BUDGET_BYTES, Object, Room};
 use super::series::{Moments, Reach};
 use super::sums::{ChannelSums, QueueSums, Sums, TrafficSums};
-use super::{Activity, ExchangeTotals, Statistics};
+use super::{Activity, ExchangeTotals, History, Statistics};
 use crate::broker::Broker;
 use crate::clients::ClientConnection;
 use crate::clock::{self, Timestamp};
@@ -143,9 +144,18 @@ impl Pass<'_> {
     async fn connections(&mut self) {
         // Invariant: what has gone is read before what is there, and a connection is counted as gone after it
         // is not there any more. So none counts twice; one may be missed, and is found the next time.
-        let mut traffic = self.statistics.gone_traffic();
+        let vhosts = self.broker.vhosts();
+        let mut sum = self.statistics.traffic.gone();
+        let gone = vhosts.values();
+        let gone = gone.map(|vhost| (Arc::clone(vhost.name()), vhost.traffic().gone()));
+        let mut in_vhosts: HashMap<Arc<str>, TrafficSums> = gone.collect();
         for connection in self.broker.clients().all() {
-            traffic += self.connection(&connection);
+            let traffic = self.connection(&connection);
+            sum += traffic;
+            let vhost = connection.opened().map(|opened| &opened.vhost);
+            if let Some(sum) = vhost.and_then(|vhost| in_vhosts.get_mut(vhost)) {
+                *sum += traffic;
+            }
             for channel in connection.channels() {
                 self.sums.channels += ChannelSums::of(&channel);
                 if self.statistics.has_rates() {
@@ -158,22 +168,29 @@ impl Pass<'_> {
             }
             self.look().await;
         }
-        self.sums.traffic = traffic.max(self.statistics.sums().traffic);
+        self.sums.traffic = self.statistics.traffic.find(sum);
+        for vhost in vhosts.values() {
+            let sum = vhost.traffic().find(in_vhosts[vhost.name()]);
+            self.record_traffic(&vhost.traffic_history, Reach::Coarse, sum);
+        }
     }
 
     fn connection(&mut self, connection: &Arc<ClientConnection>) -> TrafficSums {
         let traffic = TrafficSums::of(connection);
         self.sums.outbox_bytes += connection.outbox_bytes() as u64;
-        if self.statistics.has_rates() {
-            let values = [
-                (TrafficField::Received, traffic.received_bytes),
-                (TrafficField::Sent, traffic.sent_bytes),
-            ];
-            let history = &connection.history;
-            history.record(self.moments, Reach::Middle, values);
-        }
+        self.record_traffic(&connection.history, Reach::Middle, traffic);
         self.rank(|| Object::Connection(Arc::clone(connection)));
         traffic
+    }
+
+    fn record_traffic(&self, history: &History<TrafficField>, reach: Reach, sum: TrafficSums) {
+        if self.statistics.has_rates() {
+            let values = [
+                (TrafficField::Received, sum.received_bytes),
+                (TrafficField::Sent, sum.sent_bytes),
+            ];
+            history.record(self.moments, reach, values);
+        }
     }
 
     fn node(&self) {

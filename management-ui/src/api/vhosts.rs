@@ -52,7 +52,8 @@ impl Row for VHostRow {
     }
 }
 
-/// How many messages its queues held at the last tick, and what has happened to messages in it.
+/// How many messages its queues held at the last tick, what went over its connections until then, and what has
+/// happened to messages in it.
 fn numbers(site: &Site, vhost: &VHost, view: &View) -> Map<String, Value> {
     let sums = vhost.queue_sums();
     let mut numbers = Numbers::new(site);
@@ -70,6 +71,11 @@ fn numbers(site: &Site, vhost: &VHost, view: &View) -> Map<String, Value> {
             vhost.history.details(fields, moments, range)
         });
     }
+    let traffic = vhost.traffic().get();
+    let range = view.ranges.data;
+    numbers.add_traffic(&traffic, |fields, moments| {
+        vhost.traffic_history.details(fields, moments, range)
+    });
     let mut numbers = numbers.into_map();
     let activity = vhost.totals().read();
     let range = view.ranges.messages;

@@ -1,5 +1,6 @@
 //! A broker on an empty directory with its management listener, for tests of routes over real sockets.
 
+mod client;
 mod reader;
 
 use std::net::SocketAddr;
@@ -8,7 +9,8 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use ferrymq_broker::{Broker, Config};
+use ferrymq_broker::stats::ticker;
+use ferrymq_broker::{Broker, Config, clock};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -16,6 +18,7 @@ use tokio::net::TcpStream;
 use super::{Site, management_routes};
 use crate::Listener;
 
+pub(crate) use client::Client;
 pub(crate) use reader::Reader;
 
 /// Longer than any answer takes, shorter than anybody waits.
@@ -55,6 +58,14 @@ impl Fixture {
             broker,
             address,
             _directory: directory,
+        }
+    }
+
+    /// Ticks `times` times, an interval apart, the first one now.
+    pub(crate) async fn tick(&self, times: u32) {
+        let interval = self.broker.config().statistics_interval;
+        for number in 0..times {
+            ticker::tick(&self.broker, clock::now().after(interval * number)).await;
         }
     }
 

@@ -12,6 +12,7 @@ mod node;
 mod overview;
 mod policies;
 mod queues;
+mod rates;
 
 use ferrymq_broker::alarms::Alarms;
 use ferrymq_broker::auth::{PasswordHash, User};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ferrymq_broker::clients::{ClientConnection, Opened, State};
 use ferrymq_broker::json;
-use ferrymq_broker::stats::TrafficField;
+use ferrymq_broker::stats::TrafficSums;
 use serde_json::{Map, Value, json};
 
 use crate::http::Site;
@@ -98,21 +98,16 @@ impl ConnectionRow {
     }
 
     fn show_traffic(&self, site: &Site, view: &View, shown: &mut Map<String, Value>) {
-        let traffic = &self.connection.traffic;
+        let traffic = TrafficSums::of(&self.connection);
         let history = &self.connection.history;
         let mut numbers = Numbers::new(site);
-        for (name, value, field) in [
-            ("recv_oct", &traffic.received_bytes, TrafficField::Received),
-            ("send_oct", &traffic.sent_bytes, TrafficField::Sent),
-        ] {
-            numbers.add(name, value.get(), |moments| {
-                history.details(&[field], moments, view.ranges.data)
-            });
-        }
+        numbers.add_traffic(&traffic, |fields, moments| {
+            history.details(fields, moments, view.ranges.data)
+        });
         let pending = self.connection.outbox_bytes();
         for (name, value) in [
-            ("recv_cnt", traffic.received_packets.get()),
-            ("send_cnt", traffic.sent_packets.get()),
+            ("recv_cnt", traffic.received_packets),
+            ("send_cnt", traffic.sent_packets),
             ("send_pend", pending as u64),
         ] {
             shown.insert(name.to_owned(), value.into());

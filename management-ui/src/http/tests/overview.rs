@@ -1,8 +1,6 @@
 //! The broker at a glance: who sees what of it, and that it agrees with what happened.
 
 use ferrymq_broker::auth::{PasswordHash, User};
-use ferrymq_broker::stats::ticker;
-use ferrymq_broker::{Broker, clock};
 use serde_json::{Value, json};
 
 use crate::http::fixture::Fixture;
@@ -11,14 +9,6 @@ use crate::http::fixture::Fixture;
 fn put_user(fixture: &Fixture, tag: &str) {
     let user = User::new(tag, PasswordHash::sha256(b"p"), vec![tag.to_owned()]);
     fixture.broker.users().put_user(user);
-}
-
-/// Ticks `times` times, an interval apart.
-async fn tick(broker: &Broker, times: u32) {
-    let interval = broker.config().statistics_interval;
-    for number in 0..times {
-        ticker::tick(broker, clock::now().after(interval * number)).await;
-    }
 }
 
 #[tokio::test]
@@ -55,8 +45,7 @@ async fn it_tells_what_runs() {
 #[tokio::test]
 async fn numbers_are_those_of_what_happened() {
     let fixture = Fixture::start().await;
-    let broker = &fixture.broker;
-    tick(broker, 1).await;
+    fixture.tick(1).await;
     fixture.check("PUT", "/api/queues/%2F/q", "{}", 201).await;
     let message = json!({
         "properties": {}, "routing_key": "q", "payload": "x", "payload_encoding": "string",
@@ -65,7 +54,7 @@ async fn numbers_are_those_of_what_happened() {
     fixture
         .check("POST", publish, &message.to_string(), 200)
         .await;
-    tick(broker, 3).await;
+    fixture.tick(3).await;
     let ranges = "lengths_age=60&lengths_incr=5&msg_rates_age=60&msg_rates_incr=5";
     let path = format!("/api/overview?{ranges}");
     let overview = fixture.check("GET", &path, "", 200).await.json;
@@ -119,7 +108,7 @@ async fn without_rates_there_are_no_details() {
 async fn others_see_what_they_have_access_to() {
     let fixture = Fixture::start().await;
     fixture.check("PUT", "/api/queues/%2F/q", "{}", 201).await;
-    tick(&fixture.broker, 1).await;
+    fixture.tick(1).await;
     for (tag, sees_all) in [
         ("management", false),
         ("policymaker", false),
@@ -143,10 +132,9 @@ async fn others_see_what_they_have_access_to() {
 #[tokio::test]
 async fn a_reset_forgets_how_it_went_not_what_there_is() {
     let fixture = Fixture::start().await;
-    let broker = &fixture.broker;
-    tick(broker, 1).await;
+    fixture.tick(1).await;
     fixture.check("PUT", "/api/queues/%2F/q", "{}", 201).await;
-    tick(broker, 2).await;
+    fixture.tick(2).await;
     let churn = "/api/overview?columns=churn_rates";
     let rate = |overview: Value| overview["churn_rates"]["queue_created_details"]["rate"].as_f64();
     let before = fixture.check("GET", churn, "", 200).await.json;
