@@ -344,12 +344,12 @@ impl VHost {
 
     /// Begins a change by `actor`.
     fn change_by(&self, actor: &Actor) -> Change<'_> {
-        self.change_in_the_name_of(actor.user.name())
+        self.change_in_the_name_of(Arc::clone(actor.user.shared_name()))
     }
 
-    fn change_in_the_name_of(&self, user: &str) -> Change<'_> {
+    fn change_in_the_name_of(&self, user: Arc<str>) -> Change<'_> {
         Change {
-            by: Some(user.into()),
+            by: Some(user),
             ..self.change()
         }
     }
@@ -403,7 +403,7 @@ struct Change<'a> {
     /// Changes of durable definitions, for the log.
     log: Vec<definitions::Change>,
     /// Who makes it.
-    by: Option<Box<str>>,
+    by: Option<Arc<str>>,
     /// What to tell when it has happened.
     events: Vec<Event>,
     /// What exchanges kept that are gone by then.

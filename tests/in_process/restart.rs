@@ -3,6 +3,8 @@
 use ferrymq_tests::InProcess;
 use ferrymq_tests::raw::{BasicProperties, Connection, FieldTable};
 
+use crate::support::{channel, vhost};
+
 #[test]
 fn messages_survive_a_restart() {
     let mut broker = InProcess::start();
@@ -18,6 +20,19 @@ fn messages_survive_a_restart() {
     assert_eq!(broker.broker().connection_count(), 0);
     let channel = Connection::open(broker.amqp()).channel();
     assert_eq!(channel.drain("kept"), ["a"]);
+}
+
+#[test]
+fn who_declared_a_queue_survives_a_restart() {
+    let mut broker = InProcess::start();
+    let declared_by = |broker: &InProcess| {
+        let queue = vhost(broker).snapshot().queues["kept"].clone();
+        queue.declared.by.clone()
+    };
+    channel(&broker).durable_queue_with("kept", FieldTable::default());
+    assert_eq!(declared_by(&broker).as_deref(), Some("guest"));
+    broker.restart();
+    assert_eq!(declared_by(&broker).as_deref(), Some("guest"));
 }
 
 #[tokio::test]

@@ -80,6 +80,11 @@ impl User {
         &self.name
     }
 
+    /// The same, for those who keep it.
+    pub(crate) fn shared_name(&self) -> &Arc<str> {
+        &self.name
+    }
+
     /// How the password is recognised.
     pub fn password(&self) -> &PasswordHash {
         &self.password

@@ -1,5 +1,7 @@
 //! Definitions come back from the store as they went in.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::auth::{PasswordHash, Permission};
 use crate::limits::{Limit, UserLimits};
@@ -158,6 +160,22 @@ fn queues_keep_their_id_type_and_arguments() {
     }
 }
 
+fn declarer(stored: &Definition) -> Option<Arc<str>> {
+    match again(stored) {
+        Definition::Queue { declared, .. } => declared.by,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn queues_remember_who_declared_them() {
+    let mut stored = queue("q", table(&[]), QueueType::Classic);
+    if let Definition::Queue { declared, .. } = &mut stored {
+        declared.by = Some("anna".into());
+    }
+    assert_eq!(declarer(&stored).as_deref(), Some("anna"));
+}
+
 #[test]
 fn queues_of_exchanges_come_back() {
     let of = |purpose| Definition::exchange_queue("/", &"x".into(), purpose, QueueId(7));
@@ -241,6 +259,7 @@ fn the_shape_is_readable_and_versioned() {
         value_text(&stored),
         r#"{"v":1,"queue":{"vhost":"/","name":"orders","id":7,"type":"classic","auto_delete":false,"arguments":""}}"#
     );
+    assert_eq!(declarer(&stored), None, "as older versions wrote it");
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! Argument tables are kept in their wire encoding, because JSON would lose the types of numbers.
 //! A value is as long as the arguments that a client sent, up to its frame size.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ferrymq_amqp::table::encode_table;
@@ -99,6 +101,8 @@ enum Value {
         queue_type: String,
         auto_delete: bool,
         arguments: Arguments,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        declared_by: Option<String>,
     },
     ExchangeQueue {
         vhost: String,
@@ -238,6 +242,7 @@ impl Value {
                 queue_type: declared.arguments.queue_type.as_str().to_owned(),
                 auto_delete: declared.flags.auto_delete,
                 arguments: Arguments::of(declared.arguments.table()),
+                declared_by: declared.by.as_deref().map(str::to_owned),
             },
             Definition::ExchangeQueue {
                 vhost,
@@ -366,11 +371,15 @@ impl Value {
                 queue_type,
                 auto_delete,
                 arguments,
+                declared_by,
             } => Definition::Queue {
                 vhost,
                 name: name.into(),
                 id: QueueId(id),
-                declared: declared(&queue_type, auto_delete, &arguments)?,
+                declared: Declared {
+                    by: declared_by.map(Arc::from),
+                    ..declared(&queue_type, auto_delete, &arguments)?
+                },
             },
             Self::ExchangeQueue {
                 vhost,

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use ferrymq_amqp::FieldTable;
 use ferrymq_amqp::table::{self, string_value};
@@ -153,6 +153,8 @@ pub struct Declared {
     pub flags: Flags,
     /// Its arguments.
     pub arguments: Arguments,
+    /// The user who declared it first; none when the broker did, or a version that did not note it.
+    pub by: Option<Arc<str>>,
 }
 
 impl Declared {
@@ -184,6 +186,7 @@ impl Declared {
         Ok(Self {
             flags: Flags { durable, ..flags },
             arguments,
+            by: None,
         })
     }
 }

@@ -255,7 +255,9 @@ impl SharedQueue {
 
     /// What is told of its coming and going.
     pub(crate) fn event(&self, by: String) -> Box<QueueEvent> {
-        let Declared { flags, arguments } = &self.declared;
+        let Declared {
+            flags, arguments, ..
+        } = &self.declared;
         Box::new(QueueEvent {
             vhost: Arc::clone(&self.vhost),
             name: self.name.as_str().to_owned(),

@@ -82,7 +82,7 @@ impl VHost {
     /// # Errors
     /// When an end of a binding is missing, a limit would be passed, or an exchange or binding can't be.
     pub(crate) fn prepare(&self, batch: VHostBatch, by: &str) -> Result<Prepared<'_>, Error> {
-        let mut change = self.change_in_the_name_of(by);
+        let mut change = self.change_in_the_name_of(by.into());
         let before = change.next.sizes();
         let mut rest = Unfinished {
             events: Vec::new(),

@@ -295,7 +295,7 @@ impl VHost {
 
 impl Change<'_> {
     /// Makes a new queue part of the change, and of the log if it is durable. `connection`: whose it is if
-    /// it is exclusive.
+    /// it is exclusive. Whoever makes the change is who declared it.
     pub(super) fn create_queue(
         &mut self,
         name: QueueName,
@@ -303,6 +303,10 @@ impl Change<'_> {
         connection: Option<ConnectionId>,
     ) -> Arc<SharedQueue> {
         let vhost = self.vhost;
+        let declared = Declared {
+            by: self.by.clone(),
+            ..declared
+        };
         let durable = declared.flags.durable.then(|| {
             let id = vhost.paging.store().allocate_queue_id();
             self.put(Definition::queue(&vhost.name, &name, id, &declared));

@@ -53,6 +53,19 @@ pub(crate) async fn list_in(
     query.list(&site, rows).await
 }
 
+/// `GET /api/users/{user}/queues`: what that user declared, as far as the caller sees it.
+pub(crate) async fn list_of(
+    caller: Caller,
+    State(site): State<Site>,
+    Names(user): Names<String>,
+    query: Query,
+) -> Answer {
+    let rows = site.queues(caller.vhosts()).await;
+    let is_theirs = |queue: &&Arc<SharedQueue>| queue.declared.by.as_deref() == Some(&*user);
+    let rows: Vec<_> = rows.iter().filter(is_theirs).cloned().collect();
+    query.list(&site, rows).await
+}
+
 /// `GET /api/queues/{vhost}/{name}`
 pub(crate) async fn get(
     caller: Caller,

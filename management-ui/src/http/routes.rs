@@ -126,6 +126,7 @@ fn queues(routes: Routes) -> Routes {
         .route("/api/queues", get(queues::list))
         .route("/api/queues/detailed", get(queues::list_detailed))
         .route("/api/queues/{vhost}", get(queues::list_in))
+        .route("/api/users/{name}/queues", get(queues::list_of))
         .route(
             "/api/queues/{vhost}/{name}",
             get(queues::get).put(queues::put).delete(queues::delete),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::http::fixture::Fixture;
+use crate::http::fixture::{Client, Fixture};
 
 const QUEUE: &str = "/api/queues/%2F/q";
 const EXCHANGE: &str = "/api/exchanges/%2F/x";
@@ -246,4 +246,54 @@ async fn a_queue_can_be_paused() {
             404,
         )
         .await;
+}
+
+#[tokio::test]
+async fn who_declared_a_queue_is_remembered() {
+    let fixture = Fixture::start().await;
+    let anna = r#"{"password":"p","tags":"management"}"#;
+    fixture.check("PUT", "/api/users/anna", anna, 201).await;
+    let everything = r#"{"configure":".*","write":".*","read":".*"}"#;
+    fixture
+        .check("PUT", "/api/permissions/%2F/anna", everything, 201)
+        .await;
+    let declared = fixture
+        .call_as("anna:p", "PUT", QUEUE, r#"{"durable":true}"#)
+        .await;
+    assert_eq!(declared.status, 201);
+    // To declare it again changes nothing.
+    fixture
+        .check("PUT", QUEUE, r#"{"durable":true}"#, 204)
+        .await;
+    let mut client = Client::open(&fixture.broker);
+    client.declare("own", true);
+    fixture.check("PUT", "/api/vhosts/closed", "", 201).await;
+    let elsewhere = "/api/queues/closed/elsewhere";
+    fixture.check("PUT", elsewhere, "{}", 201).await;
+    let imported = json!({ "queues": [{ "name": "imported", "vhost": "/", "durable": true }] });
+    fixture
+        .check("POST", "/api/definitions", &imported.to_string(), 204)
+        .await;
+    for (credentials, user, expected) in [
+        ("guest:guest", "anna", json!(["q"])),
+        (
+            "guest:guest",
+            "guest",
+            json!(["imported", "own", "elsewhere"]),
+        ),
+        ("anna:p", "guest", json!(["imported", "own"])),
+        ("guest:guest", "nobody", json!([])),
+    ] {
+        let path = format!("/api/users/{user}/queues");
+        let answer = fixture.call_as(credentials, "GET", &path, "").await;
+        assert_eq!(answer.status, 200);
+        let queues = answer.json.as_array().unwrap().iter();
+        let names: Value = queues.map(|queue| queue["name"].clone()).collect();
+        assert_eq!(names, expected, "{user} for {credentials}");
+    }
+    let paged = "/api/users/guest/queues?page=1&page_size=2";
+    let page = fixture.check("GET", paged, "", 200).await.json;
+    assert_eq!(page["total_count"], 3);
+    let exported = fixture.check("GET", "/api/definitions", "", 200).await.json;
+    assert!(!exported["queues"].to_string().contains("anna"));
 }

@@ -62,6 +62,12 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         "The queues of a virtual host",
     )
     .query(TOTALS),
+    get(
+        "/api/users/{name}/queues",
+        Reply::Paged("Queue"),
+        "The queues that a user declared",
+    )
+    .query(TOTALS),
     get("/api/queues/{vhost}/{name}", Reply::One("Queue"), "A queue").shared(Shared::Object),
     put(
         "/api/queues/{vhost}/{name}",
