@@ -13,6 +13,7 @@ mod http;
 mod list;
 mod listener;
 mod local;
+mod memory;
 mod message;
 mod metrics;
 mod openapi;

@@ -1,5 +1,6 @@
 //! Numbers as answers show them: `name`, and beside it `name_details`, which tells how that went.
 
+use ferrymq_broker::resources::ProcessReading;
 use ferrymq_broker::stats::series::{Details, Moments};
 use ferrymq_broker::stats::{Activity, Kind, MessageField, Statistics, TrafficField, TrafficSums};
 use serde_json::{Map, Value, json};
@@ -24,6 +25,14 @@ pub(crate) const OF_PUBLISHERS: &[(&str, Kind)] = &[
     ("return_unroutable", Kind::ReturnUnroutable),
     ("drop_unroutable", Kind::DropUnroutable),
 ];
+
+/// What the process used at the last tick, or now if there was none yet.
+pub(crate) fn process(site: &Site) -> ProcessReading {
+    match site.broker.statistics().process() {
+        reading if reading.memory_bytes > 0 => reading,
+        _ => ProcessReading::read(&site.broker.config()),
+    }
+}
 
 /// Numbers of one object.
 pub(crate) struct Numbers<'a> {

@@ -15,6 +15,7 @@ use crate::auth::Monitoring;
 use crate::http::Site;
 use crate::http::path::Names;
 use crate::query::{Query, View};
+use crate::statistics::process;
 
 /// Compat: nobody counts threads here; RabbitMQ's default limit of processes.
 const MAX_THREADS: u32 = 1_048_576;
@@ -136,7 +137,7 @@ fn limits(site: &Site) -> Map<String, Value> {
     let alarms = site.broker.alarms();
     let memory = total_memory_bytes(&config);
     // Compat: clients read 32 bits.
-    let files = u32::try_from(usage::process(site).max_files).unwrap_or(u32::MAX);
+    let files = u32::try_from(process(site).max_files).unwrap_or(u32::MAX);
     object([
         (
             "mem_limit",

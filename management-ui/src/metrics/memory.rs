@@ -4,10 +4,10 @@
 use super::family::Family;
 use super::text::Text;
 use crate::http::Site;
+use crate::memory::Memory;
 
 /// RabbitMQ's parts that have no counterpart here, or whose share is in the rest.
-const NOTHING: [(&str, &str); 24] = [
-    ("code_module_bytes", "Code module memory footprint"),
+const NOTHING: [(&str, &str); 21] = [
     (
         "client_connection_reader_bytes",
         "Client connection reader processes footprint in bytes",
@@ -66,8 +66,6 @@ const NOTHING: [(&str, &str); 24] = [
         "other_ets_table_bytes",
         "Other ETS tables footprint in bytes",
     ),
-    ("binary_heap_bytes", "Binary heap size in bytes"),
-    ("message_index_bytes", "Message index footprint in bytes"),
     ("atom_table_bytes", "Atom table size in bytes"),
     (
         "runtime_allocated_unused_bytes",
@@ -83,30 +81,42 @@ const NOTHING: [(&str, &str); 24] = [
 
 /// Everything here.
 pub(super) fn all(text: &mut Text, site: &Site) {
-    let sums = site.broker.statistics().sums();
-    let resident = site.broker.statistics().process().memory_bytes;
-    let queues = site.broker.paging().resident_bytes();
-    let known = queues + sums.outbox_bytes + sums.history_bytes;
+    let memory = Memory::of(site);
     let parts = [
+        (
+            "code_module_bytes",
+            "The program itself, in bytes",
+            memory.program,
+        ),
         (
             "classic_queue_erlang_process_bytes",
             "Queues' messages in memory, in bytes",
-            queues,
+            memory.queues,
+        ),
+        (
+            "binary_heap_bytes",
+            "Messages that consumers have not settled, in bytes",
+            memory.unacked,
         ),
         (
             "client_connection_writer_bytes",
             "Deliveries on their way to connections, in bytes",
-            sums.outbox_bytes,
+            memory.outboxes,
         ),
         (
             "management_stats_db_bytes",
             "Rates and samples, in bytes",
-            sums.history_bytes,
+            memory.histories,
+        ),
+        (
+            "message_index_bytes",
+            "Where messages lie in the log, in bytes",
+            memory.index,
         ),
         (
             "other_system_bytes",
             "Everything else, in bytes",
-            resident.saturating_sub(known),
+            memory.rest,
         ),
     ];
     let nothing = NOTHING.map(|(name, help)| (name, help, 0));

@@ -209,6 +209,18 @@ async fn counters_tell_of_logins_and_objects() {
 }
 
 #[tokio::test]
+async fn memory_is_shared_out_whole() {
+    let fixture = Fixture::start().await;
+    ferrymq_broker::stats::ticker::tick(&fixture.broker, ferrymq_broker::clock::now()).await;
+    let text = read(&fixture, "/metrics/memory-breakdown").await.text;
+    let parts = samples(&text).filter(|(name, _)| name.starts_with("rabbitmq_memory_"));
+    let sum: u64 = parts.map(|(_, value)| value.parse::<u64>().unwrap()).sum();
+    let path = "/api/nodes/ferrymq@%3Cb%3E/memory";
+    let memory = fixture.check("GET", path, "", 200).await.json;
+    assert_eq!(memory["memory"]["total"]["rss"], sum);
+}
+
+#[tokio::test]
 async fn the_documentation_lists_every_metric() {
     let fixture = Fixture::start().await;
     fixture.check("PUT", "/api/queues/%2F/q", "{}", 201).await;

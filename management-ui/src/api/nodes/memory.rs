@@ -2,18 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::usage;
 use crate::http::Site;
+use crate::memory::Memory;
 
-/// Compat: clients need every key, and whole numbers. The first ones tell of something here, the rest are of
-/// Erlang.
-const NAMES: [&str; 28] = [
-    QUEUES,
-    UNACKED,
-    OUTBOXES,
-    INDEX,
-    HISTORIES,
-    PROGRAM,
+/// Compat: clients need every key, and whole numbers. These are of Erlang.
+const NOTHING: [&str; 20] = [
     "connection_readers",
     "connection_channels",
     "connection_other",
@@ -34,56 +27,31 @@ const NAMES: [&str; 28] = [
     "atom",
     "allocated_unused",
     "reserved_unallocated",
-    "total",
-    REST,
 ];
 
-/// Messages that wait in queues of any type.
-const QUEUES: &str = "queue_procs";
-/// Messages that consumers have not settled.
-const UNACKED: &str = "binary";
-/// Deliveries that wait for their sockets.
-const OUTBOXES: &str = "connection_writers";
-/// Where messages lie in the log: about a byte for each.
-const INDEX: &str = "msg_index";
-/// Samples of how everything went.
-const HISTORIES: &str = "mgmt_db";
-/// The program itself.
-const PROGRAM: &str = "code";
-/// Everything else.
-const REST: &str = "other_system";
-
-/// The parts in bytes. Together they are what the process uses.
-fn parts(site: &Site) -> (u64, Map<String, Value>) {
-    let process = usage::process(site);
-    let sums = site.broker.statistics().sums();
-    let total = process.memory_bytes;
-    let mut parts: Map<_, _> = NAMES
-        .iter()
-        .map(|name| ((*name).into(), 0.into()))
-        .collect();
-    let mut rest = total;
-    for (name, bytes) in [
-        (PROGRAM, process.file_memory_bytes),
-        (QUEUES, site.broker.paging().resident_bytes()),
-        (UNACKED, sums.queues.unacked_bytes),
-        (OUTBOXES, sums.outbox_bytes),
-        (HISTORIES, sums.history_bytes),
-        (INDEX, site.broker.store().statistics().live_messages),
-    ] {
-        // They were not looked at in the same moment.
-        let bytes = bytes.min(rest);
-        rest -= bytes;
-        parts.insert(name.into(), bytes.into());
-    }
-    parts.insert(REST.into(), rest.into());
-    (total, parts)
+/// The parts in bytes.
+fn parts(memory: &Memory) -> Map<String, Value> {
+    let parts = [
+        ("code", memory.program),
+        ("queue_procs", memory.queues),
+        ("binary", memory.unacked),
+        ("connection_writers", memory.outboxes),
+        ("mgmt_db", memory.histories),
+        ("msg_index", memory.index),
+        ("other_system", memory.rest),
+    ];
+    let nothing = NOTHING.map(|name| (name, 0));
+    let all = parts.into_iter().chain(nothing);
+    all.map(|(name, bytes)| (name.to_owned(), bytes.into()))
+        .collect()
 }
 
 /// The parts in bytes, and the total in the three ways in which it is counted.
 pub(super) fn breakdown(site: &Site) -> Value {
-    let (total, mut parts) = parts(site);
+    let memory = Memory::of(site);
+    let mut parts = parts(&memory);
     parts.insert("strategy".into(), "rss".into());
+    let total = memory.total;
     let total = json!({ "rss": total, "allocated": total, "erlang": total });
     parts.insert("total".into(), total);
     parts.into()
@@ -91,10 +59,11 @@ pub(super) fn breakdown(site: &Site) -> Value {
 
 /// The parts in percent of the total. Compat: what is there at all has one at least.
 pub(super) fn relative(site: &Site) -> Value {
-    let (total, mut parts) = parts(site);
+    let memory = Memory::of(site);
+    let mut parts = parts(&memory);
     for bytes in parts.values_mut() {
         let part = bytes.as_u64().unwrap_or(0);
-        *bytes = percent(part, total).into();
+        *bytes = percent(part, memory.total).into();
     }
     parts.insert("total".into(), 100.into());
     parts.into()

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use ferrymq_broker::resources::ProcessReading;
 use ferrymq_broker::stats::NodeField;
 use serde_json::{Map, Value};
 
 use crate::api::overview::sums;
 use crate::http::Site;
 use crate::query::View;
-use crate::statistics::Numbers;
+use crate::statistics::{Numbers, process};
 
 /// Compat: what is counted in Erlang alone, and in RabbitMQ's own files.
 const ZEROS: [&str; 9] = [
@@ -23,14 +22,6 @@ const ZEROS: [&str; 9] = [
     "queue_index_read_count",
     "queue_index_write_count",
 ];
-
-/// What the process used at the last tick, or now if there was none yet.
-pub(super) fn process(site: &Site) -> ProcessReading {
-    match site.broker.statistics().process() {
-        reading if reading.memory_bytes > 0 => reading,
-        _ => ProcessReading::read(&site.broker.config()),
-    }
-}
 
 /// All counts.
 pub(super) fn render(site: &Site, view: &View) -> Map<String, Value> {
