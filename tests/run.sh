@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need and runs them all: formatting, lints, documentation, every Rust test,
-# real clients in Python and C, the console in Chromium, a minute of simulation, kills and power cuts
-# under load, a minute of fuzzing.
+# real clients in Python and C, RabbitMQ's own tools, the console in Chromium, a minute of simulation, kills
+# and power cuts under load, a minute of fuzzing.
 # The power cuts need root and a loop device; `FERRYMQ_POWER_CUT=skip` leaves them out.
 #
 # Needs Rust, and Debian's apt-get for what is missing beside it. A missing tool fails the run; nothing
@@ -14,7 +14,8 @@ cd "$(dirname "$0")/.."
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 logs=$target/test-logs
 python=$target/test-python
-export CARGO_TARGET_DIR=$target FERRYMQ_BIN=$target/release/ferrymq
+tools=$target/test-tools
+export CARGO_TARGET_DIR=$target FERRYMQ_BIN=$target/release/ferrymq FERRYMQ_TEST_TOOLS=$tools
 export TMPDIR=$target/test-temporary PYTHONDONTWRITEBYTECODE=1
 export CARGO_TERM_COLOR=never
 # The tests start brokers of their own.
@@ -144,6 +145,13 @@ install_node_packages() {
     fi
 }
 
+# RabbitMQ's command line tool, unless this version of it is there already.
+install_rabbitmqadmin() {
+    env CARGO_PROFILE_DEV_DEBUG=0 cargo install rabbitmqadmin --version =2.35.0 --locked \
+        --no-default-features --debug --root "$tools" --target-dir "$tools/build" || return
+    rm -rf -- "$tools/build"
+}
+
 fail_unfinished() {
     trap - ERR EXIT
     if ((failed == 0)); then
@@ -163,6 +171,7 @@ step 'packages' install_packages
 step 'rust components' install_rust_components
 step 'python packages' install_python_packages
 step 'node packages' install_node_packages
+step 'rabbitmqadmin' install_rabbitmqadmin
 step 'build' cargo build --release --locked
 
 # From here on every step runs, whatever became of those before.
