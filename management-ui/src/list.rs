@@ -1,9 +1,12 @@
 //! Lists: filtered, sorted and paged over what is cheap to look at. Only what is shown is rendered, and a list
 //! that nobody pages leaves piece by piece.
 
+mod filter;
 mod sort;
 mod stream;
+mod values;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::response::Response;
@@ -14,6 +17,10 @@ use crate::http::Site;
 use crate::query::{Page, Query, View, field};
 use crate::refusal::Refusal;
 
+use filter::{BadFilter, Filter};
+
+#[cfg(test)]
+pub(crate) use filter::ALIASES;
 pub(crate) use sort::SortKey;
 
 /// A list of more rows is sorted and filtered where that disturbs nobody.
@@ -21,13 +28,14 @@ const MAX_ROWS_AT_ONCE: usize = 2_000;
 
 /// Something that lists show.
 pub(crate) trait Row: Send + Sync + 'static {
-    /// What `name=` looks for.
-    fn name(&self) -> &str;
+    /// What it is called: what `name=` and a word of a filter look for.
+    fn name(&self) -> Cow<'_, str>;
 
     /// All of it, as JSON.
     fn render(&self, site: &Site, view: &View) -> Value;
 
-    /// The value of a field by which lists are often sorted; `None`: it is looked up in what `render` gives.
+    /// The value of a field by which lists are often sorted or filtered; `None`: it is looked up in what `render`
+    /// gives, all of it.
     fn sort_key(&self, _site: &Site, _field: &str) -> Option<SortKey> {
         None
     }
@@ -101,41 +109,51 @@ impl Query {
     /// Answers with a list: a page of it, or all as a bare array.
     ///
     /// # Errors
-    /// 400 when there is no such page.
+    /// 400 when there is no such page, or the filter is none.
     pub(crate) async fn list<R: Row>(self, site: &Site, rows: impl Into<Rows<R>>) -> Answer {
         let (rows, site) = (rows.into(), site.clone());
-        let selects =
-            self.sort.is_some() || self.page.as_ref().is_some_and(|page| page.name.is_some());
+        let filter = self.row_filter()?;
+        let named = self.page.as_ref().is_some_and(|page| page.name.is_some());
+        let selects = self.sort.is_some() || named || !filter.is_empty();
         if !selects || rows.len() <= MAX_ROWS_AT_ONCE {
-            return self.answer(site, rows);
+            return self.answer(site, rows, &filter);
         }
         let aside = site.clone();
-        aside.aside(move || self.answer(site, rows)).await?
+        aside
+            .aside(move || self.answer(site, rows, &filter))
+            .await?
     }
 
-    fn answer<R: Row>(self, site: Site, rows: Rows<R>) -> Answer {
-        let selection = self.select(&site, &rows);
+    fn row_filter(&self) -> Result<Filter, Refusal> {
+        let filter = self.get("filter").unwrap_or_default().parse();
+        filter.map_err(|why: BadFilter| Refusal::bad_request(why.to_string()))
+    }
+
+    fn answer<R: Row>(self, site: Site, rows: Rows<R>, filter: &Filter) -> Answer {
+        let selection = self.select(&site, &rows, filter);
         match &self.page {
             Some(page) => self.page(&site, &rows, &selection, page),
             None => Ok(self.everything(site, rows, selection)),
         }
     }
 
-    /// The rows that pass the filter, in the order that is asked for, but for the direction.
-    fn select<R: Row>(&self, site: &Site, rows: &Rows<R>) -> Selection {
-        let filter = self.page.as_ref().and_then(|page| page.name.as_ref());
-        if filter.is_none() && self.sort.is_none() {
+    /// The rows that pass the filters, in the order that is asked for, but for the direction.
+    fn select<R: Row>(&self, site: &Site, rows: &Rows<R>, filter: &Filter) -> Selection {
+        let names = self.page.as_ref().and_then(|page| page.name.as_ref());
+        if names.is_none() && filter.is_empty() && self.sort.is_none() {
             return Selection::All;
         }
-        let accepted =
-            |place: &Place| filter.is_none_or(|filter| filter.accepts(rows.at(*place).name()));
+        let accepted = |place: &Place| {
+            let row = rows.at(*place);
+            names.is_none_or(|names| names.accepts(&row.name())) && filter.accepts(site, row)
+        };
         let places = rows.places().filter(accepted);
         let Some(sort) = &self.sort else {
             return Selection::Some(places.collect());
         };
         let key = |row: &R| {
             row.sort_key(site, sort)
-                .unwrap_or_else(|| SortKey::of(field(&row.render(site, &self.view), sort)))
+                .unwrap_or_else(|| SortKey::of(field(&row.render(site, &View::whole()), sort)))
         };
         let keyed = places.map(|place| (key(rows.at(place)), place));
         let mut keyed: Vec<_> = keyed.collect();

@@ -1,29 +1,27 @@
 //! What a request's query string asks for: which page, in which order, which fields, which statistics.
 
 mod columns;
+mod pattern;
 mod range;
 
-use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use ferrymq_broker::browse::{BadFilter, Filter};
-use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
 use crate::answer;
 use crate::refusal::Refusal;
 
 pub(crate) use columns::{Columns, field};
+pub(crate) use pattern::Pattern;
 pub(crate) use range::Ranges;
 
 const DEFAULT_PAGE_SIZE: usize = 100;
 const MAX_PAGE_SIZE: usize = 500;
 /// Characters of a name to look for.
 const MAX_NAME_CHARS: usize = 1024;
-/// Memory that a pattern may compile to, in bytes.
-const MAX_PATTERN_BYTES: usize = 1 << 20;
 
 /// A query string, understood.
 #[derive(Debug, Default)]
@@ -47,18 +45,7 @@ pub(crate) struct Page {
     /// Objects on it.
     pub(crate) size: usize,
     /// Which objects; `None`: all.
-    pub(crate) name: Option<NameFilter>,
-}
-
-/// Which names are looked for, whatever their case.
-#[derive(Debug)]
-pub(crate) enum NameFilter {
-    /// Those that contain this, in lower case.
-    Contains(String),
-    /// Those that match.
-    Matches(Box<Regex>),
-    /// None: the pattern could not be understood.
-    Nothing,
+    pub(crate) name: Option<Pattern>,
 }
 
 /// What of an object is to be shown.
@@ -77,6 +64,14 @@ pub(crate) struct View {
 }
 
 impl View {
+    /// All of an object, whatever is to be shown: what it is sorted and filtered by.
+    pub(crate) fn whole() -> Self {
+        Self {
+            detailed: true,
+            ..Self::default()
+        }
+    }
+
     /// Are these the only fields that are wanted, so that no others need be looked up?
     pub(crate) fn is_within(&self, fields: &[&str]) -> bool {
         self.columns.are_within(fields)
@@ -148,7 +143,7 @@ impl Query {
     ///
     /// # Errors
     /// 400 for what is no filter.
-    pub(crate) fn filter(&self) -> Result<Filter, Refusal> {
+    pub(crate) fn message_filter(&self) -> Result<Filter, Refusal> {
         let filter = self.get("filter").unwrap_or_default().parse();
         filter.map_err(|why: BadFilter| Refusal::bad_request(why.to_string()))
     }
@@ -158,13 +153,7 @@ impl Query {
         self.view.columns.of(value)
     }
 
-    /// The same without a page, for lists that have none.
-    pub(crate) fn unpaged(mut self) -> Self {
-        self.page = None;
-        self
-    }
-
-    /// Answers with one object, or a list that is never paged.
+    /// Answers with one object.
     pub(crate) fn object(&self, value: impl Into<Value>) -> axum::response::Response {
         answer::json(self.columns(value.into()))
     }
@@ -183,7 +172,7 @@ impl Query {
         }))
     }
 
-    fn parse_name(&self) -> Result<Option<NameFilter>, Refusal> {
+    fn parse_name(&self) -> Result<Option<Pattern>, Refusal> {
         let Some(name) = self.get("name").filter(|name| !name.is_empty()) else {
             return Ok(None);
         };
@@ -193,34 +182,10 @@ impl Query {
             )));
         }
         if !self.flag("use_regex") {
-            return Ok(Some(NameFilter::Contains(name.to_lowercase())));
+            return Ok(Some(Pattern::containing(name)));
         }
-        let mut pattern = RegexBuilder::new(name);
-        let pattern = pattern.case_insensitive(true).size_limit(MAX_PATTERN_BYTES);
-        Ok(Some(match pattern.build() {
-            Ok(pattern) => NameFilter::Matches(Box::new(pattern)),
-            Err(_) => NameFilter::Nothing,
-        }))
-    }
-}
-
-impl NameFilter {
-    /// Is `name` looked for?
-    pub(crate) fn accepts(&self, name: &str) -> bool {
-        match self {
-            Self::Contains(part) => lower_case(name).contains(part.as_str()),
-            Self::Matches(pattern) => pattern.is_match(name),
-            Self::Nothing => false,
-        }
-    }
-}
-
-/// Most names need no copy.
-fn lower_case(name: &str) -> Cow<'_, str> {
-    let is_lower = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
-    match name.bytes().all(is_lower) {
-        true => name.into(),
-        false => name.to_lowercase().into(),
+        // Compat: of what is no regular expression there is nothing.
+        Ok(Some(Pattern::matching(name).unwrap_or(Pattern::Nothing)))
     }
 }
 

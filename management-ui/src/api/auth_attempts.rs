@@ -23,7 +23,7 @@ pub(crate) async fn get(
     let rows = Protocol::ALL
         .iter()
         .map(|protocol| row(*protocol, attempts.of(*protocol)));
-    Ok(query.object(rows.collect::<Vec<_>>()))
+    query.list(&site, rows.collect::<Vec<_>>()).await
 }
 
 /// `GET /api/auth/attempts/{node}/source`: by protocol, address and user.
@@ -41,7 +41,7 @@ pub(crate) async fn by_source(
         shown["username"] = source.user.into();
         shown
     });
-    Ok(query.object(rows.collect::<Vec<_>>()))
+    query.list(&site, rows.collect::<Vec<_>>()).await
 }
 
 /// `DELETE /api/auth/attempts/{node}`

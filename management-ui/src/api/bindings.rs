@@ -2,6 +2,7 @@
 
 mod key;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -38,7 +39,7 @@ struct BindingRow {
 /// `GET /api/bindings`
 pub(crate) async fn list(caller: Caller, State(site): State<Site>, query: Query) -> Answer {
     let rows = caller.vhosts().into_iter().flat_map(|vhost| all(&vhost));
-    query.unpaged().list(&site, rows.collect::<Vec<_>>()).await
+    query.list(&site, rows.collect::<Vec<_>>()).await
 }
 
 /// `GET /api/bindings/{vhost}`
@@ -49,7 +50,7 @@ pub(crate) async fn list_in(
     query: Query,
 ) -> Answer {
     let rows = all(&*caller.vhost(&vhost)?);
-    query.unpaged().list(&site, rows).await
+    query.list(&site, rows).await
 }
 
 /// `GET /api/exchanges/{vhost}/{name}/bindings/source`
@@ -71,7 +72,7 @@ pub(crate) async fn list_from(
             _ => rows(&vhost, snapshot.topology.bindings_from(name)),
         }
     };
-    query.unpaged().list(&site, rows).await
+    query.list(&site, rows).await
 }
 
 /// `GET /api/exchanges/{vhost}/{name}/bindings/destination`
@@ -88,7 +89,7 @@ pub(crate) async fn list_to_exchange(
         require_exchange(&snapshot, name)?;
         rows(&vhost, snapshot.topology.bindings_to_exchange(name))
     };
-    query.unpaged().list(&site, rows).await
+    query.list(&site, rows).await
 }
 
 /// `GET /api/queues/{vhost}/{name}/bindings`
@@ -108,7 +109,7 @@ pub(crate) async fn list_to_queue(
         found.extend(rows(&vhost, snapshot.topology.bindings_to_queue(&name)));
         found
     };
-    query.unpaged().list(&site, rows).await
+    query.list(&site, rows).await
 }
 
 /// `GET /api/bindings/{vhost}/e/{source}/q/{queue}`
@@ -199,7 +200,7 @@ async fn list_pair(
         .into_iter()
         .map(|binding| row(&vhost, binding))
         .collect();
-    query.unpaged().list(&site, rows).await
+    query.list(&site, rows).await
 }
 
 async fn bind(
@@ -341,8 +342,12 @@ fn row(vhost: &VHost, binding: Arc<Binding>) -> BindingRow {
 }
 
 impl Row for BindingRow {
-    fn name(&self) -> &str {
-        self.binding.routing_key()
+    /// Compat: a binding has none.
+    fn name(&self) -> Cow<'_, str> {
+        let binding = &self.binding;
+        let source = binding.source().as_str();
+        let destination = binding.destination().name();
+        format!("{source} {destination} {}", binding.routing_key()).into()
     }
 
     fn render(&self, _: &Site, _: &View) -> Value {

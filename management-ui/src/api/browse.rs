@@ -166,7 +166,7 @@ fn wanted(query: &Query) -> Result<Browse, Refusal> {
     Ok(Browse {
         from,
         limit: query.number("limit", DEFAULT_MESSAGES, 1..=MAX_MESSAGES)?,
-        filter: query.filter()?,
+        filter: query.message_filter()?,
         body_offset: query.number("offset", 0, 0..=usize::MAX)?,
         body_bytes: query.number("truncate", DEFAULT_BODY_BYTES, 0..=MAX_BODY_BYTES)?,
         ..Browse::default()

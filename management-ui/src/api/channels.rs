@@ -1,5 +1,6 @@
 //! `/api/channels…`, and the channels of a connection or a vhost.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -53,7 +54,7 @@ pub(crate) async fn list_of(
     query: Query,
 ) -> Answer {
     let connection = connections::find(&caller, &site, &name)?;
-    query.unpaged().list(&site, of(vec![connection])).await
+    query.list(&site, of(vec![connection])).await
 }
 
 /// `GET /api/channels/{name}`
@@ -124,8 +125,8 @@ impl ChannelRow {
 }
 
 impl Row for ChannelRow {
-    fn name(&self) -> &str {
-        &self.name
+    fn name(&self) -> Cow<'_, str> {
+        self.name.as_str().into()
     }
 
     fn render(&self, site: &Site, view: &View) -> Value {
@@ -167,10 +168,11 @@ impl Row for ChannelRow {
             return message_field(site, &activity(), &self.channel.history, field);
         }
         Some(match field {
-            "name" => self.name().into(),
+            "name" => self.name.as_str().into(),
             "user" => self.connection.user().into(),
             "vhost" => self.connection.vhost().into(),
             "number" => u64::from(self.channel.number).into(),
+            "prefetch_count" => self.channel.prefetch.get().into(),
             "consumer_count" => self.channel.consumer_count().into(),
             "messages_unacknowledged" => activity().unacked().into(),
             "messages_unconfirmed" => activity().unconfirmed().into(),

@@ -2,6 +2,7 @@
 
 mod row;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -160,7 +161,7 @@ fn reason(headers: &HeaderMap) -> String {
 struct Brief(ConnectionRow);
 
 impl Row for Brief {
-    fn name(&self) -> &str {
+    fn name(&self) -> Cow<'_, str> {
         self.0.name()
     }
 

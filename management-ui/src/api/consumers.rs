@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::response::Response;
 use ferrymq_broker::clients::{ClientChannel, ClientConsumer};
 use ferrymq_broker::json;
 use ferrymq_broker::queue::Queue;
@@ -12,19 +11,19 @@ use ferrymq_broker::vhost::VHost;
 use serde_json::{Value, json};
 
 use super::connections::ConnectionRow;
+use crate::answer::Answer;
 use crate::auth::Caller;
 use crate::http::Site;
 use crate::http::path::Names;
 use crate::query::Query;
-use crate::refusal::Refusal;
 
 /// What clients are told where a delivery may stay unacked for ever. Compat: they expect a number.
 const UNLIMITED_MS: u64 = 1_800_000;
 
 /// `GET /api/consumers`
-pub(crate) async fn list(caller: Caller, State(site): State<Site>, query: Query) -> Response {
+pub(crate) async fn list(caller: Caller, State(site): State<Site>, query: Query) -> Answer {
     let found = of_vhosts(&caller, &site, caller.vhosts()).await;
-    query.object(found)
+    query.list(&site, found).await
 }
 
 /// `GET /api/consumers/{vhost}`
@@ -33,10 +32,10 @@ pub(crate) async fn list_in(
     State(site): State<Site>,
     Names(vhost): Names<String>,
     query: Query,
-) -> Result<Response, Refusal> {
+) -> Answer {
     let vhost = caller.vhost(&vhost)?;
     let found = of_vhosts(&caller, &site, vec![vhost]).await;
-    Ok(query.object(found))
+    query.list(&site, found).await
 }
 
 /// Those that the caller sees, by queue.

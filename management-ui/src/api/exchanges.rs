@@ -1,12 +1,16 @@
 //! `/api/exchanges…`
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Response;
 use ferrymq_broker::json;
-use ferrymq_broker::stats::ExchangeField;
+use ferrymq_broker::stats::{ExchangeField, ExchangeTotals};
 use ferrymq_broker::vhost::ExchangeDeclare;
 use serde_json::{Map, Value, json};
 
+use super::sorting::rate;
 use crate::answer::{self, Answer};
 use crate::auth::Caller;
 use crate::body::Object;
@@ -122,10 +126,31 @@ impl ExchangeRow {
         shown
     }
 
+    fn totals(&self, site: &Site) -> Option<Arc<ExchangeTotals>> {
+        let vhost = site.broker.vhost(&self.vhost)?;
+        vhost.exchange_totals(self.exchange.name.as_str())
+    }
+
+    /// A field of `message_stats`, one of an exchange that nothing was published to being 0.
+    fn stats_key(&self, site: &Site, field: &str) -> Option<SortKey> {
+        let totals = self.totals(site);
+        let count = |of: fn(&ExchangeTotals) -> u64| totals.as_deref().map_or(0, of).into();
+        let rate = |field| match &totals {
+            Some(totals) => rate(site, &totals.history, &[field]),
+            None => SortKey::Number(0.0),
+        };
+        Some(match field {
+            "publish_in" => count(ExchangeTotals::published),
+            "publish_out" => count(ExchangeTotals::routed),
+            "publish_in_details.rate" => rate(ExchangeField::In),
+            "publish_out_details.rate" => rate(ExchangeField::Out),
+            _ => return None,
+        })
+    }
+
     /// What was published to it; `None`: nothing yet.
     fn stats(&self, site: &Site, view: &View) -> Option<Map<String, Value>> {
-        let vhost = site.broker.vhost(&self.vhost)?;
-        let totals = vhost.exchange_totals(self.exchange.name.as_str())?;
+        let totals = self.totals(site)?;
         if totals.published() == 0 {
             return None;
         }
@@ -154,8 +179,8 @@ impl ExchangeRow {
 }
 
 impl Row for ExchangeRow {
-    fn name(&self) -> &str {
-        self.exchange.name.as_str()
+    fn name(&self) -> Cow<'_, str> {
+        self.exchange.name.as_str().into()
     }
 
     fn render(&self, site: &Site, view: &View) -> Value {
@@ -166,8 +191,11 @@ impl Row for ExchangeRow {
         shown.into()
     }
 
-    fn sort_key(&self, _: &Site, field: &str) -> Option<SortKey> {
+    fn sort_key(&self, site: &Site, field: &str) -> Option<SortKey> {
         let exchange = &self.exchange;
+        if let Some(field) = field.strip_prefix("message_stats.") {
+            return self.stats_key(site, field);
+        }
         Some(match field {
             "name" => exchange.name.as_str().into(),
             "vhost" => self.vhost.as_ref().into(),

@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::Response;
 use serde_json::{Value, json};
 
 use crate::answer::{self, Answer};
@@ -65,7 +64,7 @@ const GLOBAL_QOS: &str = "global_qos";
 const TRANSIENT_QUEUES: &str = "transient_nonexcl_queues";
 
 /// `GET /api/feature-flags`
-pub(crate) async fn flags(_: Caller, query: Query) -> Response {
+pub(crate) async fn flags(_: Caller, State(site): State<Site>, query: Query) -> Answer {
     let flags = FLAGS.iter().map(|(name, about)| {
         json!({
             "name": name,
@@ -79,7 +78,7 @@ pub(crate) async fn flags(_: Caller, query: Query) -> Response {
             "callbacks": [],
         })
     });
-    query.object(flags.collect::<Vec<_>>())
+    query.list(&site, flags.collect::<Vec<_>>()).await
 }
 
 /// `PUT /api/feature-flags/{name}/enable`
@@ -99,17 +98,18 @@ pub(crate) async fn enable(
 }
 
 /// `GET /api/deprecated-features`
-pub(crate) async fn deprecated(_: Caller, query: Query) -> Response {
-    query.object(shown(|_| true))
+pub(crate) async fn deprecated(_: Caller, State(site): State<Site>, query: Query) -> Answer {
+    query.list(&site, shown(|_| true)).await
 }
 
 /// `GET /api/deprecated-features/used`
-pub(crate) async fn used(_: Caller, State(site): State<Site>, query: Query) -> Response {
-    query.object(shown(|name| match name {
+pub(crate) async fn used(_: Caller, State(site): State<Site>, query: Query) -> Answer {
+    let rows = shown(|name| match name {
         GLOBAL_QOS => site.broker.statistics().sums().channels.global_prefetch > 0,
         TRANSIENT_QUEUES => has_transient_queue(&site),
         _ => site.broker.statistics().has_rates(),
-    }))
+    });
+    query.list(&site, rows).await
 }
 
 fn shown(is_shown: impl Fn(&str) -> bool) -> Vec<Value> {

@@ -37,10 +37,11 @@ pub(crate) async fn begin(
 }
 
 /// `GET /api/jobs`
-pub(crate) async fn list(caller: Caller, State(site): State<Site>, query: Query) -> Response {
+pub(crate) async fn list(caller: Caller, State(site): State<Site>, query: Query) -> Answer {
     let jobs = site.broker.jobs().list();
     let visible = jobs.iter().filter(|job| may_see(&caller, job));
-    query.object(visible.map(|job| shown(job)).collect::<Vec<_>>())
+    let rows: Vec<_> = visible.map(|job| shown(job)).collect();
+    query.list(&site, rows).await
 }
 
 /// `GET /api/jobs/{id}`

@@ -19,18 +19,23 @@ const MAX_QUEUES: &str = "max-queues";
 const MAX_CHANNELS: &str = "max-channels";
 
 /// `GET /api/vhost-limits`
-pub(crate) async fn of_vhosts(caller: Caller, query: Query) -> Answer {
+pub(crate) async fn of_vhosts(caller: Caller, State(site): State<Site>, query: Query) -> Answer {
     let vhosts = caller.vhosts();
     let rows = vhosts.iter();
     let rows = rows.filter_map(|vhost| vhost_row(vhost.name(), vhost.limits()));
-    Ok(query.object(rows.collect::<Value>()))
+    query.list(&site, rows.collect::<Vec<_>>()).await
 }
 
 /// `GET /api/vhost-limits/{vhost}`
-pub(crate) async fn of_vhost(caller: Caller, Names(name): Names<String>, query: Query) -> Answer {
+pub(crate) async fn of_vhost(
+    caller: Caller,
+    State(site): State<Site>,
+    Names(name): Names<String>,
+    query: Query,
+) -> Answer {
     let vhost = caller.vhost(&name)?;
     let row = vhost_row(&name, vhost.limits());
-    Ok(query.object(row.into_iter().collect::<Value>()))
+    query.list(&site, Vec::from_iter(row)).await
 }
 
 /// `PUT /api/vhost-limits/{vhost}/{limit}`
@@ -78,7 +83,7 @@ pub(crate) async fn of_users(_: Administrator, State(site): State<Site>, query: 
     let users = site.broker.users().users();
     let rows = users.iter();
     let rows = rows.filter_map(|user| user_row(user.name(), user.limits()));
-    Ok(query.object(rows.collect::<Value>()))
+    query.list(&site, rows.collect::<Vec<_>>()).await
 }
 
 /// `GET /api/user-limits/{user}`: one's own, too.
@@ -93,7 +98,7 @@ pub(crate) async fn of_user(
     }
     let user = users::find(&site, &name)?;
     let row = user_row(&name, user.limits());
-    Ok(query.object(row.into_iter().collect::<Value>()))
+    query.list(&site, Vec::from_iter(row)).await
 }
 
 /// `PUT /api/user-limits/{user}/{limit}`

@@ -4,7 +4,6 @@ mod memory;
 mod usage;
 
 use axum::extract::State;
-use axum::response::Response;
 use ferrymq_broker::clock;
 use ferrymq_broker::resources::total_memory_bytes;
 use serde_json::{Map, Value, json};
@@ -23,8 +22,9 @@ const MAX_THREADS: u32 = 1_048_576;
 const NET_TICKTIME_SECONDS: u32 = 60;
 
 /// `GET /api/nodes`
-pub(crate) async fn list(_: Monitoring, State(site): State<Site>, query: Query) -> Response {
-    query.object(vec![Value::from(render(&site, &query.view))])
+pub(crate) async fn list(_: Monitoring, State(site): State<Site>, query: Query) -> Answer {
+    let rows = vec![Value::from(render(&site, &query.view))];
+    query.list(&site, rows).await
 }
 
 /// `GET /api/nodes/{name}`

@@ -18,27 +18,35 @@ use crate::query::Query;
 use crate::refusal::Refusal;
 
 /// `GET /api/parameters`
-pub(crate) async fn list(Policymaker(caller): Policymaker, query: Query) -> Answer {
-    Ok(query.object(rows(&caller.vhosts(), None)))
+pub(crate) async fn list(
+    Policymaker(caller): Policymaker,
+    State(site): State<Site>,
+    query: Query,
+) -> Answer {
+    query.list(&site, rows(&caller.vhosts(), None)).await
 }
 
 /// `GET /api/parameters/{component}`
 pub(crate) async fn of_component(
     Policymaker(caller): Policymaker,
+    State(site): State<Site>,
     Names(component): Names<String>,
     query: Query,
 ) -> Answer {
-    Ok(query.object(rows(&caller.vhosts(), Some(&component))))
+    query
+        .list(&site, rows(&caller.vhosts(), Some(&component)))
+        .await
 }
 
 /// `GET /api/parameters/{component}/{vhost}`
 pub(crate) async fn of_vhost(
     Policymaker(caller): Policymaker,
+    State(site): State<Site>,
     Names((component, vhost)): Names<(String, String)>,
     query: Query,
 ) -> Answer {
     let vhost = caller.vhost(&vhost)?;
-    Ok(query.object(rows(&[vhost], Some(&component))))
+    query.list(&site, rows(&[vhost], Some(&component))).await
 }
 
 /// `GET /api/parameters/{component}/{vhost}/{name}`
@@ -93,7 +101,7 @@ pub(crate) async fn global(_: Policymaker, State(site): State<Site>, query: Quer
     let all = site.broker.global_parameters();
     let shown = all.iter().filter(|(name, _)| !shape::is_internal(name));
     let shown = shown.map(|(name, value)| shape::global_parameter(name, value));
-    Ok(query.object(shown.collect::<Value>()))
+    query.list(&site, shown.collect::<Vec<_>>()).await
 }
 
 /// `GET /api/global-parameters/{name}`
@@ -159,7 +167,7 @@ fn check_rights(caller: &Caller, component: &str) -> Result<(), Refusal> {
     }
 }
 
-fn rows(vhosts: &[Arc<VHost>], component: Option<&str>) -> Value {
+fn rows(vhosts: &[Arc<VHost>], component: Option<&str>) -> Vec<Value> {
     let rows = vhosts.iter().flat_map(|vhost| {
         let all = vhost.parameters().into_iter();
         let wanted = all.filter(|((found, _), _)| component.is_none_or(|wanted| wanted == found));

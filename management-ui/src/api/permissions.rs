@@ -15,7 +15,7 @@ use crate::refusal::Refusal;
 
 /// `GET /api/permissions`
 pub(crate) async fn list(_: Administrator, State(site): State<Site>, query: Query) -> Answer {
-    Ok(query.object(rows(&site, |_, _| true)))
+    query.list(&site, rows(&site, |_, _| true)).await
 }
 
 /// `GET /api/vhosts/{name}/permissions`
@@ -26,7 +26,9 @@ pub(crate) async fn of_vhost(
     query: Query,
 ) -> Answer {
     site.broker.vhost(&name).ok_or_else(Refusal::not_found)?;
-    Ok(query.object(rows(&site, |_, vhost| vhost == name)))
+    query
+        .list(&site, rows(&site, |_, vhost| vhost == name))
+        .await
 }
 
 /// `GET /api/users/{name}/permissions`
@@ -37,7 +39,7 @@ pub(crate) async fn of_user(
     query: Query,
 ) -> Answer {
     users::find(&site, &name)?;
-    Ok(query.object(rows(&site, |user, _| user == name)))
+    query.list(&site, rows(&site, |user, _| user == name)).await
 }
 
 /// `GET /api/permissions/{vhost}/{user}`
@@ -94,7 +96,7 @@ pub(super) fn check(site: &Site, vhost: &str, user: &str) -> Result<(), Refusal>
 }
 
 /// All permissions of the users and vhosts that are `wanted`, by vhost.
-fn rows(site: &Site, wanted: impl Fn(&str, &str) -> bool) -> Value {
+fn rows(site: &Site, wanted: impl Fn(&str, &str) -> bool) -> Vec<Value> {
     let all = site.broker.users();
     let users = all.users();
     let shown = site.vhost_names().into_iter().flat_map(|vhost| {

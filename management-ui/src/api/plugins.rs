@@ -1,6 +1,8 @@
 //! Lists of RabbitMQ's plugins that this broker has nothing for: shovels, federation links, connections of the
 //! stream protocol. They are empty, so that tools that ask for all of them go on.
 
+use std::borrow::Cow;
+
 use axum::extract::State;
 use serde_json::Value;
 
@@ -16,7 +18,7 @@ use crate::refusal::Refusal;
 enum Nothing {}
 
 impl Row for Nothing {
-    fn name(&self) -> &str {
+    fn name(&self) -> Cow<'_, str> {
         match *self {}
     }
 

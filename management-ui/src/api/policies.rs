@@ -19,14 +19,21 @@ use crate::query::Query;
 use crate::refusal::Refusal;
 
 /// `GET /api/policies`
-pub(crate) async fn list(caller: Caller, query: Query) -> Answer {
-    Ok(query.object(rows(&caller.vhosts(), PolicyKind::User)))
+pub(crate) async fn list(caller: Caller, State(site): State<Site>, query: Query) -> Answer {
+    query
+        .list(&site, rows(&caller.vhosts(), PolicyKind::User))
+        .await
 }
 
 /// `GET /api/policies/{vhost}`
-pub(crate) async fn of_vhost(caller: Caller, Names(vhost): Names<String>, query: Query) -> Answer {
+pub(crate) async fn of_vhost(
+    caller: Caller,
+    State(site): State<Site>,
+    Names(vhost): Names<String>,
+    query: Query,
+) -> Answer {
     let vhost = caller.vhost(&vhost)?;
-    Ok(query.object(rows(&[vhost], PolicyKind::User)))
+    query.list(&site, rows(&[vhost], PolicyKind::User)).await
 }
 
 /// `GET /api/policies/{vhost}/{name}`
@@ -63,18 +70,27 @@ pub(crate) async fn delete(
 }
 
 /// `GET /api/operator-policies`
-pub(crate) async fn list_operator(caller: Caller, query: Query) -> Answer {
-    Ok(query.object(rows(&caller.vhosts(), PolicyKind::Operator)))
+pub(crate) async fn list_operator(
+    caller: Caller,
+    State(site): State<Site>,
+    query: Query,
+) -> Answer {
+    query
+        .list(&site, rows(&caller.vhosts(), PolicyKind::Operator))
+        .await
 }
 
 /// `GET /api/operator-policies/{vhost}`
 pub(crate) async fn operator_of_vhost(
     caller: Caller,
+    State(site): State<Site>,
     Names(vhost): Names<String>,
     query: Query,
 ) -> Answer {
     let vhost = caller.vhost(&vhost)?;
-    Ok(query.object(rows(&[vhost], PolicyKind::Operator)))
+    query
+        .list(&site, rows(&[vhost], PolicyKind::Operator))
+        .await
 }
 
 /// `GET /api/operator-policies/{vhost}/{name}`
@@ -140,7 +156,7 @@ async fn clear(
 }
 
 /// The one that counts more first.
-fn rows(vhosts: &[Arc<VHost>], kind: PolicyKind) -> Value {
+fn rows(vhosts: &[Arc<VHost>], kind: PolicyKind) -> Vec<Value> {
     let rows = vhosts.iter().flat_map(|vhost| {
         let policies = vhost.policies();
         let rows = policies.list(kind).iter();

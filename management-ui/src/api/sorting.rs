@@ -1,5 +1,6 @@
 //! Sorting by what is counted, without rendering anything: `publish`, or `publish_details.rate`.
 
+use ferrymq_broker::stats::series::Field;
 use ferrymq_broker::stats::{Activity, History, MessageField};
 
 use crate::http::Site;
@@ -7,11 +8,7 @@ use crate::list::SortKey;
 use crate::statistics::{OF_PUBLISHERS, OF_QUEUES};
 
 /// How much `fields` change per second now.
-pub(super) fn rate(
-    site: &Site,
-    history: &History<MessageField>,
-    fields: &[MessageField],
-) -> SortKey {
+pub(super) fn rate<F: Field>(site: &Site, history: &History<F>, fields: &[F]) -> SortKey {
     let statistics = site.broker.statistics();
     let details = || history.details(fields, statistics.moments(), None);
     SortKey::Number(match statistics.has_rates() {

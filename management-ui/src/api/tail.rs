@@ -63,7 +63,7 @@ pub(crate) async fn stream(
     let rate = query.number("rate", DEFAULT_RATE, 1..=MAX_RATE)?;
     let body_bytes = query.number("truncate", DEFAULT_BODY_BYTES, 0..=MAX_BODY_BYTES)?;
     let encoding = Encoding::of(&query)?;
-    let filter = query.filter()?;
+    let filter = query.message_filter()?;
     queues::find(&vhost, &name)?;
     let queue = vhost.readable_queue(&caller.actor(), &name)?;
     browse::note_look(&site, &caller, &vhost, &name)?;

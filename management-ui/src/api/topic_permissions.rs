@@ -15,7 +15,7 @@ use crate::refusal::Refusal;
 
 /// `GET /api/topic-permissions`
 pub(crate) async fn list(_: Administrator, State(site): State<Site>, query: Query) -> Answer {
-    Ok(query.object(rows(&site, |_, _| true)))
+    query.list(&site, rows(&site, |_, _| true)).await
 }
 
 /// `GET /api/vhosts/{name}/topic-permissions`
@@ -26,7 +26,9 @@ pub(crate) async fn of_vhost(
     query: Query,
 ) -> Answer {
     site.broker.vhost(&name).ok_or_else(Refusal::not_found)?;
-    Ok(query.object(rows(&site, |_, vhost| vhost == name)))
+    query
+        .list(&site, rows(&site, |_, vhost| vhost == name))
+        .await
 }
 
 /// `GET /api/users/{name}/topic-permissions`
@@ -37,7 +39,7 @@ pub(crate) async fn of_user(
     query: Query,
 ) -> Answer {
     users::find(&site, &name)?;
-    Ok(query.object(rows(&site, |user, _| user == name)))
+    query.list(&site, rows(&site, |user, _| user == name)).await
 }
 
 /// `GET /api/topic-permissions/{vhost}/{user}`: a list, by exchange.
@@ -49,7 +51,7 @@ pub(crate) async fn get(
 ) -> Answer {
     require(&site, &vhost, &user)?;
     let found = rows(&site, |found, place| found == user && place == vhost);
-    Ok(query.object(found))
+    query.list(&site, found).await
 }
 
 /// `PUT /api/topic-permissions/{vhost}/{user}`
@@ -108,7 +110,7 @@ fn require(site: &Site, vhost: &str, user: &str) -> Result<(), Refusal> {
 }
 
 /// All topic permissions of the users and vhosts that are `wanted`, by vhost.
-fn rows(site: &Site, wanted: impl Fn(&str, &str) -> bool) -> Value {
+fn rows(site: &Site, wanted: impl Fn(&str, &str) -> bool) -> Vec<Value> {
     let all = site.broker.users();
     let users = all.users();
     let shown = site.vhost_names().into_iter().flat_map(|vhost| {

@@ -1,5 +1,6 @@
 //! `/api/users`: who may log in.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -19,8 +20,8 @@ use crate::refusal::Refusal;
 struct UserRow(Arc<User>);
 
 impl Row for UserRow {
-    fn name(&self) -> &str {
-        self.0.name()
+    fn name(&self) -> Cow<'_, str> {
+        self.0.name().into()
     }
 
     fn render(&self, _: &Site, _: &View) -> Value {

@@ -1,5 +1,6 @@
 //! `/api/vhosts`: what they are, not what is in them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -22,8 +23,8 @@ use crate::statistics::{Numbers, OF_PUBLISHERS, OF_QUEUES, message_stats};
 struct VHostRow(Arc<VHost>);
 
 impl Row for VHostRow {
-    fn name(&self) -> &str {
-        self.0.name()
+    fn name(&self) -> Cow<'_, str> {
+        self.0.name().as_ref().into()
     }
 
     fn render(&self, site: &Site, view: &View) -> Value {

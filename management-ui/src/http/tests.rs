@@ -6,6 +6,7 @@ mod bindings;
 mod definitions;
 mod frame;
 mod health;
+mod lists;
 mod live;
 mod messages;
 mod node;

@@ -1,4 +1,4 @@
-//! What lists are sorted by. Any two values can be compared: numbers come first.
+//! What lists are sorted and filtered by. Any two values can be compared: numbers come first.
 
 use std::cmp::Ordering;
 
@@ -7,7 +7,9 @@ use serde_json::Value;
 /// A value to sort by.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum SortKey {
-    /// A number; so is what is missing.
+    /// There is none; it stands where 0 does.
+    Missing,
+    /// A number.
     Number(f64),
     /// True or false.
     Flag(bool),
@@ -18,10 +20,10 @@ pub(crate) enum SortKey {
 }
 
 impl SortKey {
-    /// What a field holds; one that is missing counts as 0.
+    /// What a field holds.
     pub(crate) fn of(value: Option<&Value>) -> Self {
         match value {
-            None | Some(Value::Null) => Self::Number(0.0),
+            None | Some(Value::Null) => Self::Missing,
             Some(Value::Number(number)) => Self::Number(number.as_f64().unwrap_or_default()),
             Some(Value::Bool(flag)) => Self::Flag(*flag),
             Some(Value::String(text)) => Self::Text(text.clone()),
@@ -31,7 +33,7 @@ impl SortKey {
 
     fn rank(&self) -> u8 {
         match self {
-            Self::Number(_) => 0,
+            Self::Missing | Self::Number(_) => 0,
             Self::Flag(_) => 1,
             Self::Text(_) => 2,
             Self::Other => 3,
@@ -41,6 +43,8 @@ impl SortKey {
     /// Which of two comes first.
     pub(crate) fn cmp(&self, other: &Self) -> Ordering {
         match (self, other) {
+            (Self::Missing, Self::Number(b)) => 0.0_f64.total_cmp(b),
+            (Self::Number(a), Self::Missing) => a.total_cmp(&0.0),
             (Self::Number(a), Self::Number(b)) => a.total_cmp(b),
             (Self::Flag(a), Self::Flag(b)) => a.cmp(b),
             (Self::Text(a), Self::Text(b)) => a.cmp(b),
@@ -64,6 +68,12 @@ impl From<u64> for SortKey {
 impl From<bool> for SortKey {
     fn from(flag: bool) -> Self {
         Self::Flag(flag)
+    }
+}
+
+impl From<Option<&str>> for SortKey {
+    fn from(text: Option<&str>) -> Self {
+        text.map_or(Self::Missing, Self::from)
     }
 }
 

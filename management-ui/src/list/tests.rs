@@ -8,8 +8,8 @@ use super::*;
 struct Thing(&'static str, Value);
 
 impl Row for Thing {
-    fn name(&self) -> &str {
-        self.0
+    fn name(&self) -> Cow<'_, str> {
+        self.0.into()
     }
 
     fn render(&self, _: &Site, _: &View) -> Value {
@@ -89,6 +89,22 @@ async fn pages_tell_how_many_there_are() {
         "reason": "Page out of range, page: 99 page size: 100, len: 4",
     });
     assert_eq!(beyond, expected);
+}
+
+#[tokio::test]
+async fn filters_take_rows_with_a_page_and_without() {
+    check("filter=a", "a ab").await;
+    check("filter=-a&sort_reverse=true", "c B").await;
+    check("filter=n:x", "B").await;
+    check("filter=deep.n:3&columns=name", "a").await;
+    check("filter=a&page=1&name=b", "ab").await;
+    check("filter=n:*&sort=n&page=1&page_size=2", "a ab").await;
+    check("filter=&page=1", "a B c ab").await;
+    let page = answer("filter=a&page=1&page_size=1").await;
+    assert_eq!(page["filtered_count"], 2);
+    assert_eq!(page["total_count"], 4);
+    let refused = answer("filter=n:>x").await;
+    assert_eq!(refused["error"], "bad_request");
 }
 
 #[tokio::test]

@@ -53,7 +53,9 @@ pub(super) enum Shared {
     Columns,
     /// Which fields and statistics of an object.
     Object,
-    /// Which page of a list, in which order, too.
+    /// Which page of a list, in which order, and which fields.
+    PlainList,
+    /// And which statistics.
     List,
 }
 
@@ -138,6 +140,10 @@ const PAGING: &[Parameter] = &[
     text("name", "With a page: only objects whose name holds this"),
     flag("use_regex", "`name` is a regular expression"),
     flag("pagination", "Means nothing; clients send it"),
+    text(
+        "filter",
+        "Only objects that pass: `orders -consumers:0 messages:>1000`",
+    ),
     text("sort", "The field to sort by"),
     flag("sort_reverse", "The other way round"),
 ];
@@ -272,6 +278,7 @@ impl Endpoint {
             Shared::None => [&[], &[], &[]],
             Shared::Columns => [&[], COLUMNS, &[]],
             Shared::Object => [&[], COLUMNS, STATISTICS],
+            Shared::PlainList => [PAGING, COLUMNS, &[]],
             Shared::List => [PAGING, COLUMNS, STATISTICS],
         };
         self.query.iter().chain(sets.into_iter().flatten())

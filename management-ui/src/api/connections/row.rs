@@ -1,5 +1,6 @@
 //! A connection as lists and answers show it.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -118,8 +119,8 @@ impl ConnectionRow {
 }
 
 impl Row for ConnectionRow {
-    fn name(&self) -> &str {
-        &self.name
+    fn name(&self) -> Cow<'_, str> {
+        self.name.as_str().into()
     }
 
     fn render(&self, site: &Site, view: &View) -> Value {
@@ -133,9 +134,10 @@ impl Row for ConnectionRow {
     fn sort_key(&self, _: &Site, field: &str) -> Option<SortKey> {
         let traffic = &self.connection.traffic;
         Some(match field {
-            "name" => self.name().into(),
+            "name" => self.name.as_str().into(),
             "user" => self.user().into(),
             "vhost" => self.vhost().into(),
+            "state" => state(self.connection.state()).into(),
             "channels" => self.connection.channel_count().into(),
             "connected_at" => self.connection.connected_at.as_millis().into(),
             "recv_oct" => traffic.received_bytes.get().into(),

@@ -103,10 +103,7 @@ fn show_messages(
     };
     let (persistent, persistent_bytes) = queue.persistent();
     shown.extend(object([
-        (
-            "memory",
-            (size_of::<SharedQueue>() as u64 + found.resident_bytes).into(),
-        ),
+        ("memory", memory_bytes(found.resident_bytes).into()),
         ("messages_ram", messages.saturating_sub(found.paged).into()),
         (
             "messages_ready_ram",
@@ -124,6 +121,11 @@ fn show_messages(
         ("message_bytes_paged_out", paged_bytes.into()),
         ("head_message_timestamp", found.head_timestamp.into()),
     ]));
+}
+
+/// What a queue takes, itself and its messages.
+pub(super) fn memory_bytes(resident_bytes: u64) -> u64 {
+    size_of::<SharedQueue>() as u64 + resident_bytes
 }
 
 fn show_consumers(queue: &SharedQueue, found: &Found, shown: &mut Map<String, Value>) {

@@ -1,9 +1,10 @@
 //! A queue as lists and answers show it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use ferrymq_broker::json;
-use ferrymq_broker::policy::Policy;
+use ferrymq_broker::policy::{Applied, Policy};
 use ferrymq_broker::queue::arguments::QueueType;
 use ferrymq_broker::queue::shared::SharedQueue;
 use ferrymq_broker::queue::{Counts, Queue};
@@ -31,8 +32,8 @@ const BASICS: [&str; 8] = [
 ];
 
 impl Row for Arc<SharedQueue> {
-    fn name(&self) -> &str {
-        self.name.as_str()
+    fn name(&self) -> Cow<'_, str> {
+        self.name.as_str().into()
     }
 
     fn render(&self, site: &Site, view: &View) -> Value {
@@ -55,6 +56,13 @@ impl Row for Arc<SharedQueue> {
     fn sort_key(&self, site: &Site, field: &str) -> Option<SortKey> {
         let counts = || self.inspect(Queue::counts);
         let rate = |fields| rate(site, &self.history, fields);
+        let policy = |of: fn(&Applied) -> &Option<Arc<Policy>>| {
+            let applied = self.policies();
+            let name = applied
+                .as_deref()
+                .and_then(|applied| policy_name(of(applied)));
+            name.into()
+        };
         if let Some(field) = field.strip_prefix("message_stats.") {
             let activity = self.inspect(|queue| *queue.activity());
             return message_field(site, &activity, &self.history, field);
@@ -64,6 +72,11 @@ impl Row for Arc<SharedQueue> {
             "vhost" => self.vhost.as_ref().into(),
             "type" => queue_type(self).as_str().into(),
             "durable" => self.declared.flags.durable.into(),
+            "auto_delete" => self.declared.flags.auto_delete.into(),
+            "exclusive" => self.owner.is_some().into(),
+            "state" => state(self).into(),
+            "policy" => policy(|applied| &applied.policy),
+            "operator_policy" => policy(|applied| &applied.operator),
             "messages" => messages(&counts()).into(),
             "messages_ready" => counts().ready.into(),
             "messages_unacknowledged" => counts().unacked.into(),
@@ -75,9 +88,11 @@ impl Row for Arc<SharedQueue> {
                 (counts.ready_bytes + counts.unacked_bytes).into()
             }
             "message_bytes_ready" => counts().ready_bytes.into(),
+            "message_bytes_unacknowledged" => counts().unacked_bytes.into(),
+            "messages_delayed" => counts().delayed.into(),
             "consumers" => counts().consumers.into(),
             "consumer_capacity" | "consumer_utilisation" => SortKey::Number(self.capacity.get()),
-            "memory" => self.inspect(Queue::resident_bytes).into(),
+            "memory" => numbers::memory_bytes(self.inspect(Queue::resident_bytes)).into(),
             _ => return None,
         })
     }
@@ -97,7 +112,6 @@ pub(super) fn render_alone(queue: &Arc<SharedQueue>, site: &Site, view: &View) -
 fn basics(queue: &SharedQueue, site: &Site) -> Map<String, Value> {
     let flags = queue.declared.flags;
     let queue_type = queue_type(queue);
-    let paused = queue.inspect(Queue::is_paused);
     let arguments = json::from_table(queue.declared.arguments.table());
     let mut shown = object([
         ("name", queue.name.as_str().into()),
@@ -108,7 +122,7 @@ fn basics(queue: &SharedQueue, site: &Site) -> Map<String, Value> {
         ("exclusive", queue.owner.is_some().into()),
         ("arguments", arguments.into()),
         ("node", site.node().into()),
-        ("state", if paused { "paused" } else { "running" }.into()),
+        ("state", state(queue).into()),
         ("internal", false.into()),
         ("internal_owner", false.into()),
     ]);
@@ -129,17 +143,20 @@ fn basics(queue: &SharedQueue, site: &Site) -> Map<String, Value> {
 /// Compat: null where no policy applies, not absent.
 fn show_policies(queue: &SharedQueue, shown: &mut Map<String, Value>) {
     let applied = queue.policies();
-    let name = |policy: Option<&Arc<Policy>>| Value::from(policy.map(|policy| &*policy.name));
     let applied = applied.as_deref();
     let definition = applied.map(|applied| applied.definition.entries());
     shown.extend(object([
         (
             "policy",
-            name(applied.and_then(|applied| applied.policy.as_ref())),
+            applied
+                .and_then(|applied| policy_name(&applied.policy))
+                .into(),
         ),
         (
             "operator_policy",
-            name(applied.and_then(|applied| applied.operator.as_ref())),
+            applied
+                .and_then(|applied| policy_name(&applied.operator))
+                .into(),
         ),
         (
             "effective_policy_definition",
@@ -159,6 +176,17 @@ fn totals(counts: &Counts) -> [(&'static str, usize); 3] {
 
 fn messages(counts: &Counts) -> usize {
     counts.ready + counts.unacked
+}
+
+fn state(queue: &SharedQueue) -> &'static str {
+    match queue.inspect(Queue::is_paused) {
+        true => "paused",
+        false => "running",
+    }
+}
+
+fn policy_name(policy: &Option<Arc<Policy>>) -> Option<&str> {
+    policy.as_ref().map(|policy| &*policy.name)
 }
 
 pub(super) fn queue_type(queue: &SharedQueue) -> QueueType {

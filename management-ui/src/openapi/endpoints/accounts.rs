@@ -25,18 +25,18 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     .statuses(&[204, 412]),
     get(
         "/api/vhosts/{name}/permissions",
-        Reply::List("Permission"),
+        Reply::Paged("Permission"),
         "Who may do what in a virtual host",
     )
     .tag(Tag::Administrator)
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
     get(
         "/api/vhosts/{name}/topic-permissions",
-        Reply::List("TopicPermission"),
+        Reply::Paged("TopicPermission"),
         "The same for topics",
     )
     .tag(Tag::Administrator)
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
     post_nothing(
         "/api/vhosts/{name}/deletion/protection",
         "Protects a virtual host from being deleted",
@@ -79,25 +79,25 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     .tag(Tag::Administrator),
     get(
         "/api/users/{name}/permissions",
-        Reply::List("Permission"),
+        Reply::Paged("Permission"),
         "What a user may do where",
     )
     .tag(Tag::Administrator)
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
     get(
         "/api/users/{name}/topic-permissions",
-        Reply::List("TopicPermission"),
+        Reply::Paged("TopicPermission"),
         "The same for topics",
     )
     .tag(Tag::Administrator)
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
     get(
         "/api/permissions",
-        Reply::List("Permission"),
+        Reply::Paged("Permission"),
         "Who may do what where",
     )
     .tag(Tag::Administrator)
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
     get(
         "/api/permissions/{vhost}/{user}",
         Reply::One("Permission"),
@@ -119,18 +119,18 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     .tag(Tag::Administrator),
     get(
         "/api/topic-permissions",
-        Reply::List("TopicPermission"),
+        Reply::Paged("TopicPermission"),
         "Who may use which topics",
     )
     .tag(Tag::Administrator)
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
     get(
         "/api/topic-permissions/{vhost}/{user}",
-        Reply::List("TopicPermission"),
+        Reply::Paged("TopicPermission"),
         "Which topics a user may use",
     )
     .tag(Tag::Administrator)
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
     put(
         "/api/topic-permissions/{vhost}/{user}",
         "TopicPermissionDeclaration",
@@ -150,16 +150,16 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     .tag(Tag::Administrator),
     get(
         "/api/vhost-limits",
-        Reply::List("VHostLimits"),
+        Reply::Paged("VHostLimits"),
         "The limits of virtual hosts",
     )
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
     get(
         "/api/vhost-limits/{vhost}",
-        Reply::List("VHostLimits"),
+        Reply::Paged("VHostLimits"),
         "The limits of one",
     )
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
     put(
         "/api/vhost-limits/{vhost}/{name}",
         "Limit",
@@ -171,17 +171,17 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     delete("/api/vhost-limits/{vhost}/{name}", "Ends a limit").tag(Tag::Administrator),
     get(
         "/api/user-limits",
-        Reply::List("UserLimits"),
+        Reply::Paged("UserLimits"),
         "The limits of users",
     )
     .tag(Tag::Monitoring)
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
     get(
         "/api/user-limits/{user}",
-        Reply::List("UserLimits"),
+        Reply::Paged("UserLimits"),
         "The limits of one",
     )
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
     put(
         "/api/user-limits/{user}/{name}",
         "Limit",

@@ -17,9 +17,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         "The broker at a glance",
     )
     .shared(Shared::Object),
-    get("/api/nodes", Reply::List("Node"), "All nodes: this one")
-        .tag(Tag::Monitoring)
-        .shared(Shared::Object),
+    get("/api/nodes", Reply::Paged("Node"), "All nodes: this one").tag(Tag::Monitoring),
     get("/api/nodes/{name}", Reply::One("Node"), "A node")
         .tag(Tag::Monitoring)
         .shared(Shared::Object)
@@ -81,10 +79,10 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     ),
     get(
         "/api/feature-flags",
-        Reply::List("Any"),
+        Reply::Paged("Any"),
         "Feature flags, all of which are on",
     )
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
     put_nothing(
         "/api/feature-flags/{name}/enable",
         "Does nothing to one that is on",
@@ -92,16 +90,16 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     .tag(Tag::Administrator),
     get(
         "/api/deprecated-features",
-        Reply::List("Any"),
+        Reply::Paged("Any"),
         "Deprecated features: none",
     )
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
     get(
         "/api/deprecated-features/used",
-        Reply::List("Any"),
+        Reply::Paged("Any"),
         "Those that are used",
     )
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
     delete("/api/reset", "Forgets statistics").tag(Tag::Administrator),
     delete("/api/reset/{node}", "Forgets statistics of a node").tag(Tag::Administrator),
     post_nothing("/api/rebalance/queues", "Does nothing on a single node").tag(Tag::Administrator),
@@ -134,19 +132,19 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     .tag(Tag::Administrator),
     get(
         "/api/auth/attempts/{node}",
-        Reply::List("Any"),
+        Reply::Paged("Any"),
         "Attempts to log in, by protocol",
     )
     .tag(Tag::Monitoring)
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
     delete("/api/auth/attempts/{node}", "Forgets them").tag(Tag::Administrator),
     get(
         "/api/auth/attempts/{node}/source",
-        Reply::List("Any"),
+        Reply::Paged("Any"),
         "Attempts to log in, by who and from where",
     )
     .tag(Tag::Monitoring)
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
     delete("/api/auth/attempts/{node}/source", "Forgets them").tag(Tag::Administrator),
     get(
         "/api/config/effective",

@@ -29,10 +29,9 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     ),
     get(
         "/api/connections/{name}/channels",
-        Reply::List("Channel"),
+        Reply::Paged("Channel"),
         "The channels of a connection",
-    )
-    .shared(Shared::Object),
+    ),
     get(
         "/api/connections/{name}/sessions",
         Reply::List("Any"),
@@ -56,14 +55,14 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     get("/api/channels/{name}", Reply::One("Channel"), "A channel").shared(Shared::Object),
     get(
         "/api/consumers",
-        Reply::List("Consumer"),
+        Reply::Paged("Consumer"),
         "All consumers, or the caller's own",
     )
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
     get(
         "/api/consumers/{vhost}",
-        Reply::List("Consumer"),
+        Reply::Paged("Consumer"),
         "The consumers of a virtual host",
     )
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
 ];

@@ -135,10 +135,10 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     ),
     get(
         "/api/jobs",
-        Reply::List("Job"),
+        Reply::Paged("Job"),
         "Jobs that run, and the latest that have ended",
     )
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
     post(
         "/api/jobs",
         "JobOrder",

@@ -16,13 +16,13 @@ const DRY_RUN: &[Parameter] = &[flag(
 const IMPORTED: &[u16] = &[200, 204, 303];
 
 pub(super) const ENDPOINTS: &[Endpoint] = &[
-    get("/api/policies", Reply::List("Policy"), "All policies").shared(Shared::Columns),
+    get("/api/policies", Reply::Paged("Policy"), "All policies").shared(Shared::PlainList),
     get(
         "/api/policies/{vhost}",
-        Reply::List("Policy"),
+        Reply::Paged("Policy"),
         "The policies of a virtual host",
     )
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
     get(
         "/api/policies/{vhost}/{name}",
         Reply::One("Policy"),
@@ -40,16 +40,16 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     delete("/api/policies/{vhost}/{name}", "Deletes a policy").tag(Tag::Policymaker),
     get(
         "/api/operator-policies",
-        Reply::List("Policy"),
+        Reply::Paged("Policy"),
         "All policies of the operator",
     )
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
     get(
         "/api/operator-policies/{vhost}",
-        Reply::List("Policy"),
+        Reply::Paged("Policy"),
         "Those of a virtual host",
     )
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
     get(
         "/api/operator-policies/{vhost}/{name}",
         Reply::One("Policy"),
@@ -68,25 +68,25 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     delete("/api/operator-policies/{vhost}/{name}", "Deletes one").tag(Tag::Administrator),
     get(
         "/api/parameters",
-        Reply::List("Parameter"),
+        Reply::Paged("Parameter"),
         "All parameters",
     )
     .tag(Tag::Policymaker)
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
     get(
         "/api/parameters/{component}",
-        Reply::List("Parameter"),
+        Reply::Paged("Parameter"),
         "The parameters of a component",
     )
     .tag(Tag::Policymaker)
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
     get(
         "/api/parameters/{component}/{vhost}",
-        Reply::List("Parameter"),
+        Reply::Paged("Parameter"),
         "The same in a virtual host",
     )
     .tag(Tag::Policymaker)
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
     get(
         "/api/parameters/{component}/{vhost}/{name}",
         Reply::One("Parameter"),
@@ -108,11 +108,11 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     .tag(Tag::Policymaker),
     get(
         "/api/global-parameters",
-        Reply::List("Parameter"),
+        Reply::Paged("Parameter"),
         "Parameters of the whole broker",
     )
     .tag(Tag::Policymaker)
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
     get(
         "/api/global-parameters/{name}",
         Reply::One("Parameter"),

@@ -31,16 +31,16 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         .query(&[flag("if-unused", "Only if nothing is bound to it")]),
     get(
         "/api/exchanges/{vhost}/{name}/bindings/source",
-        Reply::List("Binding"),
+        Reply::Paged("Binding"),
         "Bindings from an exchange",
     )
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
     get(
         "/api/exchanges/{vhost}/{name}/bindings/destination",
-        Reply::List("Binding"),
+        Reply::Paged("Binding"),
         "Bindings to an exchange",
     )
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
     post(
         "/api/exchanges/{vhost}/{name}/publish",
         "OutgoingMessage",
@@ -80,10 +80,10 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     ]),
     get(
         "/api/queues/{vhost}/{name}/bindings",
-        Reply::List("Binding"),
+        Reply::Paged("Binding"),
         "Bindings to a queue, that of the default exchange too",
     )
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
     delete(
         "/api/queues/{vhost}/{name}/contents",
         "Drops the messages that wait in a queue",
@@ -104,19 +104,19 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     .body_required()
     .tag(Tag::Administrator)
     .statuses(&[400]),
-    get("/api/bindings", Reply::List("Binding"), "All bindings").shared(Shared::Columns),
+    get("/api/bindings", Reply::Paged("Binding"), "All bindings").shared(Shared::PlainList),
     get(
         "/api/bindings/{vhost}",
-        Reply::List("Binding"),
+        Reply::Paged("Binding"),
         "The bindings of a virtual host",
     )
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
     get(
         "/api/bindings/{vhost}/e/{source}/q/{queue}",
-        Reply::List("Binding"),
+        Reply::Paged("Binding"),
         "Bindings between an exchange and a queue",
     )
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
     post(
         "/api/bindings/{vhost}/e/{source}/q/{queue}",
         "BindingOrder",
@@ -135,10 +135,10 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     ),
     get(
         "/api/bindings/{vhost}/e/{source}/e/{exchange}",
-        Reply::List("Binding"),
+        Reply::Paged("Binding"),
         "Bindings between two exchanges",
     )
-    .shared(Shared::Columns),
+    .shared(Shared::PlainList),
     post(
         "/api/bindings/{vhost}/e/{source}/e/{exchange}",
         "BindingOrder",
