@@ -3,6 +3,7 @@
 mod access;
 mod accounts;
 mod bindings;
+mod charts;
 mod definitions;
 mod frame;
 mod health;
