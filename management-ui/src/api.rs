@@ -33,7 +33,7 @@ pub(crate) mod queues;
 pub(crate) mod route;
 mod sorting;
 pub(crate) mod tail;
-mod time;
+pub(crate) mod time;
 pub(crate) mod topic_permissions;
 pub(crate) mod unacked;
 pub(crate) mod users;

@@ -20,11 +20,15 @@ use ferrymq_broker::stats::Protocol;
 use ferrymq_broker::vhost::VHost;
 
 use crate::http::Site;
-use crate::local::LocalPeer;
 use crate::refusal::Refusal;
 
 /// Restricts lists to one vhost.
 const VHOST_HEADER: &str = "x-vhost";
+
+/// Put into a request's extensions: a user of whom somebody else has made sure. That is the operating system on the local
+/// socket, and the console, which knows its sessions.
+#[derive(Clone)]
+pub(crate) struct KnownUser(pub(crate) Arc<User>);
 
 /// A user of the management interface who asks for something.
 pub(crate) struct Caller {
@@ -136,13 +140,13 @@ impl FromRequestParts<Site> for Caller {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Refusal> {
-        let user = match (basic(&parts.headers), parts.extensions.get::<LocalPeer>()) {
+        let user = match (basic(&parts.headers), parts.extensions.get::<KnownUser>()) {
             (Some(credentials), _) => {
                 let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
                 let ConnectInfo(peer) = *peer.expect("the listener tells who connects");
                 login(site, credentials, peer).await?
             }
-            (None, Some(LocalPeer(user))) => {
+            (None, Some(KnownUser(user))) => {
                 tracing::debug!("HTTP request of {}", user.name());
                 Arc::clone(user)
             }

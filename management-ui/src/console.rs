@@ -1,10 +1,105 @@
-//! The pages, one file each; their templates lie in `templates/`.
+//! The console: pages for people, one file each; their templates lie in `templates/`, scripts and styles in `static/`.
+//!
+//! A request finds its session ([`visit`]), its page asks the API for what it shows ([`client`], [`page`]), tables
+//! ([`table`]) over the API's lists, charts ([`chart`]) over its time series. A form becomes a request to the API ([`form`]).
+//! While a page is open, [`live`] sends what changes on it.
 
+mod address;
 pub(crate) mod assets;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "the pages that show charts come next"
-)]
+mod attempts;
 pub(crate) mod chart;
-pub(crate) mod home;
+mod charts;
+mod client;
+mod confirm;
+mod export;
+mod form;
+mod format;
+mod live;
+mod login;
+mod page;
+mod session;
+mod shell;
+mod table;
+mod theme;
+mod visit;
+
+mod overview;
+mod queue;
+mod queues;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::{get, post};
+
+use crate::http::Site;
+use crate::sse::Streams;
+use attempts::Attempts;
+use client::{Api, Problem};
+use confirm::Action;
+use session::Sessions;
+use table::Sheet;
+use visit::Visit;
+
+/// All tables that can be exported.
+const SHEETS: &[&Sheet] = &[&queues::SHEET];
+
+/// All that can be done to objects in tables.
+const ACTIONS: &[&[Action]] = &[queues::ACTIONS];
+
+/// What pages are about, and who sees them.
+#[derive(Clone)]
+pub(crate) struct Console {
+    pub(crate) site: Site,
+    api: Api,
+    sessions: Arc<Sessions>,
+    attempts: Arc<Attempts>,
+    streams: Arc<Streams>,
+}
+
+impl Console {
+    /// A console that asks `api`.
+    pub(crate) fn new(site: Site, api: Router) -> Self {
+        Self {
+            site,
+            api: Api::new(api),
+            sessions: Arc::default(),
+            attempts: Arc::default(),
+            streams: Arc::default(),
+        }
+    }
+}
+
+/// Everything of the console.
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>(console: &Console) -> Router<S> {
+    let pages = Router::new();
+    let pages = page::route::<overview::Overview>(pages);
+    let pages = queue::routes(queues::routes(pages));
+    pages
+        .route("/console/login", get(login::form).post(login::log_in))
+        .route("/console/logout", post(login::log_out))
+        .route("/console/theme", post(theme::choose))
+        .route(
+            "/console/confirm",
+            get(confirm::ask).post(confirm::carry_out),
+        )
+        .route("/console/series", get(charts::columns_of))
+        .route("/console/export", get(export::download))
+        .route("/", get(first))
+        .route("/console", get(first))
+        .route("/console/{*page}", get(unknown))
+        .with_state(console.clone())
+}
+
+async fn first(State(console): State<Console>) -> Response {
+    let prefix = console.site.broker.config().http.path_prefix.clone();
+    login::see_other(&format!("{prefix}/console/overview"))
+}
+
+async fn unknown(visit: Visit) -> Response {
+    let page = visit.address.page();
+    let reason = format!("There is no page called {page}");
+    page::refused(&visit, Problem::not_found(reason)).await
+}

@@ -23,11 +23,12 @@ use tower_http::compression::CompressionLayer;
 
 use crate::api::{about, health};
 use crate::catalogue::Catalogue;
+use crate::console::{self, Console};
 use crate::event_log::EventLog;
+use crate::metrics;
 use crate::metrics::Scrapes;
 use crate::refusal::Refusal;
 use crate::sse::Streams;
-use crate::{console, metrics};
 
 /// What pages and answers are about.
 #[derive(Clone)]
@@ -132,9 +133,10 @@ impl Site {
 
 /// Everything on the management port.
 pub fn management_routes(site: Site) -> Router {
-    let routes = routes::api()
-        .into_router()
-        .route("/", get(console::home::page))
+    let api = routes::api().into_router();
+    let console = Console::new(site.clone(), api.clone().with_state(site.clone()));
+    let routes = api
+        .merge(console::routes(&console))
         .route("/static/{hash}/{*path}", get(console::assets::get))
         .route("/healthz", get(health::service::alive))
         .route("/readyz", get(health::service::in_service))

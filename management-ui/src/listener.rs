@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::local::LocalPeer;
+use crate::auth::KnownUser;
 
 /// Connections served at once; more wait to be accepted.
 const MAX_CONNECTIONS: usize = 512;
@@ -101,7 +101,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     router: Router,
     stream: S,
     peer: SocketAddr,
-    local: Option<LocalPeer>,
+    local: Option<KnownUser>,
 ) {
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {

@@ -15,6 +15,7 @@ use ferrymq_broker::auth::User;
 use rustix::process::geteuid;
 use tokio::net::{UnixListener, UnixStream};
 
+use crate::auth::KnownUser;
 use crate::listener::serve;
 
 /// Who may open the socket at all: its owner, and root.
@@ -25,10 +26,6 @@ const ROOT: u32 = 0;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Where requests with a password come from: this machine.
 const HERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-
-/// Put into a request's extensions: the administrator that the operating system vouches for.
-#[derive(Clone)]
-pub(crate) struct LocalPeer(pub(crate) Arc<User>);
 
 /// A listener on a Unix socket, whose file goes with it.
 pub struct LocalListener {
@@ -83,7 +80,7 @@ impl LocalListener {
             return;
         };
         let (broker, router) = (Arc::clone(&self.broker), self.router.clone());
-        let peer = LocalPeer(Arc::new(user));
+        let peer = KnownUser(Arc::new(user));
         tokio::spawn(async move { serve(&broker, router, stream, HERE, Some(peer)).await });
     }
 }

@@ -13,6 +13,10 @@ pub struct Http {
     pub max_body_bytes: u64,
     /// May messages be looked at that nobody has taken?
     pub message_browser: bool,
+    /// After so long without a request the console asks for the password again.
+    pub session_timeout: Duration,
+    /// The console shows everything and changes nothing.
+    pub read_only: bool,
 }
 
 /// Which pages of other sites may use the API.
@@ -32,6 +36,9 @@ impl Default for Http {
             // Compat: RabbitMQ's default, 20 million.
             max_body_bytes: 20_000_000,
             message_browser: true,
+            // Compat: RabbitMQ's default, 480 minutes.
+            session_timeout: Duration::from_secs(8 * 60 * 60),
+            read_only: false,
         }
     }
 }

@@ -190,6 +190,22 @@ pub(super) static KEYS: &[Key] = &[
     )
     .live(),
     key(
+        "http.session_timeout",
+        "a time with its unit, for example \"8h\"",
+        "After so long without a request the console asks for the password again",
+        |config| Value::span_of(config.http.session_timeout),
+        |config, value| put(&mut config.http.session_timeout, value.span()),
+    )
+    .live(),
+    key(
+        "http.read_only",
+        "true or false",
+        "The console shows everything and changes nothing; the API is not affected",
+        |config| Value::Flag(config.http.read_only),
+        |config, value| put(&mut config.http.read_only, value.flag()),
+    )
+    .live(),
+    key(
         "http.cors.allow_origins",
         "a list of origins like \"https://example.org\", [\"*\"], or \"none\"",
         "Sites whose pages may use the API; `[\"*\"]`: all, without credentials",

@@ -19,7 +19,7 @@ pub(super) fn idle_since(site: &Site, changed_at: Option<Timestamp>) -> Option<S
 }
 
 /// `2026-11-20T11:50:59.509+00:00`
-pub(super) fn rfc3339(moment: Timestamp) -> String {
+pub(crate) fn rfc3339(moment: Timestamp) -> String {
     let millis = moment.as_millis();
     let (year, month, day) = date(millis / DAY_MS);
     let in_day = millis % DAY_MS;

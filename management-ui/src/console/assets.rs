@@ -29,6 +29,11 @@ pub(crate) fn address(path: &str) -> String {
     format!("static/{HASH}/{path}")
 }
 
+/// Where the console's pages, which lie a level deeper, find it.
+pub(crate) fn from_page(path: &str) -> String {
+    format!("../{}", address(path))
+}
+
 /// `GET /static/{hash}/{path}`
 ///
 /// A page of another version, which is still open or comes from another node behind the same name, must not

@@ -9,8 +9,8 @@ use axum::http::request::Parts;
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
+use crate::auth::KnownUser;
 use crate::http::Site;
-use crate::local::LocalPeer;
 use crate::refusal::Refusal;
 
 /// What stands in paths for the default exchange, which has no name.
@@ -67,7 +67,7 @@ pub(super) async fn prepare(
     let inner = path.strip_prefix(prefix.as_str());
     let inner = inner.filter(|inner| inner.is_empty() || inner.starts_with('/'));
     // The local socket serves nobody else: no proxy stands before it.
-    let is_local = request.extensions().get::<LocalPeer>().is_some();
+    let is_local = request.extensions().get::<KnownUser>().is_some();
     let inner = inner.or(is_local.then_some(path));
     let inner = inner.ok_or_else(Refusal::not_found)?;
     check_encoding(inner)?;

@@ -4,6 +4,7 @@ mod access;
 mod accounts;
 mod bindings;
 mod charts;
+mod console;
 mod definitions;
 mod frame;
 mod health;
@@ -29,12 +30,13 @@ const ALARMS: &str = "/api/health/checks/alarms";
 #[tokio::test]
 async fn the_first_page_is_open_and_escapes() {
     let fixture = Fixture::start().await;
-    let page = fixture.get("/", None).await;
+    let first = fixture.check("GET", "/", "", 303).await;
+    assert_eq!(first.header("location"), Some("/console/overview"));
+    let page = fixture.get("/console/login?to=%3Cb%3E", None).await;
     assert_eq!(status(&page), "200");
     assert!(page.contains("content-security-policy"));
     assert!(!body(&page).contains("<b>"), "{page}");
-    assert!(body(&page).contains("5672"));
-    let style = address("ferrymq.css");
+    let style = address("console.css");
     assert!(body(&page).contains(&style));
     let style = fixture.get(&format!("/{style}"), None).await;
     assert_eq!(status(&style), "200");
@@ -50,11 +52,11 @@ async fn assets_are_kept_and_compressed_once() {
         );
         fixture.send(request.as_bytes()).await
     };
-    let style = ask(&address("ferrymq.css")).await;
+    let style = ask(&address("console.css")).await;
     assert_eq!(status(&style), "200");
     assert_eq!(style.matches("content-encoding: gzip").count(), 1);
     assert!(style.contains("cache-control: public, max-age=31536000, immutable"));
-    let other = ask("static/0123456789ab/ferrymq.css").await;
+    let other = ask("static/0123456789ab/console.css").await;
     assert_eq!(status(&other), "404");
     assert!(other.contains("cache-control: no-cache"));
 }
@@ -152,7 +154,7 @@ async fn a_stopping_broker_takes_idle_connections_along() {
         .unwrap();
     let mut first = [0; 12];
     idle.read_exact(&mut first).await.unwrap();
-    assert_eq!(&first, b"HTTP/1.1 200");
+    assert_eq!(&first, b"HTTP/1.1 303");
     fixture.broker.shutdown().await.unwrap();
     let mut rest = Vec::new();
     let read = idle.read_to_end(&mut rest);

@@ -413,6 +413,15 @@ pub(super) static ROWS: &[Row] = &[
         },
     ),
     sets(
+        "management.login_session_timeout",
+        "http.session_timeout",
+        "minutes",
+        |config, given| {
+            let span = Value::Text(format!("{}min", given.value)).span();
+            Outcome::of(span.map(|span| config.http.session_timeout = span))
+        },
+    ),
+    sets(
         "management.rates_mode",
         "statistics.rates_mode",
         "none, basic or detailed",

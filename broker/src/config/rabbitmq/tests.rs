@@ -185,6 +185,11 @@ fn keys_set_what_they_mean() {
         "\"1min\"",
     );
     check(
+        "management.login_session_timeout = 60",
+        "http.session_timeout",
+        "\"1h\"",
+    );
+    check(
         "management.rates_mode = none",
         "statistics.rates_mode",
         "\"none\"",

@@ -44,7 +44,8 @@ async fn a_slash_at_the_end_changes_nothing() {
 async fn a_prefix_stands_in_front_of_everything() {
     let fixture = Fixture::start_with(|config| config.http.path_prefix = "/mq".into()).await;
     fixture.check("GET", "/mq/api/queues?page=1", "", 200).await;
-    fixture.check("GET", "/mq", "", 200).await;
+    let first = fixture.check("GET", "/mq", "", 303).await;
+    assert_eq!(first.header("location"), Some("/mq/console/overview"));
     for outside in ["/api/queues", "/mqx/api/queues", "/"] {
         fixture.check("GET", outside, "", 404).await;
     }

@@ -1,0 +1,131 @@
+//! A page's address: its name, and the state of the page as parameters. Addresses are relative, since all pages
+//! lie beside each other.
+
+use std::fmt;
+
+use form_urlencoded::Serializer;
+
+/// `queue?vhost=%2F&name=orders`
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Address {
+    page: String,
+    parameters: Vec<(String, String)>,
+}
+
+impl Address {
+    /// A page without parameters.
+    pub(crate) fn new(page: &str) -> Self {
+        Self {
+            page: page.to_owned(),
+            parameters: Vec::new(),
+        }
+    }
+
+    /// A page with the query string of a request.
+    pub(crate) fn parse(page: &str, query: &str) -> Self {
+        Self {
+            page: page.to_owned(),
+            parameters: form_urlencoded::parse(query.as_bytes())
+                .into_owned()
+                .collect(),
+        }
+    }
+
+    /// A whole address, `queue?vhost=%2F` for example.
+    pub(crate) fn parse_whole(address: &str) -> Self {
+        let (page, query) = address.split_once('?').unwrap_or((address, ""));
+        Self::parse(page, query)
+    }
+
+    /// The name of the page.
+    pub(crate) fn page(&self) -> &str {
+        &self.page
+    }
+
+    /// The value of a parameter, if it is not empty; of several the first.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        let mut found = self.parameters.iter().filter(|(found, _)| found == name);
+        let value = found.next().map(|(_, value)| value.as_str());
+        value.filter(|value| !value.is_empty())
+    }
+
+    /// All values of a parameter.
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        let found = self
+            .parameters
+            .iter()
+            .filter(move |(found, _)| found == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// All parameters, but for `without`.
+    pub(crate) fn others<'a>(
+        &'a self,
+        without: &'a [&'a str],
+    ) -> impl Iterator<Item = &'a (String, String)> {
+        self.parameters
+            .iter()
+            .filter(|(name, _)| !without.contains(&name.as_str()))
+    }
+
+    /// The same with a parameter, instead of what it had.
+    pub(crate) fn with(&self, name: &str, value: &str) -> Self {
+        let mut changed = self.without(&[name]);
+        changed.parameters.push((name.to_owned(), value.to_owned()));
+        changed
+    }
+
+    /// The same without some parameters.
+    pub(crate) fn without(&self, names: &[&str]) -> Self {
+        Self {
+            page: self.page.clone(),
+            parameters: self.others(names).cloned().collect(),
+        }
+    }
+
+    /// The query string.
+    pub(crate) fn query(&self) -> String {
+        let mut query = Serializer::new(String::new());
+        query.extend_pairs(&self.parameters);
+        query.finish()
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.parameters.is_empty() {
+            true => out.write_str(&self.page),
+            false => write!(out, "{}?{}", self.page, self.query()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_escaped() {
+        let address = Address::new("queue")
+            .with("vhost", "/")
+            .with("name", "a/b &?<é");
+        assert_eq!(
+            address.to_string(),
+            "queue?vhost=%2F&name=a%2Fb+%26%3F%3C%C3%A9"
+        );
+        assert_eq!(Address::parse("queue", &address.query()), address);
+    }
+
+    #[test]
+    fn a_parameter_is_replaced() {
+        let address = Address::parse("queues", "page=3&sort=name&filter=");
+        assert_eq!(address.get("page"), Some("3"));
+        assert_eq!(address.get("filter"), None);
+        assert_eq!(
+            address.with("page", "4").to_string(),
+            "queues?sort=name&filter=&page=4"
+        );
+        let bare = address.without(&["page", "sort", "filter"]);
+        assert_eq!(bare.to_string(), "queues");
+    }
+}

@@ -1,0 +1,295 @@
+//! Actions on one or several objects: first what they would do, in numbers; then they are done.
+//!
+//! `GET confirm?do=delete-queue&key=["/","orders"]&back=queues` shows it, `POST confirm` with the same fields does it. What
+//! destroys much has to be typed.
+
+use askama::Template;
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+
+use super::address::Address;
+use super::client::{Call, Problem};
+use super::form::Submission;
+use super::page;
+use super::shell::Shell;
+use super::visit::Visit;
+use super::{ACTIONS, format};
+
+/// Objects that are listed before it is done; of more only their number is told.
+const MAX_LISTED: usize = 20;
+/// More objects than that are destroyed only when their number was typed.
+const MAX_WITHOUT_TYPING: usize = 10;
+
+/// Something that can be done to objects.
+pub(crate) struct Action {
+    /// In addresses, `delete-queue` for example.
+    pub(crate) name: &'static str,
+    /// On the button: `Delete`.
+    pub(crate) verb: &'static str,
+    /// Afterwards: `deleted`.
+    pub(crate) done: &'static str,
+    /// What the objects are called, one and several.
+    pub(crate) nouns: (&'static str, &'static str),
+    /// Can't it be undone?
+    pub(crate) destroys: bool,
+    /// Where the API has all such objects: for those that match a filter.
+    pub(crate) list: &'static [&'static str],
+    /// The fields that tell an object from all others, as in its table.
+    pub(crate) key: &'static [&'static str],
+    /// The request that tells about an object, if its key does not tell enough.
+    pub(crate) look: Option<fn(&[&str]) -> Call>,
+    /// What is lost with an object, in numbers: `12,430 messages and 3 consumers`. Empty: nothing.
+    pub(crate) loss: fn(&Value) -> String,
+    /// The request that does it.
+    pub(crate) call: fn(&[&str]) -> Call,
+}
+
+/// The objects of an action.
+struct Targets {
+    action: &'static Action,
+    keys: Vec<Vec<String>>,
+}
+
+/// An object, and what becomes of it.
+struct Target {
+    name: String,
+    loss: String,
+}
+
+#[derive(Template)]
+#[template(path = "confirm.html")]
+struct Confirm {
+    shell: Shell,
+    action: &'static Action,
+    keys: Vec<String>,
+    listed: Vec<Target>,
+    /// What has to be typed; empty: nothing.
+    to_type: String,
+    back: String,
+}
+
+/// `GET /console/confirm?do=…&key=…`
+pub(crate) async fn ask(visit: Visit) -> Response {
+    match confirm(&visit).await {
+        Ok(page) => page::html(&page),
+        Err(problem) => page::refused(&visit, problem).await,
+    }
+}
+
+async fn confirm(visit: &Visit) -> Result<Confirm, Problem> {
+    let address = &visit.address;
+    let targets = Targets::find(visit, address).await?;
+    let listed = targets.look(visit).await?;
+    Ok(Confirm {
+        shell: Shell::new(visit, targets.title()),
+        action: targets.action,
+        to_type: targets.to_type(&listed),
+        keys: targets
+            .keys
+            .iter()
+            .map(|key| Value::from(key.clone()).to_string())
+            .collect(),
+        listed,
+        back: back(address),
+    })
+}
+
+/// `POST /console/confirm`
+pub(crate) async fn carry_out(submission: Submission) -> Response {
+    let to = Address::parse_whole(&back(submission.form.address()));
+    match act(&submission).await {
+        Ok(done) => submission.finish(Ok(done), to).await,
+        Err(problem) => match submission.by_script() {
+            true => submission.finish(Err(problem), to).await,
+            false => page::refused(&submission.visit, problem)
+                .await
+                .into_response(),
+        },
+    }
+}
+
+async fn act(submission: &Submission) -> Result<String, Problem> {
+    let Submission { visit, form, .. } = submission;
+    let targets = Targets::find(visit, form.address()).await?;
+    let to_type = targets.to_type(&targets.look(visit).await?);
+    if form.text("typed") != to_type {
+        return Err(Problem::bad_request(format!("Type {to_type} to go on")));
+    }
+    let mut done = 0;
+    for key in &targets.keys {
+        let key: Vec<_> = key.iter().map(String::as_str).collect();
+        if let Err(problem) = visit.call((targets.action.call)(&key)).await {
+            let name = name_of(&key);
+            return Err(Problem {
+                reason: match done {
+                    0 => format!("{name}: {}", problem.reason),
+                    _ => format!(
+                        "{done} {}; then {name}: {}",
+                        targets.action.done, problem.reason
+                    ),
+                },
+                ..problem
+            });
+        }
+        done += 1;
+    }
+    Ok(targets.told())
+}
+
+impl Targets {
+    /// What the fields of an address or a form name.
+    async fn find(visit: &Visit, fields: &Address) -> Result<Self, Problem> {
+        let name = fields.get("do").unwrap_or_default();
+        let action = ACTIONS
+            .iter()
+            .copied()
+            .flatten()
+            .find(|action| action.name == name);
+        let action =
+            action.ok_or_else(|| Problem::not_found(format!("There is no action {name}")))?;
+        let keys = match fields.all("all").next() {
+            Some(filter) => matching(visit, action, filter).await?,
+            None => {
+                let keys = fields.all("key").map(|text| parse_key(action, text));
+                keys.collect::<Result<_, _>>()?
+            }
+        };
+        match keys.is_empty() {
+            true => Err(Problem::bad_request(format!(
+                "Select {} first",
+                action.nouns.1
+            ))),
+            false => Ok(Self { action, keys }),
+        }
+    }
+
+    /// What is lost, object by object, as far as it is listed.
+    async fn look(&self, visit: &Visit) -> Result<Vec<Target>, Problem> {
+        let mut targets = Vec::new();
+        for key in self.keys.iter().take(MAX_LISTED) {
+            let key: Vec<_> = key.iter().map(String::as_str).collect();
+            let found = match self.action.look {
+                Some(look) => visit.call(look(&key)).await?,
+                None => Value::Null,
+            };
+            targets.push(Target {
+                name: name_of(&key),
+                loss: (self.action.loss)(&found),
+            });
+        }
+        Ok(targets)
+    }
+
+    fn title(&self) -> String {
+        let Action { verb, nouns, .. } = self.action;
+        match self.keys.as_slice() {
+            [_] => format!("{verb} {}", nouns.0),
+            keys => format!("{verb} {} {}", format::count(keys.len() as u64), nouns.1),
+        }
+    }
+
+    fn to_type(&self, listed: &[Target]) -> String {
+        let loses = listed.iter().any(|target| !target.loss.is_empty());
+        match self.keys.as_slice() {
+            _ if !self.action.destroys => String::new(),
+            [key] if loses => key.last().cloned().unwrap_or_default(),
+            keys if loses || keys.len() > MAX_WITHOUT_TYPING => keys.len().to_string(),
+            _ => String::new(),
+        }
+    }
+
+    fn told(&self) -> String {
+        let Action { nouns, done, .. } = self.action;
+        match self.keys.as_slice() {
+            [key] => {
+                let name = key.last().map(String::as_str).unwrap_or_default();
+                format!("{} {name} {done}", capital(nouns.0))
+            }
+            keys => format!("{} {} {done}", format::count(keys.len() as u64), nouns.1),
+        }
+    }
+}
+
+/// The keys of all objects that match a filter.
+async fn matching(
+    visit: &Visit,
+    action: &Action,
+    filter: &str,
+) -> Result<Vec<Vec<String>>, Problem> {
+    let list = Call::get(action.list)
+        .with("filter", filter)
+        .with("columns", &action.key.join(","))
+        .with("disable_stats", "true");
+    let list = match visit.vhost() {
+        Some(vhost) => list.header("x-vhost", vhost),
+        None => list,
+    };
+    let found = visit.call(list).await?;
+    let found = found.as_array().map_or(&[][..], Vec::as_slice);
+    let key = |row: &Value| {
+        let fields = action.key.iter().map(|field| text(&row[*field]));
+        fields.collect()
+    };
+    Ok(found.iter().map(key).collect())
+}
+
+fn parse_key(action: &Action, text: &str) -> Result<Vec<String>, Problem> {
+    let fields: Option<Vec<Value>> = serde_json::from_str(text).ok();
+    let fields = fields.filter(|fields| fields.len() == action.key.len());
+    let bad = || Problem::bad_request(format!("{text} names no {}", action.nouns.0));
+    Ok(fields.ok_or_else(bad)?.iter().map(self::text).collect())
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        value => value.to_string(),
+    }
+}
+
+/// An object's name for people: with its vhost where that is not the usual one.
+fn name_of(key: &[&str]) -> String {
+    match key {
+        ["/", rest @ ..] if !rest.is_empty() => rest.join(" · "),
+        key => key.join(" · "),
+    }
+}
+
+fn capital(noun: &str) -> String {
+    let mut letters = noun.chars();
+    let first = letters
+        .next()
+        .map(|letter| letter.to_uppercase().to_string());
+    first.unwrap_or_default() + letters.as_str()
+}
+
+/// The page that one comes from.
+fn back(fields: &Address) -> String {
+    fields.get("back").unwrap_or("overview").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actions_have_names_of_their_own() {
+        let mut names: Vec<_> = ACTIONS
+            .iter()
+            .copied()
+            .flatten()
+            .map(|action| action.name)
+            .collect();
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn the_usual_vhost_is_not_named() {
+        assert_eq!(name_of(&["/", "a"]), "a");
+        assert_eq!(name_of(&["v", "a"]), "v · a");
+        assert_eq!(name_of(&["/"]), "/");
+    }
+}

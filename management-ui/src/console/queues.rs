@@ -1,0 +1,410 @@
+//! `queues`: all queues, and a form to declare one.
+
+use askama::Template;
+use axum::Router;
+use axum::response::Response;
+use axum::routing::post;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+use super::Console;
+use super::address::Address;
+use super::client::{Call, Problem};
+use super::confirm::Action;
+use super::form::Submission;
+use super::format;
+use super::page::{self, Page, Part};
+use super::shell::Shell;
+use super::table::{self, Badge, Bulk, Cell, Column, Kind, Preset, Sheet, Table};
+use super::visit::Visit;
+
+/// All queues.
+pub(super) static SHEET: Sheet = Sheet {
+    id: "queues",
+    path: &["queues"],
+    nouns: ("queue", "queues"),
+    key: &["vhost", "name"],
+    bulk: &[
+        bulk("delete-queue", "Delete"),
+        bulk("purge-queue", "Purge"),
+        bulk("pause-queue", "Pause"),
+        bulk("resume-queue", "Resume"),
+    ],
+    columns: &[
+        Column::usual("name", "Name", Kind::Of(name)),
+        Column::usual("vhost", "Virtual host", Kind::Text),
+        Column::of("type", "Type", Kind::Text, &[Preset::State]),
+        Column::usual("arguments", "Features", Kind::Of(features)),
+        Column::of("policy", "Policy", Kind::Of(policy), &[Preset::State]),
+        Column::of(
+            "state",
+            "State",
+            Kind::Of(state),
+            &[Preset::Usual, Preset::State],
+        ),
+        Column::of(
+            "consumers",
+            "Consumers",
+            Kind::Number,
+            &[Preset::Usual, Preset::State],
+        ),
+        Column::of(
+            "consumer_capacity",
+            "Capacity",
+            Kind::NumberOf(capacity),
+            &[Preset::State],
+        )
+        .about("How much of the time a consumer could have taken a message at once"),
+        Column::usual("messages_ready", "Ready", Kind::Number)
+            .about("Messages that wait for a consumer"),
+        Column::usual("messages_unacknowledged", "Unacked", Kind::Number)
+            .about("Messages that consumers have, and have not acknowledged"),
+        Column::usual("messages", "Total", Kind::Number),
+        Column::usual("messages_details", "10 min", Kind::Spark),
+        Column::of(
+            "messages_details.rate",
+            "Growth",
+            Kind::NumberOf(growth),
+            &[Preset::Rates],
+        )
+        .about("How many messages more it holds each second"),
+        rate("message_stats.publish_details.rate", "In", true),
+        rate("message_stats.deliver_get_details.rate", "Out", true),
+        rate("message_stats.ack_details.rate", "Acks", true),
+        rate("message_stats.redeliver_details.rate", "Redelivered", false),
+        Column::of("memory", "Memory", Kind::Bytes, &[Preset::Memory]),
+        Column::of("message_bytes", "Bytes", Kind::Bytes, &[Preset::Memory]),
+        Column::of(
+            "message_bytes_ready",
+            "Ready bytes",
+            Kind::Bytes,
+            &[Preset::Memory],
+        ),
+        Column::of("messages_ram", "In memory", Kind::Number, &[Preset::Memory]),
+        Column::of(
+            "messages_paged_out",
+            "On disk only",
+            Kind::Number,
+            &[Preset::Memory],
+        ),
+        Column::of(
+            "messages_persistent",
+            "Persistent",
+            Kind::Number,
+            &[Preset::Memory],
+        ),
+        Column::of(
+            "messages_delayed",
+            "Delayed",
+            Kind::Number,
+            &[Preset::State],
+        ),
+        Column::of(
+            "head_message_timestamp",
+            "Oldest",
+            Kind::NumberOf(oldest),
+            &[Preset::State],
+        )
+        .about("The timestamp that the oldest message came with"),
+    ],
+};
+
+const fn bulk(action: &'static str, title: &'static str) -> Bulk {
+    Bulk { action, title }
+}
+
+const fn rate(field: &'static str, title: &'static str, usual: bool) -> Column {
+    match usual {
+        true => Column::of(field, title, Kind::Rate, &[Preset::Usual, Preset::Rates]),
+        false => Column::of(field, title, Kind::Rate, &[Preset::Rates]),
+    }
+}
+
+/// What can be done to queues.
+pub(super) const ACTIONS: &[Action] = &[
+    action("delete-queue", "Delete", "deleted", true, |key| {
+        Call::delete(&["queues", key[0], key[1]])
+    }),
+    action("purge-queue", "Purge", "purged", true, |key| {
+        Call::delete(&["queues", key[0], key[1], "contents"])
+    }),
+    action("pause-queue", "Pause", "paused", false, |key| {
+        Call::put(&["queues", key[0], key[1], "pause"])
+    }),
+    action("resume-queue", "Resume", "resumed", false, |key| {
+        Call::put(&["queues", key[0], key[1], "resume"])
+    }),
+];
+
+const fn action(
+    name: &'static str,
+    verb: &'static str,
+    done: &'static str,
+    destroys: bool,
+    call: fn(&[&str]) -> Call,
+) -> Action {
+    Action {
+        name,
+        verb,
+        done,
+        nouns: ("queue", "queues"),
+        destroys,
+        list: &["queues"],
+        key: &["vhost", "name"],
+        look: Some(|key| Call::get(&["queues", key[0], key[1]])),
+        loss,
+        call,
+    }
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "queues.html")]
+pub(super) struct Queues {
+    shell: Shell,
+    table: Table,
+    /// May the visitor declare queues at all?
+    may_declare: bool,
+    arguments: &'static [Argument],
+}
+
+/// An argument that a form offers.
+pub(super) struct Argument {
+    pub(super) name: &'static str,
+    /// As `Form::table` reads it.
+    pub(super) kind: &'static str,
+    pub(super) about: &'static str,
+}
+
+const fn argument(name: &'static str, kind: &'static str, about: &'static str) -> Argument {
+    Argument { name, kind, about }
+}
+
+/// What queues can be declared with.
+const ARGUMENTS: &[Argument] = &[
+    argument(
+        "x-message-ttl",
+        "number",
+        "Milliseconds that a message may wait",
+    ),
+    argument(
+        "x-expires",
+        "number",
+        "Milliseconds without use after which the queue goes",
+    ),
+    argument("x-max-length", "number", "Messages that it may hold"),
+    argument("x-max-length-bytes", "number", "Bytes that it may hold"),
+    argument(
+        "x-overflow",
+        "string",
+        "drop-head, reject-publish or reject-publish-dlx",
+    ),
+    argument(
+        "x-dead-letter-exchange",
+        "string",
+        "Where messages go that it drops",
+    ),
+    argument(
+        "x-dead-letter-routing-key",
+        "string",
+        "The routing key that they get",
+    ),
+    argument(
+        "x-dead-letter-strategy",
+        "string",
+        "at-most-once or at-least-once",
+    ),
+    argument(
+        "x-delivery-limit",
+        "number",
+        "How often a message may come back",
+    ),
+    argument(
+        "x-max-priority",
+        "number",
+        "The highest priority, up to 255",
+    ),
+    argument(
+        "x-single-active-consumer",
+        "boolean",
+        "One consumer at a time",
+    ),
+    argument(
+        "x-consumer-timeout",
+        "number",
+        "Milliseconds to acknowledge in",
+    ),
+    argument(
+        "x-queue-leader-locator",
+        "string",
+        "client-local or balanced",
+    ),
+];
+
+impl Page for Queues {
+    const NAME: &'static str = "queues";
+    const PERIOD: Duration = Duration::from_secs(2);
+
+    async fn load(visit: &Visit) -> Result<Self, Problem> {
+        Ok(Self {
+            shell: Shell::new(visit, "Queues"),
+            table: SHEET.load(visit).await?,
+            may_declare: !visit.is_read_only(),
+            arguments: ARGUMENTS,
+        })
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        self.table.parts()
+    }
+}
+
+/// The page, and what its form does.
+pub(super) fn routes(router: Router<Console>) -> Router<Console> {
+    page::route::<Queues>(router).route("/console/declare-queue", post(declare))
+}
+
+/// `POST /console/declare-queue`
+async fn declare(submission: Submission) -> Response {
+    let form = &submission.form;
+    let (vhost, name) = (form.text("vhost").to_owned(), form.text("name").to_owned());
+    let call = declaration(&submission, &vhost, &name);
+    let done = format!("Queue {name} declared");
+    let to = of_queue(&vhost, &name);
+    submission.carry_out(call, done, to).await
+}
+
+fn declaration(submission: &Submission, vhost: &str, name: &str) -> Result<Call, Problem> {
+    let form = &submission.form;
+    if name.is_empty() {
+        return Err(Problem::bad_request("A queue needs a name"));
+    }
+    let mut arguments = form.table("arguments")?;
+    if let Some(kind) = form.get("type") {
+        arguments["x-queue-type"] = kind.into();
+    }
+    Ok(Call::put(&["queues", vhost, name]).body(json!({
+        "durable": form.is_ticked("durable"),
+        "auto_delete": form.is_ticked("auto_delete"),
+        "arguments": arguments,
+    })))
+}
+
+/// The page about a queue.
+pub(super) fn of_queue(vhost: &str, name: &str) -> Address {
+    Address::new("queue")
+        .with("vhost", vhost)
+        .with("name", name)
+}
+
+fn text<'a>(row: &'a Value, field: &str) -> &'a str {
+    row[field].as_str().unwrap_or_default()
+}
+
+fn name(row: &Value) -> Cell {
+    Cell::link(
+        &of_queue(text(row, "vhost"), text(row, "name")),
+        text(row, "name"),
+    )
+}
+
+fn policy(row: &Value) -> Cell {
+    match row["policy"].as_str() {
+        Some(policy) => {
+            let policies = Address::new("policies").with("vhost", text(row, "vhost"));
+            Cell::link(&policies.with("filter", policy), policy)
+        }
+        None => Cell::Nothing,
+    }
+}
+
+pub(super) fn state(row: &Value) -> Cell {
+    match text(row, "state") {
+        "running" => Cell::state("good", "running"),
+        state => Cell::state("busy", state),
+    }
+}
+
+fn capacity(row: &Value) -> Cell {
+    match row["consumer_capacity"].as_f64() {
+        Some(share) if row["consumers"].as_u64() > Some(0) => {
+            Cell::Text(format!("{:.0} %", share * 100.0))
+        }
+        _ => Cell::Nothing,
+    }
+}
+
+fn growth(row: &Value) -> Cell {
+    match row["messages_details"]["rate"].as_f64() {
+        Some(rate) if rate > 0.0 => Cell::Text(format!("+{}/s", format::rate(rate))),
+        Some(rate) if rate < 0.0 => Cell::Text(format!("−{}/s", format::rate(-rate))),
+        _ => Cell::Nothing,
+    }
+}
+
+fn oldest(row: &Value) -> Cell {
+    let seconds = row["head_message_timestamp"].as_u64();
+    seconds.map_or(Cell::Nothing, |seconds| table::moment(seconds * 1_000))
+}
+
+/// What is special about a queue, one badge each.
+pub(super) fn features(row: &Value) -> Cell {
+    let flag = |field: &str| row[field] == true;
+    let mut badges = Vec::new();
+    match text(row, "type") {
+        "classic" | "" => {}
+        kind => badges.push(Badge::new(kind, "The queue's type")),
+    }
+    for (holds, badge, about) in [
+        (flag("durable"), "D", "Durable: outlives a restart"),
+        (flag("auto_delete"), "AD", "Goes with its last consumer"),
+        (flag("exclusive"), "Excl", "Belongs to one connection"),
+    ] {
+        if holds {
+            badges.push(Badge::new(badge, about));
+        }
+    }
+    let arguments = &row["arguments"];
+    let policy = &row["effective_policy_definition"];
+    for (argument, badge) in [
+        ("message-ttl", "TTL"),
+        ("expires", "Exp"),
+        ("max-length", "Lim"),
+        ("max-length-bytes", "Lim B"),
+        ("dead-letter-exchange", "DLX"),
+        ("max-priority", "Pri"),
+        ("single-active-consumer", "SAC"),
+        ("delivery-limit", "DL"),
+    ] {
+        let own = &arguments[format!("x-{argument}")];
+        let value = if own.is_null() {
+            &policy[argument]
+        } else {
+            own
+        };
+        if !value.is_null() {
+            badges.push(Badge::new(badge, format!("{argument}: {value}")));
+        }
+    }
+    if let Some(policy) = row["policy"].as_str() {
+        let to = Address::new("policies").with("vhost", text(row, "vhost"));
+        badges.push(Badge::new(policy, "The policy that applies").to(&to));
+    }
+    Cell::Badges(badges)
+}
+
+/// What goes with a queue's messages.
+fn loss(queue: &Value) -> String {
+    let number = |field: &str| queue[field].as_u64().unwrap_or_default();
+    let part = |count: u64, one: &str, several: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        count => Some(format!("{} {several}", format::count(count))),
+    };
+    let parts = [
+        part(number("messages"), "message", "messages"),
+        part(number("consumers"), "consumer", "consumers"),
+    ];
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    parts.join(" and ")
+}

@@ -1,0 +1,400 @@
+//! Tables over the API's lists: which columns there are, which are shown, in which order, and how each value looks. What
+//! is shown is the state in the page's address; filtering, sorting and paging are the API's.
+
+mod cell;
+mod column;
+
+use askama::Template;
+use axum::http::StatusCode;
+use serde_json::Value;
+
+use super::address::Address;
+use super::client::{Call, Problem};
+use super::page::{Part, rendered};
+use super::visit::Visit;
+
+pub(crate) use cell::{Badge, Cell, byte_rate, bytes, flag, moment, number, rate, text, time};
+pub(crate) use column::{Column, Kind, Preset};
+
+/// Rows on a page, unless the address says otherwise.
+const DEFAULT_SIZE: u64 = 50;
+/// What a page may have.
+const SIZES: [u64; 5] = [25, 50, 100, 250, 500];
+/// How far back small charts in rows go, and in which steps, in seconds.
+const SPARK: [(&str, &str); 2] = [("lengths_age", "600"), ("lengths_incr", "20")];
+
+/// A kind of table.
+pub(crate) struct Sheet {
+    /// Its name on the page.
+    pub(crate) id: &'static str,
+    /// Where the API has its rows, `["queues"]` for example.
+    pub(crate) path: &'static [&'static str],
+    /// What rows are called, one and several.
+    pub(crate) nouns: (&'static str, &'static str),
+    /// All columns, the row's own name first.
+    pub(crate) columns: &'static [Column],
+    /// The fields that tell a row from all others.
+    pub(crate) key: &'static [&'static str],
+    /// Actions on rows that are selected.
+    pub(crate) bulk: &'static [Bulk],
+}
+
+/// Something that can be done to several rows at once.
+#[derive(Clone, Copy)]
+pub(crate) struct Bulk {
+    /// The action's name, as the page `confirm` knows it.
+    pub(crate) action: &'static str,
+    /// On its button.
+    pub(crate) title: &'static str,
+}
+
+/// A table as it is shown.
+#[derive(Template)]
+#[template(path = "parts/table.html", blocks = ["counts"])]
+pub(crate) struct Table {
+    id: &'static str,
+    nouns: (&'static str, &'static str),
+    address: Address,
+    headers: Vec<Header>,
+    rows: Vec<Row>,
+    bulk: Vec<Bulk>,
+    choices: Vec<Choice>,
+    presets: Vec<Choice>,
+    filter: String,
+    /// Why there are no rows, when the filter is at fault.
+    problem: Option<String>,
+    total: u64,
+    filtered: u64,
+    page: u64,
+    pages: u64,
+    size: u64,
+    /// Can it be filtered, sorted and paged?
+    whole: bool,
+}
+
+/// A column's head.
+struct Header {
+    title: &'static str,
+    about: &'static str,
+    class: &'static str,
+    /// Where a click leads: the same, sorted by this.
+    to: String,
+    /// `ascending`, `descending`, or nothing.
+    sorted: &'static str,
+}
+
+/// A row as it is shown.
+#[derive(Template)]
+#[template(path = "parts/row.html")]
+struct Row {
+    table: &'static str,
+    key: String,
+    name: String,
+    selectable: bool,
+    cells: Vec<Shown>,
+}
+
+/// A value, below its column's head.
+struct Shown {
+    title: &'static str,
+    class: &'static str,
+    cell: Cell,
+}
+
+/// A column, or a set of them, that can be shown or not.
+struct Choice {
+    name: &'static str,
+    title: &'static str,
+    chosen: bool,
+    to: String,
+}
+
+impl Sheet {
+    /// The table as the visit's address asks for it.
+    ///
+    /// # Errors
+    /// What the API refuses; a filter that it does not understand is told of in the table.
+    pub(crate) async fn load(&'static self, visit: &Visit) -> Result<Table, Problem> {
+        self.load_from(visit, Call::get(self.path)).await
+    }
+
+    /// The same of another list with the same rows.
+    ///
+    /// # Errors
+    /// As [`Sheet::load`].
+    pub(crate) async fn load_from(
+        &'static self,
+        visit: &Visit,
+        list: Call,
+    ) -> Result<Table, Problem> {
+        let mut table = self.empty(visit);
+        let list = self.asked(visit, list, &table);
+        let page = list.clone().with("page", &table.page.to_string());
+        let answer = match visit.call(page).await {
+            // There were more rows when the address was made.
+            Err(problem) if problem.reason.starts_with("Page out of range") => {
+                table.page = 1;
+                visit.call(list.with("page", "1")).await
+            }
+            answer => answer,
+        };
+        match answer {
+            Ok(answer) => self.fill(visit, &mut table, &answer),
+            Err(problem) if problem.status == StatusCode::BAD_REQUEST => {
+                table.problem = Some(problem.reason);
+            }
+            Err(problem) => return Err(problem),
+        }
+        Ok(table)
+    }
+
+    /// A table of all `rows`, which are few: part of a page about something else.
+    pub(crate) fn of(&'static self, visit: &Visit, rows: &[Value]) -> Table {
+        let mut table = self.empty(visit);
+        table.whole = false;
+        table.total = rows.len() as u64;
+        table.filtered = table.total;
+        table.rows = self.rows(visit, &table, rows);
+        table
+    }
+
+    fn asked(&self, visit: &Visit, list: Call, table: &Table) -> Call {
+        let address = &visit.address;
+        let mut list = list.with("page_size", &table.size.to_string());
+        for name in ["sort", "sort_reverse", "filter"] {
+            if let Some(value) = address.get(name) {
+                list = list.with(name, value);
+            }
+        }
+        if self.shown(address).any(|column| column.kind.is_spark()) && !visit.is_live {
+            for (name, value) in SPARK {
+                list = list.with(name, value);
+            }
+        }
+        match visit.vhost() {
+            Some(vhost) => list.header("x-vhost", vhost),
+            None => list,
+        }
+    }
+
+    fn empty(&'static self, visit: &Visit) -> Table {
+        let address = &visit.address;
+        let number = |name: &str, default: u64| {
+            let given = address.get(name).and_then(|text| text.parse().ok());
+            given.filter(|number| *number > 0).unwrap_or(default)
+        };
+        Table {
+            id: self.id,
+            nouns: self.nouns,
+            headers: self
+                .shown(address)
+                .map(|column| header(address, column))
+                .collect(),
+            rows: Vec::new(),
+            bulk: match visit.is_read_only() {
+                true => Vec::new(),
+                false => self.bulk.to_vec(),
+            },
+            choices: self.choices(address),
+            presets: self.presets(address),
+            filter: address.get("filter").unwrap_or_default().to_owned(),
+            problem: None,
+            total: 0,
+            filtered: 0,
+            page: number("page", 1),
+            pages: 0,
+            size: number("page_size", DEFAULT_SIZE).min(SIZES[SIZES.len() - 1]),
+            whole: true,
+            address: address.clone(),
+        }
+    }
+
+    fn fill(&'static self, visit: &Visit, table: &mut Table, answer: &Value) {
+        let number = |name: &str| answer[name].as_u64().unwrap_or_default();
+        table.total = number("total_count");
+        table.filtered = number("filtered_count");
+        table.pages = number("page_count");
+        let rows = answer["items"].as_array();
+        table.rows = self.rows(visit, table, rows.map_or(&[][..], Vec::as_slice));
+    }
+
+    fn rows(&'static self, visit: &Visit, table: &Table, rows: &[Value]) -> Vec<Row> {
+        let columns: Vec<_> = self.shown(&visit.address).collect();
+        let row = |row: &Value| {
+            let shown = columns.iter().map(|column| Shown {
+                title: column.title,
+                class: column.class(),
+                cell: column.cell(row),
+            });
+            Row {
+                table: self.id,
+                key: self.key_of(row),
+                name: row["name"].as_str().unwrap_or_default().to_owned(),
+                selectable: !table.bulk.is_empty(),
+                cells: shown.collect(),
+            }
+        };
+        rows.iter().map(row).collect()
+    }
+
+    /// What tells a row from all others: a JSON array.
+    fn key_of(&self, row: &Value) -> String {
+        let fields = self.key.iter().map(|field| row[*field].clone());
+        Value::Array(fields.collect()).to_string()
+    }
+
+    /// The columns that the address asks for.
+    fn shown<'a>(&'a self, address: &'a Address) -> impl Iterator<Item = &'a Column> {
+        let asked = address.get("columns");
+        self.columns
+            .iter()
+            .enumerate()
+            .filter(move |(index, column)| *index == 0 || column.is_shown(asked))
+            .map(|(_, column)| column)
+    }
+
+    /// The fields of the columns that the address asks for.
+    pub(crate) fn exported(&'static self, address: &Address) -> Vec<&'static str> {
+        let columns = self.columns.iter().enumerate();
+        let asked = address.get("columns");
+        let shown = columns.filter(|(index, column)| *index == 0 || column.is_shown(asked));
+        let shown = shown.filter(|(_, column)| !column.kind.is_spark());
+        shown.map(|(_, column)| column.field).collect()
+    }
+
+    fn choices(&self, address: &Address) -> Vec<Choice> {
+        let columns = &self.columns[1..];
+        let asked = address.get("columns");
+        let shown: Vec<_> = columns
+            .iter()
+            .filter(|column| column.is_shown(asked))
+            .collect();
+        let choice = |column: &Column| {
+            let chosen = column.is_shown(asked);
+            let mut names: Vec<_> = shown.iter().map(|column| column.field).collect();
+            match chosen {
+                true => names.retain(|name| *name != column.field),
+                false => names.push(column.field),
+            }
+            Choice {
+                name: column.field,
+                title: column.title,
+                chosen,
+                to: address.with("columns", &names.join(",")).to_string(),
+            }
+        };
+        columns.iter().map(choice).collect()
+    }
+
+    fn presets(&self, address: &Address) -> Vec<Choice> {
+        let asked = address.get("columns").unwrap_or_default();
+        let used = |preset: &Preset| {
+            let mut columns = self.columns.iter();
+            *preset == Preset::All || columns.any(|column| column.presets.contains(preset))
+        };
+        let presets = Preset::EVERY.iter().filter(|preset| used(preset));
+        presets
+            .map(|preset| Choice {
+                name: preset.name(),
+                title: preset.title(),
+                chosen: asked == preset.name(),
+                to: address.with("columns", preset.name()).to_string(),
+            })
+            .collect()
+    }
+}
+
+fn header(address: &Address, column: &Column) -> Header {
+    let is_sorted = address.get("sort") == Some(column.field);
+    let descends = address.get("sort_reverse") == Some("true");
+    // The first click shows what is most interesting: large numbers, names from A on.
+    let reverse = match is_sorted {
+        true => !descends,
+        false => column.kind.is_number(),
+    };
+    let to = address.without(&["page"]).with("sort", column.field);
+    Header {
+        title: column.title,
+        about: column.about,
+        class: column.class(),
+        to: to.with("sort_reverse", &reverse.to_string()).to_string(),
+        sorted: match (is_sorted, descends) {
+            (false, _) => "",
+            (true, false) => "ascending",
+            (true, true) => "descending",
+        },
+    }
+}
+
+impl Table {
+    /// What changes in it while the page is open.
+    pub(crate) fn parts(&self) -> Vec<Part> {
+        let rows = self.rows.iter().map(|row| Part {
+            id: format!("row:{}:{}", self.id, row.key),
+            html: rendered(row),
+        });
+        let keys = self.rows.iter().map(|row| Value::from(row.key.as_str()));
+        let order = Part {
+            id: format!("keys:{}", self.id),
+            html: keys.collect::<Value>().to_string(),
+        };
+        let counts = Part::new(&format!("{}-counts", self.id), &self.as_counts());
+        rows.chain([order, counts]).collect()
+    }
+
+    /// Is there nothing at all, whatever the filter?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.total == 0 && self.problem.is_none()
+    }
+
+    /// Rows, whatever the filter.
+    pub(crate) fn total(&self) -> u64 {
+        self.total
+    }
+
+    fn noun(&self) -> &'static str {
+        match self.total {
+            1 => self.nouns.0,
+            _ => self.nouns.1,
+        }
+    }
+
+    /// The number of the first row that is shown, from 1.
+    fn first(&self) -> u64 {
+        (self.page - 1) * self.size + 1
+    }
+
+    fn last(&self) -> u64 {
+        (self.first() + self.rows.len() as u64).saturating_sub(1)
+    }
+
+    fn to_page(&self, page: u64) -> String {
+        self.address.with("page", &page.to_string()).to_string()
+    }
+
+    fn without_filter(&self) -> String {
+        self.address.without(&["filter", "page"]).to_string()
+    }
+
+    fn without_columns(&self) -> String {
+        self.address.without(&["columns"]).to_string()
+    }
+
+    /// What a form with a new filter must bring along to keep the rest of the state.
+    fn kept(&self) -> impl Iterator<Item = &(String, String)> {
+        self.address.others(&["filter", "page"])
+    }
+
+    fn kept_but_size(&self) -> impl Iterator<Item = &(String, String)> {
+        self.address.others(&["page_size", "page"])
+    }
+
+    /// The same rows, all of them, as a file.
+    fn export(&self, format: &str) -> String {
+        let address = Address::parse("export", &self.address.without(&["page"]).query());
+        address
+            .with("table", self.id)
+            .with("format", format)
+            .to_string()
+    }
+}
