@@ -6,6 +6,7 @@
 
 mod bindings;
 mod bulk;
+mod by_name;
 mod deduplicate;
 mod deletion;
 mod exchanges;
@@ -27,7 +28,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
-use ferrymq_routing::{Exchange, ExchangeName, QueueName, Topology};
+use ferrymq_routing::{Exchange, ExchangeName, Topology};
 use ferrymq_store::CommitPoint;
 use parking_lot::{Mutex, MutexGuard, RwLock};
 
@@ -57,6 +58,7 @@ pub(crate) use forward::Sent;
 
 pub use bulk::VHostBatch;
 pub(crate) use bulk::{Prepared, Unfinished};
+pub use by_name::Queues;
 pub use exchanges::ExchangeDeclare;
 pub use hidden::{Hidden, Purpose};
 pub use messages::{Fate, Fetched, Outgoing, Published};
@@ -154,7 +156,7 @@ pub struct Snapshot {
     /// Exchanges and bindings.
     pub topology: Topology,
     /// Queues by name. Invariant: the same names as in `topology`.
-    pub queues: imbl::HashMap<QueueName, Arc<SharedQueue>>,
+    pub queues: Queues,
     /// The queues that exchanges keep messages in, by exchange.
     pub hidden: imbl::HashMap<ExchangeName, Hidden>,
     /// What exchanges that drop repeated messages have seen.

@@ -22,7 +22,6 @@ use parking_lot::Mutex;
 use tower_http::compression::CompressionLayer;
 
 use crate::api::{about, health};
-use crate::catalogue::Catalogue;
 use crate::console::{self, Console};
 use crate::event_log::EventLog;
 use crate::metrics;
@@ -37,7 +36,6 @@ pub struct Site {
     /// Where AMQP clients connect.
     pub(crate) amqp: SocketAddr,
     pub(crate) started: Timestamp,
-    pub(crate) catalogue: Arc<Catalogue>,
     /// Room for server-sent events.
     pub(crate) streams: Arc<Streams>,
     pub(crate) event_log: Arc<EventLog>,
@@ -63,7 +61,6 @@ impl Site {
             broker,
             amqp,
             started: clock::now(),
-            catalogue: Arc::default(),
             streams: Arc::default(),
             event_log: Arc::default(),
             listeners: Arc::default(),

@@ -7,7 +7,7 @@ mod stream;
 mod values;
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::ops::Range;
 
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ use filter::{BadFilter, Filter};
 pub(crate) use filter::ALIASES;
 pub(crate) use sort::SortKey;
 
-/// A list of more rows is sorted and filtered where that disturbs nobody.
+/// More rows are sorted, filtered and gathered where that disturbs nobody.
 const MAX_ROWS_AT_ONCE: usize = 2_000;
 
 /// Something that lists show.
@@ -41,68 +41,84 @@ pub(crate) trait Row: Send + Sync + 'static {
     }
 }
 
-/// What a list is made of, in the usual order: parts that are there anyhow, and are not copied.
-pub(crate) struct Rows<R>(Vec<Arc<[R]>>);
+/// What a list is made of, in the usual order.
+pub(crate) struct Rows<R>(Vec<Box<dyn Part<R>>>);
 
-/// Where a row stands.
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    part: u32,
-    index: u32,
+/// Some rows, in their order.
+pub(crate) trait Part<R>: Send {
+    /// How many there are.
+    fn len(&self) -> usize;
+
+    /// Those with these numbers.
+    fn slice(self: Box<Self>, numbers: Range<usize>) -> Vec<R>;
 }
 
-/// What is shown of a list, in its order.
-enum Selection {
-    /// All rows.
-    All,
-    /// These.
-    Some(Vec<Place>),
-}
+impl<R: Send> Part<R> for Vec<R> {
+    fn len(&self) -> usize {
+        self.len()
+    }
 
-impl<R> From<Vec<R>> for Rows<R> {
-    fn from(rows: Vec<R>) -> Self {
-        Self(vec![rows.into()])
+    fn slice(self: Box<Self>, numbers: Range<usize>) -> Vec<R> {
+        slice(self.into_iter(), numbers)
     }
 }
 
-impl<R> FromIterator<Arc<[R]>> for Rows<R> {
-    fn from_iter<T: IntoIterator<Item = Arc<[R]>>>(parts: T) -> Self {
-        Self(parts.into_iter().collect())
+impl<R: Send + 'static> From<Vec<R>> for Rows<R> {
+    fn from(rows: Vec<R>) -> Self {
+        Self(vec![Box::new(rows)])
+    }
+}
+
+impl<R, P: Part<R> + 'static> FromIterator<P> for Rows<R> {
+    fn from_iter<T: IntoIterator<Item = P>>(parts: T) -> Self {
+        let parts = parts.into_iter();
+        Self(
+            parts
+                .map(|part| Box::new(part) as Box<dyn Part<R>>)
+                .collect(),
+        )
     }
 }
 
 impl<R> Rows<R> {
-    /// All rows, in their order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &R> {
-        self.0.iter().flat_map(|part| part.iter())
+    /// All rows.
+    pub(crate) fn all(self) -> Vec<R> {
+        let all = 0..self.len();
+        self.slice(all)
     }
 
     fn len(&self) -> usize {
         self.0.iter().map(|part| part.len()).sum()
     }
 
-    fn at(&self, place: Place) -> &R {
-        &self.0[place.part as usize][place.index as usize]
-    }
-
-    fn places(&self) -> impl Iterator<Item = Place> {
-        let parts = self.0.iter().zip(0..);
-        parts.flat_map(|(rows, part)| {
-            let indices = 0..rows.len() as u32;
-            indices.map(move |index| Place { part, index })
-        })
-    }
-
-    /// The row number `index` of all.
-    fn nth(&self, mut index: usize) -> Option<&R> {
-        for part in &self.0 {
-            match part.get(index) {
-                Some(row) => return Some(row),
-                None => index -= part.len(),
+    fn slice(self, numbers: Range<usize>) -> Vec<R> {
+        let mut rows = Vec::with_capacity(numbers.len());
+        let mut before = 0;
+        for part in self.0 {
+            let length = part.len();
+            let within = |number: usize| number.saturating_sub(before).min(length);
+            let wanted = within(numbers.start)..within(numbers.end);
+            if !wanted.is_empty() {
+                rows.extend(part.slice(wanted));
             }
+            before += length;
         }
-        None
+        rows
     }
+}
+
+/// Those of `all` with these numbers, searched from the end that is nearer.
+pub(crate) fn slice<T>(
+    all: impl DoubleEndedIterator<Item = T> + ExactSizeIterator,
+    numbers: Range<usize>,
+) -> Vec<T> {
+    let (count, after) = (numbers.len(), all.len() - numbers.end);
+    if numbers.start <= after {
+        return all.skip(numbers.start).take(count).collect();
+    }
+    let mut rows: Vec<_> = all.rev().skip(after).take(count).collect();
+    rows.reverse();
+    rows
 }
 
 impl Query {
@@ -113,9 +129,9 @@ impl Query {
     pub(crate) async fn list<R: Row>(self, site: &Site, rows: impl Into<Rows<R>>) -> Answer {
         let (rows, site) = (rows.into(), site.clone());
         let filter = self.row_filter()?;
-        let named = self.page.as_ref().is_some_and(|page| page.name.is_some());
-        let selects = self.sort.is_some() || named || !filter.is_empty();
-        if !selects || rows.len() <= MAX_ROWS_AT_ONCE {
+        let page = self.page.as_ref().filter(|page| page.name.is_none());
+        let is_slice = page.is_some() && self.sort.is_none() && filter.is_empty();
+        if is_slice || rows.len() <= MAX_ROWS_AT_ONCE {
             return self.answer(site, rows, &filter);
         }
         let aside = site.clone();
@@ -130,54 +146,47 @@ impl Query {
     }
 
     fn answer<R: Row>(self, site: Site, rows: Rows<R>, filter: &Filter) -> Answer {
-        let selection = self.select(&site, &rows, filter);
+        let total = rows.len();
+        let rows = self.select(&site, rows, filter);
         match &self.page {
-            Some(page) => self.page(&site, &rows, &selection, page),
-            None => Ok(self.everything(site, rows, selection)),
+            Some(page) => self.page(&site, rows, total, page),
+            None => Ok(self.everything(site, rows)),
         }
     }
 
     /// The rows that pass the filters, in the order that is asked for, but for the direction.
-    fn select<R: Row>(&self, site: &Site, rows: &Rows<R>, filter: &Filter) -> Selection {
+    fn select<R: Row>(&self, site: &Site, rows: Rows<R>, filter: &Filter) -> Rows<R> {
         let names = self.page.as_ref().and_then(|page| page.name.as_ref());
         if names.is_none() && filter.is_empty() && self.sort.is_none() {
-            return Selection::All;
+            return rows;
         }
-        let accepted = |place: &Place| {
-            let row = rows.at(*place);
+        let mut rows = rows.all();
+        rows.retain(|row| {
             names.is_none_or(|names| names.accepts(&row.name())) && filter.accepts(site, row)
-        };
-        let places = rows.places().filter(accepted);
+        });
         let Some(sort) = &self.sort else {
-            return Selection::Some(places.collect());
+            return rows.into();
         };
         let key = |row: &R| {
             row.sort_key(site, sort)
                 .unwrap_or_else(|| SortKey::of(field(&row.render(site, &View::whole()), sort)))
         };
-        let keyed = places.map(|place| (key(rows.at(place)), place));
-        let mut keyed: Vec<_> = keyed.collect();
+        let mut keyed: Vec<_> = rows.into_iter().map(|row| (key(&row), row)).collect();
         keyed.sort_by(|(a, _), (b, _)| a.cmp(b));
-        Selection::Some(keyed.into_iter().map(|(_, place)| place).collect())
+        let sorted = keyed.into_iter().map(|(_, row)| row);
+        sorted.collect::<Vec<_>>().into()
     }
 
-    fn page<R: Row>(
-        &self,
-        site: &Site,
-        rows: &Rows<R>,
-        selection: &Selection,
-        page: &Page,
-    ) -> Answer {
-        let (total, filtered) = (rows.len(), selection.len(rows));
+    /// A page of `rows`, which were selected from `total`.
+    fn page<R: Row>(&self, site: &Site, rows: Rows<R>, total: usize, page: &Page) -> Answer {
+        let filtered = rows.len();
         let first = (page.number - 1).saturating_mul(page.size);
         if first >= filtered && page.number > 1 {
             return Err(out_of_range(page, filtered));
         }
         let shown = first..filtered.min(first + page.size);
-        let items = shown.filter_map(|index| {
-            let row = selection.nth(rows, self.directed(index, filtered))?;
-            Some(self.columns(row.render(site, &self.view)))
-        });
+        let shown = self.directed(rows, shown).into_iter();
+        let items = shown.map(|row| self.columns(row.render(site, &self.view)));
         let items: Vec<Value> = items.collect();
         Ok(answer::json(json!({
             "filtered_count": filtered,
@@ -190,37 +199,21 @@ impl Query {
         })))
     }
 
-    fn everything<R: Row>(self, site: Site, rows: Rows<R>, selection: Selection) -> Response {
-        let length = selection.len(&rows);
-        let rendered = (0..length).filter_map(move |index| {
-            let row = selection.nth(&rows, self.directed(index, length))?;
-            Some(self.columns(row.render(&site, &self.view)))
-        });
-        stream::array(rendered)
+    fn everything<R: Row>(self, site: Site, rows: Rows<R>) -> Response {
+        let all = 0..rows.len();
+        let shown = self.directed(rows, all).into_iter();
+        stream::array(shown.map(move |row| self.columns(row.render(&site, &self.view))))
     }
 
-    /// Where the row number `index` of the answer stands in the order.
-    fn directed(&self, index: usize, length: usize) -> usize {
-        match self.reverse {
-            true => length - 1 - index,
-            false => index,
+    /// The rows with these numbers, counted in the direction that is asked for.
+    fn directed<R>(&self, rows: Rows<R>, numbers: Range<usize>) -> Vec<R> {
+        if !self.reverse {
+            return rows.slice(numbers);
         }
-    }
-}
-
-impl Selection {
-    fn len<R>(&self, rows: &Rows<R>) -> usize {
-        match self {
-            Self::All => rows.len(),
-            Self::Some(places) => places.len(),
-        }
-    }
-
-    fn nth<'a, R>(&self, rows: &'a Rows<R>, index: usize) -> Option<&'a R> {
-        match self {
-            Self::All => rows.nth(index),
-            Self::Some(places) => places.get(index).map(|place| rows.at(*place)),
-        }
+        let last = rows.len();
+        let mut shown = rows.slice(last - numbers.end..last - numbers.start);
+        shown.reverse();
+        shown
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use imbl::OrdMap;
+
 use crate::binding_set::BindingSet;
 use crate::matcher::Matcher;
 use crate::{Binding, Destination, Error, Exchange, ExchangeKind, ExchangeName, Map, QueueName};
@@ -16,6 +18,8 @@ const MAX_ROUTING_KEY_BYTES: usize = 255;
 #[derive(Debug, Clone)]
 pub struct Topology {
     exchanges: Map<ExchangeName, Arc<Node>>,
+    /// The same exchanges, in the order of their names.
+    ordered: OrdMap<ExchangeName, Arc<Exchange>>,
     /// The bindings to each queue.
     queues: Map<QueueName, BindingSet>,
 }
@@ -60,6 +64,7 @@ impl Topology {
     pub fn new() -> Self {
         let mut topology = Self {
             exchanges: Map::default(),
+            ordered: OrdMap::new(),
             queues: Map::default(),
         };
         for (name, kind) in [
@@ -101,9 +106,9 @@ impl Topology {
         self.exchanges.len()
     }
 
-    /// All exchanges with the default one, in no particular order.
-    pub fn exchanges(&self) -> impl Iterator<Item = &Arc<Exchange>> {
-        self.exchanges.values().map(|node| &node.exchange)
+    /// All exchanges with the default one, in the order of their names.
+    pub fn exchanges(&self) -> impl DoubleEndedIterator<Item = &Arc<Exchange>> + ExactSizeIterator {
+        self.ordered.values()
     }
 
     /// Whether there is a queue with this name.
@@ -292,8 +297,10 @@ impl Topology {
             incoming: BindingSet::default(),
             exchange: Arc::new(exchange),
         };
-        self.exchanges
-            .insert(node.exchange.name.clone(), Arc::new(node));
+        let name = node.exchange.name.clone();
+        self.ordered
+            .insert(name.clone(), Arc::clone(&node.exchange));
+        self.exchanges.insert(name, Arc::new(node));
         Ok(())
     }
 
@@ -346,6 +353,7 @@ impl Topology {
     /// of them.
     fn delete_with_sources(&mut self, mut doomed: Vec<ExchangeName>, removed: &mut Removed) {
         while let Some(name) = doomed.pop() {
+            self.ordered.remove(&name);
             let Some(node) = self.exchanges.remove(&name) else {
                 continue;
             };

@@ -126,10 +126,10 @@ impl World {
     fn shown(&self) -> Shown {
         let vhost = self.machine.broker.vhost(VHOST).expect("the vhost");
         let snapshot = vhost.snapshot();
-        let queues = snapshot.queues.iter();
-        let queues = queues.map(|(name, queue)| {
+        let queues = snapshot.queues.values();
+        let queues = queues.map(|queue| {
             let ready = queue.inspect(|queue| queue.counts().ready);
-            (name.as_str().to_owned(), ready)
+            (queue.name.as_str().to_owned(), ready)
         });
         let bindings = snapshot.topology.bindings().map(|binding| {
             let exchange = binding.source().as_str().to_owned();

@@ -343,7 +343,7 @@ impl Snapshot {
     pub(super) fn route(&self, exchange: &str, input: &RouteInput<'_>) -> Route {
         let mut routed = Routed::default();
         self.topology.route(exchange, input, &mut routed);
-        let queue = |name| self.queues.get(name).cloned();
+        let queue = |name: &QueueName| self.queues.get(name).cloned();
         let mut queues: SmallVec<[Arc<SharedQueue>; 1]> =
             routed.queues.iter().filter_map(queue).collect();
         let bound = queues.len();

@@ -318,9 +318,8 @@ fn all(vhost: &VHost) -> Vec<BindingRow> {
 
 /// Every queue is bound to the default exchange by its name.
 fn defaults(snapshot: &Snapshot) -> impl Iterator<Item = Arc<Binding>> {
-    let mut names: Vec<_> = snapshot.queues.keys().cloned().collect();
-    names.sort_unstable();
-    names.into_iter().map(|name| default_binding(name.as_str()))
+    let names = snapshot.queues.keys();
+    names.map(|name| default_binding(name.as_str()))
 }
 
 fn default_binding(queue: &str) -> Arc<Binding> {

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::connections::ConnectionRow;
 use crate::answer::Answer;
 use crate::auth::Caller;
+use crate::catalogue;
 use crate::http::Site;
 use crate::http::path::Names;
 use crate::query::Query;
@@ -22,7 +23,7 @@ const UNLIMITED_MS: u64 = 1_800_000;
 
 /// `GET /api/consumers`
 pub(crate) async fn list(caller: Caller, State(site): State<Site>, query: Query) -> Answer {
-    let found = of_vhosts(&caller, &site, caller.vhosts()).await;
+    let found = of_vhosts(&caller, &site, caller.vhosts());
     query.list(&site, found).await
 }
 
@@ -34,23 +35,22 @@ pub(crate) async fn list_in(
     query: Query,
 ) -> Answer {
     let vhost = caller.vhost(&vhost)?;
-    let found = of_vhosts(&caller, &site, vec![vhost]).await;
+    let found = of_vhosts(&caller, &site, vec![vhost]);
     query.list(&site, found).await
 }
 
 /// Those that the caller sees, by queue.
-async fn of_vhosts(caller: &Caller, site: &Site, vhosts: Vec<Arc<VHost>>) -> Vec<Value> {
-    let queues = site.queues(vhosts).await;
+fn of_vhosts(caller: &Caller, site: &Site, vhosts: Vec<Arc<VHost>>) -> Vec<Value> {
     let seen = |consumer: &ClientConsumer| {
         let connection = consumer.channel().and_then(|channel| channel.connection());
         let row = connection.and_then(ConnectionRow::new);
         row.is_some_and(|row| caller.may_see_user(row.user()))
     };
     let mut found = Vec::new();
-    for queue in queues.iter() {
+    for queue in catalogue::queues(vhosts).all() {
         let consumers = queue.inspect(Queue::consumers);
         let consumers = consumers.iter().filter(|(consumer, _)| seen(consumer));
-        found.extend(consumers.map(|(consumer, active)| render(consumer, queue, *active, site)));
+        found.extend(consumers.map(|(consumer, active)| render(consumer, &queue, *active, site)));
     }
     found
 }

@@ -14,7 +14,7 @@ use super::sorting::rate;
 use crate::answer::{self, Answer};
 use crate::auth::Caller;
 use crate::body::Object;
-use crate::catalogue::ExchangeRow;
+use crate::catalogue::{self, ExchangeRow};
 use crate::http::Site;
 use crate::http::path::{self, Names};
 use crate::list::{Row, SortKey};
@@ -27,7 +27,7 @@ const DEFAULT_TYPE: &str = "direct";
 
 /// `GET /api/exchanges`
 pub(crate) async fn list(caller: Caller, State(site): State<Site>, query: Query) -> Answer {
-    let rows = site.exchanges(caller.vhosts()).await;
+    let rows = catalogue::exchanges(caller.vhosts());
     query.list(&site, rows).await
 }
 
@@ -38,7 +38,7 @@ pub(crate) async fn list_in(
     Names(vhost): Names<String>,
     query: Query,
 ) -> Answer {
-    let rows = site.exchanges(vec![caller.vhost(&vhost)?]).await;
+    let rows = catalogue::exchanges(vec![caller.vhost(&vhost)?]);
     query.list(&site, rows).await
 }
 

@@ -17,6 +17,7 @@ use ferrymq_broker::vhost::{DeleteConditions, QueueDeclare, VHost};
 use crate::answer::{self, Answer};
 use crate::auth::{Administrator, Caller};
 use crate::body::Object;
+use crate::catalogue;
 use crate::http::Site;
 use crate::http::path::{self, Names};
 use crate::query::Query;
@@ -27,7 +28,7 @@ type InVHost = Names<(String, String)>;
 
 /// `GET /api/queues`
 pub(crate) async fn list(caller: Caller, State(site): State<Site>, query: Query) -> Answer {
-    let rows = site.queues(caller.vhosts()).await;
+    let rows = catalogue::queues(caller.vhosts());
     query.list(&site, rows).await
 }
 
@@ -38,7 +39,7 @@ pub(crate) async fn list_detailed(
     mut query: Query,
 ) -> Answer {
     query.view.detailed = true;
-    let rows = site.queues(caller.vhosts()).await;
+    let rows = catalogue::queues(caller.vhosts());
     query.list(&site, rows).await
 }
 
@@ -49,7 +50,7 @@ pub(crate) async fn list_in(
     Names(vhost): Names<String>,
     query: Query,
 ) -> Answer {
-    let rows = site.queues(vec![caller.vhost(&vhost)?]).await;
+    let rows = catalogue::queues(vec![caller.vhost(&vhost)?]);
     query.list(&site, rows).await
 }
 
@@ -60,9 +61,8 @@ pub(crate) async fn list_of(
     Names(user): Names<String>,
     query: Query,
 ) -> Answer {
-    let rows = site.queues(caller.vhosts()).await;
-    let is_theirs = |queue: &&Arc<SharedQueue>| queue.declared.by.as_deref() == Some(&*user);
-    let rows: Vec<_> = rows.iter().filter(is_theirs).cloned().collect();
+    let mut rows = catalogue::queues(caller.vhosts()).all();
+    rows.retain(|queue| queue.declared.by.as_deref() == Some(&*user));
     query.list(&site, rows).await
 }
 

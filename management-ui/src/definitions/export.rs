@@ -116,22 +116,15 @@ impl Sections {
         let default_type = vhost.metadata().default_queue_type;
         let default_type = default_type.unwrap_or(broker.config().default_queue_type);
         let queues = snapshot.queues.values();
-        let mut queues: Vec<_> = queues.filter(|queue| shape::is_exported(queue)).collect();
-        queues.sort_by(|a, b| a.name.cmp(&b.name));
-        self.queues.extend(queues.into_iter().map(|queue| {
+        let queues = queues.filter(|queue| shape::is_exported(queue));
+        self.queues.extend(queues.map(|queue| {
             let shown = shape::queue(name, queue.name.as_str(), &queue.declared, default_type);
             finished(shown)
         }));
         let exchanges = snapshot.topology.exchanges();
-        let mut exchanges: Vec<_> = exchanges
-            .filter(|exchange| !shape::is_reserved(exchange.name.as_str()))
-            .collect();
-        exchanges.sort_by(|a, b| a.name.cmp(&b.name));
-        self.exchanges.extend(
-            exchanges
-                .into_iter()
-                .map(|exchange| finished(shape::exchange(name, exchange))),
-        );
+        let exchanges = exchanges.filter(|exchange| !shape::is_reserved(exchange.name.as_str()));
+        self.exchanges
+            .extend(exchanges.map(|exchange| finished(shape::exchange(name, exchange))));
         let bindings = bindings(&snapshot).into_iter();
         self.bindings
             .extend(bindings.map(|binding| finished(shape::binding(name, binding))));

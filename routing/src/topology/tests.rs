@@ -63,6 +63,19 @@ fn the_default_exchange_is_as_it_is() {
 }
 
 #[test]
+fn exchanges_are_listed_by_name() {
+    let mut topology = Topology::new();
+    for name in ["b", "c", "a"] {
+        let declared = topology.declare_exchange(Exchange::new(name, ExchangeKind::Direct));
+        assert_eq!(declared, Ok(()));
+    }
+    topology.delete_exchange("b");
+    let names = topology.exchanges().map(|exchange| exchange.name.as_str());
+    let names: Vec<_> = names.filter(|name| !name.starts_with("amq.")).collect();
+    assert_eq!(names, ["", "a", "c"]);
+}
+
+#[test]
 fn an_exchange_is_declared_once() {
     let mut topology = bound(ExchangeKind::Direct, &[]);
     let again = topology.declare_exchange(Exchange::new("x", ExchangeKind::Fanout));
