@@ -39,6 +39,7 @@ use crate::sse::Streams;
 use attempts::Attempts;
 use client::{Api, Problem};
 use confirm::Action;
+use overview::glance::Glances;
 use session::Sessions;
 use table::Sheet;
 use visit::Visit;
@@ -57,6 +58,7 @@ pub(crate) struct Console {
     sessions: Arc<Sessions>,
     attempts: Arc<Attempts>,
     streams: Arc<Streams>,
+    glances: Arc<Glances>,
 }
 
 impl Console {
@@ -68,6 +70,7 @@ impl Console {
             sessions: Arc::default(),
             attempts: Arc::default(),
             streams: Arc::default(),
+            glances: Arc::default(),
         }
     }
 }

@@ -1,32 +1,118 @@
-//! `overview`: is everything well, and how much is going on?
+//! `overview`: is everything well, what needs attention, and how much is going on?
+
+mod first_message;
+pub(super) mod glance;
+mod tiles;
 
 use askama::Template;
 use serde_json::Value;
 
+use super::charts::Charts;
 use super::client::{Call, Problem};
-use super::page::{Page, Part};
+use super::page::{Page, Part, Sample};
 use super::shell::Shell;
 use super::visit::Visit;
+pub(super) use first_message::FirstMessage;
+use glance::Shown;
+use tiles::Tile;
 
 /// The page.
 #[derive(Template)]
-#[template(path = "overview.html", blocks = ["tiles"])]
+#[template(path = "overview.html", blocks = ["banner", "tiles", "attention", "top"])]
 pub(super) struct Overview {
     shell: Shell,
+    /// What is wrong with the broker itself; nothing when all is well.
+    alarms: Vec<Alarm>,
+    tiles: Vec<Tile>,
+    /// `None` while it is looked up.
+    glance: Option<Shown>,
+    charts: Charts,
+    /// For those who have no queue yet.
+    first_message: Option<FirstMessage>,
     overview: Value,
+    may_monitor: bool,
+}
+
+/// Something that stops publishers.
+struct Alarm {
+    title: &'static str,
+    /// Why, and what helps.
+    about: String,
 }
 
 impl Page for Overview {
     const NAME: &'static str = "overview";
 
     async fn load(visit: &Visit) -> Result<Self, Problem> {
+        let call = Charts::asked(visit, Call::get(&["overview"]));
+        let call = match visit.vhost() {
+            Some(vhost) => call.header("x-vhost", vhost),
+            None => call,
+        };
+        let overview = visit.call(call).await?;
+        let node = match visit.may_monitor() {
+            true => visit.get(&["nodes", visit.console.site.node()]).await?,
+            false => Value::Null,
+        };
+        let has_queues = overview["object_totals"]["queues"].as_u64() > Some(0);
         Ok(Self {
             shell: Shell::new(visit, "Overview"),
-            overview: visit.call(Call::get(&["overview"])).await?,
+            alarms: alarms(&node),
+            tiles: tiles::of(visit, &overview, &node),
+            glance: glance::of(visit).await,
+            charts: Charts::new(visit, "overview", &[], &overview),
+            first_message: (!has_queues).then(|| FirstMessage::new(visit)),
+            may_monitor: visit.may_monitor(),
+            overview,
         })
     }
 
     fn parts(&self) -> Vec<Part> {
-        vec![Part::new("tiles", &self.as_tiles())]
+        vec![
+            Part::new("banner", &self.as_banner()),
+            Part::new("tiles", &self.as_tiles()),
+            Part::new("attention", &self.as_attention()),
+            Part::new("top", &self.as_top()),
+        ]
     }
+
+    fn samples(&self) -> Vec<Sample> {
+        self.charts.samples()
+    }
+}
+
+impl Overview {
+    /// Where somebody can connect.
+    fn listeners(&self) -> &[Value] {
+        self.overview["listeners"]
+            .as_array()
+            .map_or(&[], Vec::as_slice)
+    }
+}
+
+fn alarms(node: &Value) -> Vec<Alarm> {
+    let bytes = |field: &str| super::format::bytes(node[field].as_f64().unwrap_or_default());
+    let mut alarms = Vec::new();
+    if node["mem_alarm"] == true {
+        alarms.push(Alarm {
+            title: "Memory alarm: publishers wait",
+            about: format!(
+                "{} are used, the limit is {}. Consume what waits, or raise memory.high_watermark.",
+                bytes("mem_used"),
+                bytes("mem_limit")
+            ),
+        });
+    }
+    if node["disk_free_alarm"] == true {
+        alarms.push(Alarm {
+            title: "Disk alarm: publishers wait",
+            about: format!(
+                "{} are free, the limit is {}. Free some space at {}.",
+                bytes("disk_free"),
+                bytes("disk_free_limit"),
+                node["db_dir"].as_str().unwrap_or_default()
+            ),
+        });
+    }
+    alarms
 }

@@ -13,6 +13,7 @@ use super::client::{Call, Problem};
 use super::confirm::Action;
 use super::form::Submission;
 use super::format;
+use super::overview::FirstMessage;
 use super::page::{self, Page, Part};
 use super::shell::Shell;
 use super::table::{self, Badge, Bulk, Cell, Column, Kind, Preset, Sheet, Table};
@@ -163,6 +164,7 @@ const fn action(
 pub(super) struct Queues {
     shell: Shell,
     table: Table,
+    first_message: Option<FirstMessage>,
     /// May the visitor declare queues at all?
     may_declare: bool,
     arguments: &'static [Argument],
@@ -246,9 +248,11 @@ impl Page for Queues {
     const PERIOD: Duration = Duration::from_secs(2);
 
     async fn load(visit: &Visit) -> Result<Self, Problem> {
+        let table = SHEET.load(visit).await?;
         Ok(Self {
             shell: Shell::new(visit, "Queues"),
-            table: SHEET.load(visit).await?,
+            first_message: table.is_empty().then(|| FirstMessage::new(visit)),
+            table,
             may_declare: !visit.is_read_only(),
             arguments: ARGUMENTS,
         })

@@ -50,7 +50,7 @@ pub(crate) struct Bulk {
 
 /// A table as it is shown.
 #[derive(Template)]
-#[template(path = "parts/table.html", blocks = ["counts"])]
+#[template(path = "parts/table.html")]
 pub(crate) struct Table {
     id: &'static str,
     nouns: (&'static str, &'static str),
@@ -70,6 +70,17 @@ pub(crate) struct Table {
     size: u64,
     /// Can it be filtered, sorted and paged?
     whole: bool,
+}
+
+/// Which rows of how many are shown.
+#[derive(Template)]
+#[template(path = "parts/counts.html")]
+struct Counts {
+    first: u64,
+    last: u64,
+    filtered: u64,
+    total: u64,
+    noun: &'static str,
 }
 
 /// A column's head.
@@ -338,7 +349,7 @@ impl Table {
             id: format!("keys:{}", self.id),
             html: keys.collect::<Value>().to_string(),
         };
-        let counts = Part::new(&format!("{}-counts", self.id), &self.as_counts());
+        let counts = Part::new(&format!("{}-counts", self.id), &self.counts());
         rows.chain([order, counts]).collect()
     }
 
@@ -350,6 +361,16 @@ impl Table {
     /// Rows, whatever the filter.
     pub(crate) fn total(&self) -> u64 {
         self.total
+    }
+
+    fn counts(&self) -> Counts {
+        Counts {
+            first: self.first(),
+            last: self.last(),
+            filtered: self.filtered,
+            total: self.total,
+            noun: self.noun(),
+        }
     }
 
     fn noun(&self) -> &'static str {

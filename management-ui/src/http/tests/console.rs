@@ -237,3 +237,21 @@ async fn a_read_only_console_changes_nothing() {
         .check("GET", "/api/queues/%2F/q", "", 404)
         .await;
 }
+
+#[tokio::test]
+async fn a_newcomer_is_shown_the_way() {
+    let browser = Browser::start().await;
+    let page = browser.page("overview").await;
+    for language in ["Python", "Java", "Go", "Node.js", ".NET"] {
+        assert!(page.contains(&format!("<summary>{language}</summary>")));
+    }
+    assert!(page.contains("amqp://guest:PASSWORD@x:5672"), "{page}");
+    browser
+        .fixture
+        .check("PUT", "/api/queues/%2F/q", "{}", 201)
+        .await;
+    let page = browser.page("overview").await;
+    assert!(!page.contains("PASSWORD"));
+    let attention = page.split_once("Needs attention").unwrap().1;
+    assert!(attention.contains("Nothing:"), "{attention}");
+}

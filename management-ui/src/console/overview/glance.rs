@@ -1,0 +1,122 @@
+//! What needs attention, and what is largest. Found by filters over the API's lists, for each user and vhost at most
+//! once in a while, however many look at it.
+
+mod finding;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ferrymq_broker::clock::{self, Timestamp};
+use parking_lot::Mutex;
+use tokio::time::timeout;
+
+use crate::console::visit::Visit;
+
+pub(super) use finding::{Glance, Ranking};
+
+/// How long what was found is shown.
+const LIFETIME: Duration = Duration::from_secs(10);
+/// A page waits no longer for it; the stream brings it later.
+const PATIENCE: Duration = Duration::from_millis(20);
+/// More than that, and all are forgotten.
+const MAX_KEPT: usize = 100;
+
+/// What was found, by user and vhost.
+#[derive(Default)]
+pub(crate) struct Glances(Mutex<HashMap<Key, Entry>>);
+
+type Key = (String, Option<String>);
+
+struct Entry {
+    looked_at: Timestamp,
+    found: Option<Arc<Glance>>,
+}
+
+/// What the page shows of it.
+pub(super) type Shown = Arc<Glance>;
+
+/// What was found last; `None` while it is looked up for the first time.
+pub(super) async fn of(visit: &Visit) -> Option<Shown> {
+    let key = (
+        visit.user.name().to_owned(),
+        visit.vhost().map(str::to_owned),
+    );
+    let glances = Arc::clone(&visit.console.glances);
+    if !glances.begin(&key, clock::now()) {
+        return glances.found(&key);
+    }
+    let visit = visit.clone();
+    let looked = tokio::spawn({
+        let (glances, key) = (Arc::clone(&glances), key.clone());
+        async move {
+            let found = Glance::look(&visit).await;
+            glances.keep(&key, found);
+        }
+    });
+    // It goes on, also when nobody waits.
+    let _ = timeout(PATIENCE, looked).await;
+    glances.found(&key)
+}
+
+impl Glances {
+    /// Is it time to look again? Then the caller does it, and nobody else.
+    fn begin(&self, key: &Key, now: Timestamp) -> bool {
+        let mut glances = self.0.lock();
+        if glances.len() >= MAX_KEPT && !glances.contains_key(key) {
+            glances.clear();
+        }
+        match glances.get_mut(key) {
+            Some(entry) if now.since(entry.looked_at) < LIFETIME => false,
+            Some(entry) => {
+                entry.looked_at = now;
+                true
+            }
+            None => {
+                let entry = Entry {
+                    looked_at: now,
+                    found: None,
+                };
+                glances.insert(key.clone(), entry);
+                true
+            }
+        }
+    }
+
+    fn keep(&self, key: &Key, found: Glance) {
+        if let Some(entry) = self.0.lock().get_mut(key) {
+            entry.found = Some(Arc::new(found));
+        }
+    }
+
+    fn found(&self, key: &Key) -> Option<Arc<Glance>> {
+        self.0.lock().get(key)?.found.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1_000)
+    }
+
+    #[test]
+    fn one_looks_for_all() {
+        let glances = Glances::default();
+        let key = ("u".to_owned(), None);
+        assert!(glances.begin(&key, at(0)));
+        assert!(!glances.begin(&key, at(9)));
+        assert!(glances.found(&key).is_none());
+        glances.keep(&key, Glance::default());
+        assert!(glances.found(&key).is_some());
+        assert!(glances.begin(&key, at(10)));
+        assert!(
+            glances.found(&key).is_some(),
+            "the old one stays until then"
+        );
+        let other = ("u".to_owned(), Some("v".to_owned()));
+        assert!(glances.begin(&other, at(10)));
+    }
+}
