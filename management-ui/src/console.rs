@@ -17,6 +17,7 @@ mod format;
 mod live;
 mod login;
 mod page;
+mod palette;
 mod session;
 mod shell;
 mod table;
@@ -89,6 +90,7 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(console: &Console) -> Rou
             get(confirm::ask).post(confirm::carry_out),
         )
         .route("/console/series", get(charts::columns_of))
+        .route("/console/find", get(palette::find))
         .route("/console/export", get(export::download))
         .route("/", get(first))
         .route("/console", get(first))

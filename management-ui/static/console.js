@@ -1,13 +1,17 @@
 /** What every page starts: nothing here is needed to read a page or to send a form. */
 
 import { startForms } from "./form.js";
+import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
 import { startMenus } from "./menu.js";
+import { startPalette } from "./palette.js";
 import { startTables } from "./table.js";
 import { startTimes } from "./time.js";
 
 document.documentElement.classList.add("scripted");
 startMenus();
+startKeys();
+startPalette();
 startForms();
 startTables();
 startTimes();

@@ -64,7 +64,9 @@ function patchRow(table, key, html) {
  */
 function noteOrder(table, keys) {
   const section = document.getElementById(table);
-  const note = /** @type {HTMLElement | null | undefined} */ (section?.querySelector("[data-order]"));
+  const note = /** @type {HTMLElement | null | undefined} */ (
+    section?.querySelector("[data-order]")
+  );
   const link = note?.querySelector("a");
   if (!section || !note || !link) {
     return;
