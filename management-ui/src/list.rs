@@ -35,7 +35,7 @@ pub(crate) trait Row: Send + Sync + 'static {
     fn render(&self, site: &Site, view: &View) -> Value;
 
     /// The value of a field by which lists are often sorted or filtered; `None`: it is looked up in what `render`
-    /// gives, all of it.
+    /// gives.
     fn sort_key(&self, _site: &Site, _field: &str) -> Option<SortKey> {
         None
     }
@@ -167,9 +167,10 @@ impl Query {
         let Some(sort) = &self.sort else {
             return rows.into();
         };
+        let view = View::of([sort.as_str()].into_iter());
         let key = |row: &R| {
             row.sort_key(site, sort)
-                .unwrap_or_else(|| SortKey::of(field(&row.render(site, &View::whole()), sort)))
+                .unwrap_or_else(|| SortKey::of(field(&row.render(site, &view), sort)))
         };
         let mut keyed: Vec<_> = rows.into_iter().map(|row| (key(&row), row)).collect();
         keyed.sort_by(|(a, _), (b, _)| a.cmp(b));

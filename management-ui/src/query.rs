@@ -64,10 +64,11 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// All of an object, whatever is to be shown: what it is sorted and filtered by.
-    pub(crate) fn whole() -> Self {
+    /// What stands at these paths, whatever is to be shown: what objects are sorted and filtered by.
+    pub(crate) fn of<'a>(paths: impl Iterator<Item = &'a str>) -> Self {
         Self {
             detailed: true,
+            columns: Columns::of(paths),
             ..Self::default()
         }
     }
@@ -150,7 +151,7 @@ impl Query {
 
     /// The columns of `value` that are asked for.
     pub(crate) fn columns(&self, value: Value) -> Value {
-        self.view.columns.of(value)
+        self.view.columns.pick(value)
     }
 
     /// Answers with one object.

@@ -63,6 +63,34 @@ fn a_consumer_is_found_from_everywhere() {
     assert_eq!(in_vhost["total_count"], 1);
     let brief = expect(http, "GET", "/api/connections/username/guest", "", 200);
     assert_eq!(brief[0].as_object().expect("a row").len(), 4);
+    for (list, filter) in [
+        ("connections", name),
+        (
+            "connections",
+            "state:running channels:1 user:guest address:127",
+        ),
+        (
+            "channels",
+            "consumers:1 unacked:1 -prefetch:>0 connection:->",
+        ),
+        ("consumers", &tag),
+        (
+            "consumers",
+            "q queue:=q vhost:=/ user:guest state:up prefetch:0",
+        ),
+        (
+            "queues",
+            "ready:0 unacked:1 bytes:4 consumers:>=1 exclusive:false",
+        ),
+        ("bindings", "key:q type:queue"),
+    ] {
+        let found = |filter: &str| {
+            let path = format!("/api/{list}?page=1&filter={}", encode(filter));
+            expect(http, "GET", &path, "", 200)["item_count"].clone()
+        };
+        assert_eq!(found(filter), 1, "{list} {filter}");
+        assert_eq!(found(&format!("{filter} nowhere")), 0, "{list} {filter}");
+    }
     connection.close();
 }
 

@@ -1,5 +1,6 @@
 //! `/api/consumers…`: who consumes from which queue.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -16,10 +17,18 @@ use crate::auth::Caller;
 use crate::catalogue;
 use crate::http::Site;
 use crate::http::path::Names;
-use crate::query::Query;
+use crate::list::{Row, SortKey};
+use crate::query::{Query, View};
 
 /// What clients are told where a delivery may stay unacked for ever. Compat: they expect a number.
 const UNLIMITED_MS: u64 = 1_800_000;
+
+/// A consumer of a queue.
+struct ConsumerRow {
+    consumer: Arc<ClientConsumer>,
+    queue: Arc<SharedQueue>,
+    active: bool,
+}
 
 /// `GET /api/consumers`
 pub(crate) async fn list(caller: Caller, State(site): State<Site>, query: Query) -> Answer {
@@ -40,7 +49,7 @@ pub(crate) async fn list_in(
 }
 
 /// Those that the caller sees, by queue.
-fn of_vhosts(caller: &Caller, site: &Site, vhosts: Vec<Arc<VHost>>) -> Vec<Value> {
+fn of_vhosts(caller: &Caller, site: &Site, vhosts: Vec<Arc<VHost>>) -> Vec<ConsumerRow> {
     let seen = |consumer: &ClientConsumer| {
         let connection = consumer.channel().and_then(|channel| channel.connection());
         let row = connection.and_then(ConnectionRow::new);
@@ -49,8 +58,12 @@ fn of_vhosts(caller: &Caller, site: &Site, vhosts: Vec<Arc<VHost>>) -> Vec<Value
     let mut found = Vec::new();
     for queue in catalogue::queues(vhosts).all() {
         let consumers = queue.inspect(Queue::consumers);
-        let consumers = consumers.iter().filter(|(consumer, _)| seen(consumer));
-        found.extend(consumers.map(|(consumer, active)| render(consumer, &queue, *active, site)));
+        let consumers = consumers.into_iter().filter(|(consumer, _)| seen(consumer));
+        found.extend(consumers.map(|(consumer, active)| ConsumerRow {
+            consumer,
+            queue: Arc::clone(&queue),
+            active,
+        }));
     }
     found
 }
@@ -74,6 +87,30 @@ pub(super) fn of_channel(channel: &ClientChannel, site: &Site) -> Vec<Value> {
         Some(render(&consumer, &queue, *active, site))
     };
     channel.consumers().into_iter().filter_map(shown).collect()
+}
+
+impl Row for ConsumerRow {
+    /// Compat: a consumer has none.
+    fn name(&self) -> Cow<'_, str> {
+        format!("{} {}", self.consumer.tag, self.queue.name).into()
+    }
+
+    fn render(&self, site: &Site, _: &View) -> Value {
+        render(&self.consumer, &self.queue, self.active, site)
+    }
+
+    fn sort_key(&self, _: &Site, field: &str) -> Option<SortKey> {
+        Some(match field {
+            "consumer_tag" => self.consumer.tag.as_str().into(),
+            "queue.name" => self.queue.name.as_str().into(),
+            "queue.vhost" => self.queue.vhost.as_ref().into(),
+            "active" => self.active.into(),
+            "exclusive" => self.consumer.exclusive.into(),
+            "ack_required" => self.consumer.ack_required.into(),
+            "prefetch_count" => u64::from(self.consumer.prefetch).into(),
+            _ => return None,
+        })
+    }
 }
 
 fn render(consumer: &ClientConsumer, queue: &SharedQueue, active: bool, site: &Site) -> Value {

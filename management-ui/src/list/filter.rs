@@ -23,6 +23,8 @@ pub(crate) use parse::BadFilter;
 #[derive(Debug, Default)]
 pub(crate) struct Filter {
     terms: Vec<Term>,
+    /// The fields that they ask for.
+    view: View,
 }
 
 /// What must hold of a row.
@@ -59,7 +61,7 @@ impl Filter {
                 Subject::Field(paths) => match known(site, row, paths) {
                     Some(key) => term.test.passes(&key),
                     None => {
-                        let all = rendered.get_or_insert_with(|| row.render(site, &View::whole()));
+                        let all = rendered.get_or_insert_with(|| row.render(site, &self.view));
                         paths.iter().any(|path| passes(&term.test, all, path))
                     }
                 },
@@ -111,7 +113,12 @@ impl FromStr for Filter {
     /// When a term is none of these; it is named.
     fn from_str(text: &str) -> Result<Self, BadFilter> {
         let terms = parse::terms(text)?;
-        Ok(Self { terms })
+        let paths = terms.iter().flat_map(|term| match &term.subject {
+            Subject::Name => &[],
+            Subject::Field(paths) => &paths[..],
+        });
+        let view = View::of(paths.map(String::as_str));
+        Ok(Self { terms, view })
     }
 }
 

@@ -9,9 +9,7 @@ use crate::http::Site;
 use crate::query::{View, field};
 
 /// What objects without a name are known by.
-const IDENTIFYING: [&str; 10] = [
-    "consumer_tag",
-    "queue.name",
+const IDENTIFYING: [&str; 8] = [
     "user",
     "vhost",
     "exchange",

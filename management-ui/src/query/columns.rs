@@ -13,6 +13,11 @@ impl Columns {
             .split(',')
             .map(str::trim)
             .filter(|path| !path.is_empty());
+        Self::of(paths)
+    }
+
+    /// These paths.
+    pub(super) fn of<'a>(paths: impl Iterator<Item = &'a str>) -> Self {
         let split = |path: &str| path.split('.').map(str::to_owned).collect();
         Self(paths.map(split).collect())
     }
@@ -32,7 +37,7 @@ impl Columns {
     }
 
     /// The fields of `value` that are asked for; of a list, those of each element.
-    pub(super) fn of(&self, value: Value) -> Value {
+    pub(super) fn pick(&self, value: Value) -> Value {
         if self.is_all() {
             return value;
         }
@@ -80,7 +85,7 @@ mod tests {
 
     fn check(columns: &str, expected: Value) {
         let object = json!({"a": 1, "b": {"c": 2, "d": {"e": 3}}, "l": [{"x": 1, "y": 2}]});
-        assert_eq!(Columns::parse(columns).of(object), expected, "{columns}");
+        assert_eq!(Columns::parse(columns).pick(object), expected, "{columns}");
     }
 
     #[test]
@@ -91,7 +96,7 @@ mod tests {
         check("l.x", json!({"l": [{"x": 1}]}));
         check("a.z,none", json!({}));
         assert_eq!(
-            Columns::parse("a").of(json!([{"a": 1, "b": 2}])),
+            Columns::parse("a").pick(json!([{"a": 1, "b": 2}])),
             json!([{"a": 1}])
         );
     }

@@ -56,16 +56,12 @@ impl Row for Arc<SharedQueue> {
     fn sort_key(&self, site: &Site, field: &str) -> Option<SortKey> {
         let counts = || self.inspect(Queue::counts);
         let rate = |fields| rate(site, &self.history, fields);
-        let policy = |of: fn(&Applied) -> &Option<Arc<Policy>>| {
-            let applied = self.policies();
-            let name = applied
-                .as_deref()
-                .and_then(|applied| policy_name(of(applied)));
-            name.into()
-        };
         if let Some(field) = field.strip_prefix("message_stats.") {
             let activity = self.inspect(|queue| *queue.activity());
             return message_field(site, &activity, &self.history, field);
+        }
+        if let Some(name) = field.strip_prefix("arguments.") {
+            return argument_key(self, name);
         }
         Some(match field {
             "name" => self.name.as_str().into(),
@@ -75,8 +71,8 @@ impl Row for Arc<SharedQueue> {
             "auto_delete" => self.declared.flags.auto_delete.into(),
             "exclusive" => self.owner.is_some().into(),
             "state" => state(self).into(),
-            "policy" => policy(|applied| &applied.policy),
-            "operator_policy" => policy(|applied| &applied.operator),
+            "policy" => policy_key(self, |applied| &applied.policy),
+            "operator_policy" => policy_key(self, |applied| &applied.operator),
             "messages" => messages(&counts()).into(),
             "messages_ready" => counts().ready.into(),
             "messages_unacknowledged" => counts().unacked.into(),
@@ -183,6 +179,23 @@ fn state(queue: &SharedQueue) -> &'static str {
         true => "paused",
         false => "running",
     }
+}
+
+/// An argument; `None`: it may be a path into one.
+fn argument_key(queue: &SharedQueue, name: &str) -> Option<SortKey> {
+    let mut arguments = queue.declared.arguments.table().into_iter();
+    let found = arguments.find(|(found, _)| found.as_str() == name);
+    match found {
+        Some((_, value)) => Some(SortKey::of(Some(&json::from_amqp(value)))),
+        None if name.contains('.') => None,
+        None => Some(SortKey::Missing),
+    }
+}
+
+fn policy_key(queue: &SharedQueue, of: fn(&Applied) -> &Option<Arc<Policy>>) -> SortKey {
+    let applied = queue.policies();
+    let policy = applied.as_deref().map(of);
+    policy.and_then(policy_name).into()
 }
 
 fn policy_name(policy: &Option<Arc<Policy>>) -> Option<&str> {

@@ -146,8 +146,7 @@ fn short_names_stand_for_the_field_that_there_is() {
             "channel_details": { "user": "app", "peer_host": "10.0.0.1" },
         }),
         &[
-            ("ctag1 orders", true),
-            ("/^ctag1 orders$/", true),
+            ("tag:ctag", true),
             ("queue:orders vhost:shop user:app prefetch:5", true),
             ("address:10.0", true),
             ("client:x", false),
@@ -155,9 +154,22 @@ fn short_names_stand_for_the_field_that_there_is() {
             ("vhost:orders", false),
         ],
     );
+}
+
+#[test]
+fn what_has_no_name_is_found_by_what_identifies_it() {
     check(
         json!({ "user": "app", "vhost": "/", "configure": "^x" }),
-        &[("app", true), ("\"app /\"", true), ("^x", false)],
+        &[
+            ("app", true),
+            ("\"app /\"", true),
+            ("/^app .$/", true),
+            ("^x", false),
+        ],
+    );
+    check(
+        json!({ "id": 7, "source": "orders", "task": "move" }),
+        &[("orders move", true), ("id:7", true), ("7", false)],
     );
 }
 
