@@ -124,7 +124,7 @@ impl Broker {
             events: Arc::clone(&events),
             reply_to: Arc::clone(&reply_to),
             declared: Arc::new(Declarations::new(config.limits)),
-            totals: Arc::default(),
+            totals: Arc::new(BrokerTotals::new(config.rates_mode)),
         };
         let found = recovery::recover(&config, &shared, recovered, now)?;
         if let Some(vhost) = found.vhosts.get(config.default_vhost.as_str()) {

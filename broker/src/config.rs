@@ -225,6 +225,8 @@ pub enum Product {
 /// Whether rates and samples are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RatesMode {
+    /// Of every object, and of what passes between channels, exchanges and queues.
+    Detailed,
     /// Of every object.
     Basic,
     /// Of none.

@@ -13,6 +13,7 @@ pub mod content;
 pub mod context;
 pub mod deliveries;
 pub mod endpoints;
+pub mod flows;
 pub mod handshake;
 pub mod heartbeat;
 pub mod methods;

@@ -10,6 +10,8 @@
 //! So a message costs a few plain additions; atomic ones come once per batch. What a channel has counted
 //! stays in the totals when the channel has gone: they never fall.
 //!
+//! What passed between which of them is counted only if asked for ([`flows`]).
+//!
 //! How all of it went over time is noted by one task ([`ticker`]) in the [`History`] of each object, a ring of
 //! packed samples ([`series`]); what it adds up on the way are [`Sums`].
 
@@ -18,6 +20,7 @@ mod auth_attempts;
 mod capacity;
 mod counter;
 mod fields;
+pub mod flows;
 mod history;
 pub mod reset;
 mod room;

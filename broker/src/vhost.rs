@@ -48,6 +48,7 @@ use crate::queue::shared::{SharedQueue, Work};
 use crate::reply_to::ReplyTo;
 use crate::session::ConnectionId;
 use crate::session::outbox::Item;
+use crate::stats::flows::{Identity, RoutedEnds, RoutedFlows};
 use crate::stats::{
     BrokerTotals, ExchangeTotals, History, MessageField, QueueSums, Totals, TrafficField,
     TrafficTotals,
@@ -102,6 +103,7 @@ pub struct VHost {
     pub traffic_history: History<TrafficField>,
     /// Of exchanges that were published to.
     exchange_totals: RwLock<HashMap<ExchangeName, Arc<ExchangeTotals>>>,
+    routed: RoutedFlows,
 }
 
 /// What a vhost begins with.
@@ -216,6 +218,7 @@ impl VHost {
             traffic: TrafficTotals::default(),
             traffic_history: History::default(),
             exchange_totals: RwLock::default(),
+            routed: RoutedFlows::default(),
         }
     }
 
@@ -280,8 +283,34 @@ impl VHost {
     fn count_exchange(&self, exchange: &str) -> Arc<ExchangeTotals> {
         self.exchange_totals(exchange).unwrap_or_else(|| {
             let mut all = self.exchange_totals.write();
-            Arc::clone(all.entry(exchange.into()).or_default())
+            let totals = all
+                .entry(exchange.into())
+                .or_insert_with_key(|name| Arc::new(ExchangeTotals::new(name.clone())));
+            Arc::clone(totals)
         })
+    }
+
+    /// What went from its exchanges into its queues; nothing unless that is counted.
+    pub fn routed(&self) -> &RoutedFlows {
+        &self.routed
+    }
+
+    /// Is this exchange, which was published to, still there?
+    pub(crate) fn has_exchange(&self, exchange: &Identity<ExchangeTotals>) -> bool {
+        let totals = exchange.get();
+        totals
+            .is_some_and(|totals| exchange.is(self.exchange_totals(totals.name.as_str()).as_ref()))
+    }
+
+    /// Is this queue still there?
+    pub(crate) fn has_queue(&self, queue: &Identity<SharedQueue>) -> bool {
+        let found = queue.get();
+        found.is_some_and(|found| queue.is(self.snapshot.load().queues.get(&found.name)))
+    }
+
+    /// Are both ends still there?
+    pub(crate) fn has_both(&self, (exchange, queue): &RoutedEnds) -> bool {
+        self.has_exchange(exchange) && self.has_queue(queue)
     }
 
     /// What exists now.

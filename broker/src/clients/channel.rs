@@ -6,6 +6,8 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 
 use super::{ClientConnection, ClientConsumer};
+use crate::queue::shared::SharedQueue;
+use crate::stats::flows::{ChannelFlows, Flow, FlowRoom};
 use crate::stats::{Counter, Counters, History, MessageField};
 
 /// An open channel.
@@ -16,6 +18,8 @@ pub struct ClientChannel {
     pub counters: Counters,
     /// How that went.
     pub history: History<MessageField>,
+    /// The same by exchange and queue; none unless that is counted.
+    pub flows: Option<Arc<ChannelFlows>>,
     /// What `basic.qos` set for consumers to come; 0: no limit.
     pub prefetch: Counter,
     /// What `basic.qos` set for the whole channel; 0: no limit.
@@ -31,11 +35,16 @@ pub struct ClientChannel {
 }
 
 impl ClientChannel {
-    pub(super) fn new(number: u16, connection: &Arc<ClientConnection>) -> Self {
+    pub(super) fn new(
+        number: u16,
+        connection: &Arc<ClientConnection>,
+        room: Option<&Arc<FlowRoom>>,
+    ) -> Self {
         Self {
             number,
             counters: Counters::default(),
             history: History::default(),
+            flows: room.map(|room| Arc::new(ChannelFlows::new(room))),
             prefetch: Counter::default(),
             global_prefetch: Counter::default(),
             uncommitted_messages: Counter::default(),
@@ -81,6 +90,11 @@ impl ClientChannel {
             .iter()
             .filter(|consumer| consumer.strong_count() > 0)
             .count()
+    }
+
+    /// Where what comes from `queue` is counted, if it is.
+    pub(crate) fn flow_from(&self, queue: &Arc<SharedQueue>) -> Option<Arc<Flow>> {
+        self.flows.as_ref().map(|flows| flows.from(queue))
     }
 
     pub(crate) fn set_confirming(&self) {

@@ -17,6 +17,7 @@ use crate::session::ConnectionId;
 use crate::session::endpoints::Endpoints;
 use crate::session::outbox::{Dirty, Item, Outbox};
 use crate::session::requests::{HeldDelivery, Request};
+use crate::stats::flows::FlowRoom;
 use crate::stats::{Counter, History, TrafficField};
 
 /// An AMQP connection.
@@ -193,8 +194,13 @@ impl ClientConnection {
         self.is_blocked.store(is_blocked, Ordering::Relaxed);
     }
 
-    pub(crate) fn add_channel(self: &Arc<Self>, number: u16) -> Arc<ClientChannel> {
-        let channel = Arc::new(ClientChannel::new(number, self));
+    /// `room`: for what passes between the channel and exchanges and queues, if that is counted.
+    pub(crate) fn add_channel(
+        self: &Arc<Self>,
+        number: u16,
+        room: Option<&Arc<FlowRoom>>,
+    ) -> Arc<ClientChannel> {
+        let channel = Arc::new(ClientChannel::new(number, self, room));
         self.channels.lock().insert(number, Arc::clone(&channel));
         channel
     }

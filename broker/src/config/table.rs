@@ -40,7 +40,11 @@ const PRODUCTS: &[(&str, Product)] = &[
     ("rabbitmq", Product::RabbitMq),
 ];
 const LOG_FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogFormat::Json)];
-const RATES_MODES: &[(&str, RatesMode)] = &[("basic", RatesMode::Basic), ("none", RatesMode::None)];
+const RATES_MODES: &[(&str, RatesMode)] = &[
+    ("detailed", RatesMode::Detailed),
+    ("basic", RatesMode::Basic),
+    ("none", RatesMode::None),
+];
 const DURABILITIES: &[(&str, Durability)] = &[
     ("strict", Durability::Strict),
     ("relaxed", Durability::Relaxed),
@@ -268,8 +272,8 @@ pub(super) static KEYS: &[Key] = &[
     ),
     key(
         "statistics.rates_mode",
-        "\"basic\" or \"none\"",
-        "`\"none\"`: no rates and no samples, only totals",
+        "\"detailed\", \"basic\" or \"none\"",
+        "`\"detailed\"`: what passes between channels, exchanges and queues is counted, too; `\"none\"`: no rates and no samples, only totals",
         |config| Value::word(RATES_MODES, config.rates_mode),
         |config, value| put(&mut config.rates_mode, value.one_of(RATES_MODES)),
     ),

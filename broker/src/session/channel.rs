@@ -15,6 +15,7 @@ use crate::queue::consumers::ChannelLimit;
 use crate::session::confirms::Confirms;
 use crate::session::content::Content;
 use crate::session::context::Context;
+use crate::session::flows::PublisherFlows;
 use crate::session::outbox::ConsumerNumber;
 use crate::session::transaction::{Outcome, Transaction};
 use crate::session::unacked::UnackedList;
@@ -55,6 +56,8 @@ pub struct Channel {
     pub released: bool,
     /// What others see of it.
     pub entry: Arc<ClientChannel>,
+    /// What it publishes, by exchange and queue; none unless that is counted.
+    pub flows: Option<Box<PublisherFlows>>,
     /// It counts as a publisher, once it has published something.
     pub publisher: Option<Ticket>,
     /// It counts, as its user's and the broker's.
@@ -64,9 +67,12 @@ pub struct Channel {
 impl Channel {
     /// A channel just opened, which `tickets` count.
     pub fn new(id: u16, tickets: [Ticket; 2], entry: Arc<ClientChannel>) -> Self {
+        let flows = entry.flows.as_ref();
+        let flows = flows.map(|flows| Box::new(PublisherFlows::new(flows)));
         Self {
             id,
             entry,
+            flows,
             publisher: None,
             _tickets: tickets,
             content: Content::default(),

@@ -146,6 +146,7 @@ impl Channels {
             let Some(Channel {
                 mode: Mode::Confirm(confirms),
                 entry,
+                flows,
                 ..
             }) = open.get_mut(id).map(|channel| &mut **channel)
             else {
@@ -159,6 +160,9 @@ impl Channels {
                 };
                 entry.counters.add(kind, confirmed.count);
                 context.tally.publishing(kind, confirmed.count);
+                if let Some(flows) = flows {
+                    flows.confirmed(kind, confirmed.count);
+                }
                 context.outbound.append(|out| match confirmed.refused {
                     false => method::encode_ack(out, *id, tag, multiple),
                     true => method::encode_nack(out, *id, tag, multiple),
@@ -298,7 +302,8 @@ impl Channels {
         let tickets = self.context.admission.open_channel(&self.context.broker);
         let tickets = tickets.map_err(|error| Failure::new(error, (20, 10)))?;
         let context = &self.context;
-        let entry = context.entry.add_channel(id);
+        let room = context.broker.totals().flows.as_ref();
+        let entry = context.entry.add_channel(id, room);
         let channel = Box::new(Channel::new(id, tickets, entry));
         self.open.insert(id, channel);
         count_one(&context.broker.totals().churn.channels_created);

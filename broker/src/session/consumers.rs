@@ -8,6 +8,7 @@ use crate::queue::arguments::QueueType;
 use crate::queue::consumers::Slot;
 use crate::queue::shared::SharedQueue;
 use crate::session::outbox::ConsumerNumber;
+use crate::stats::flows::Flow;
 
 /// Whoever receives deliveries on a channel: a consumer, one `basic.get`, or direct reply-to.
 pub struct Consumer {
@@ -23,6 +24,8 @@ pub struct Consumer {
     pub queue_type: QueueType,
     /// What others see of it, as long as it consumes.
     pub entry: Weak<ClientConsumer>,
+    /// Where the channel counts what comes from the queue; none unless that is counted.
+    pub flow: Option<Arc<Flow>>,
     /// Deliveries count as acked when sent.
     pub no_ack: bool,
     /// Deliveries that it has not settled.

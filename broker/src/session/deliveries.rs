@@ -99,7 +99,8 @@ impl Channels {
             true => Kind::DeliverNoAck,
         };
         let again = handover.entry.returns() > 0;
-        channel.count_sent(tally, consumer.queue_type, kind, again);
+        let flow = consumer.flow.as_deref();
+        channel.count_sent(tally, consumer.queue_type, flow, kind, again);
         let (delivery_tag, entry) = if consumer.no_ack {
             sent = handover;
             (channel.unacked.skip(), &sent.entry)
@@ -233,6 +234,9 @@ impl Context {
             consumer.unacked -= run.len() as u32;
             let count = run.len() as u64;
             self.tally.consuming(consumer.queue_type, Kind::Ack, count);
+            if let Some(flow) = &consumer.flow {
+                flow.counters.add(Kind::Ack, count);
+            }
             if let Some(queue) = &consumer.queue {
                 let slot = consumer.slot;
                 self.settled.clear();

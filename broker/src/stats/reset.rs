@@ -22,11 +22,19 @@ pub async fn run(broker: &Broker) {
         }
         vhost.history.forget(moments);
         vhost.traffic_history.forget(moments);
+        for (_, routed) in vhost.routed().flows.all() {
+            routed.history.forget(moments);
+            passed.one().await;
+        }
     }
     for connection in broker.clients().all() {
         connection.history.forget(moments);
         for channel in connection.channels() {
             channel.history.forget(moments);
+            for flow in channel.flows.iter().flat_map(|flows| flows.all()) {
+                flow.history.forget(moments);
+                passed.one().await;
+            }
             passed.one().await;
         }
         passed.one().await;

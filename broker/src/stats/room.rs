@@ -40,6 +40,8 @@ impl Object {
 #[derive(Default)]
 pub(super) struct Room {
     objects: Vec<Ranking>,
+    /// What those take that keep the fine tier only, whatever happens.
+    fine_bytes: usize,
 }
 
 struct Ranking {
@@ -58,6 +60,11 @@ impl Room {
                 object,
             });
         }
+    }
+
+    /// Counts the memory of a history that has the fine tier only.
+    pub(super) fn add_fine(&mut self, moments: Moments, history: &dyn Ranked) {
+        self.fine_bytes += history.rank(moments).map_or(0, |(_, bytes)| bytes);
     }
 
     /// Lets the busiest keep long samples, as long as they fit into `budget_bytes`. Gives what all of them took
@@ -80,7 +87,7 @@ impl Room {
             queues += usize::from(is_queue);
             object.history().set_reach(moments, reach);
         }
-        used_bytes
+        used_bytes + self.fine_bytes
     }
 }
 
@@ -102,7 +109,7 @@ mod tests {
             oldest,
             newest: oldest,
         };
-        let exchanges: [Arc<ExchangeTotals>; 3] = Default::default();
+        let exchanges = ["a", "b", "c"].map(|name| Arc::new(ExchangeTotals::new(name.into())));
         for round in 0..1_000 {
             for (busy, exchange) in (1..).zip(&exchanges) {
                 // Nothing that a packed sample would take no room for.

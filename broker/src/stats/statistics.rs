@@ -98,7 +98,7 @@ impl Statistics {
 
     /// Are rates and samples kept at all?
     pub fn has_rates(&self) -> bool {
-        self.rates_mode == RatesMode::Basic
+        self.rates_mode != RatesMode::None
     }
 
     /// What the last tick found.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tokio::time::sleep;
 
 use super::fields::{ChurnField, ExchangeField, MessageField, NodeField, TrafficField};
+use super::flows::{Flow, RoutedTotals};
 use super::room::{BUDGET_BYTES, Object, Room};
 use super::series::{Moments, Reach};
 use super::sums::{ChannelSums, QueueSums, Sums, TrafficSums};
@@ -91,6 +92,11 @@ impl Pass<'_> {
                 self.exchange(exchange);
                 self.look().await;
             }
+            vhost.routed().prune(vhost);
+            for (_, routed) in vhost.routed().flows.all() {
+                self.routed(&routed);
+                self.look().await;
+            }
             self.vhost(vhost, sums);
         }
         let (activity, held) = (self.broker.totals().activity(), self.sums.queues);
@@ -132,6 +138,23 @@ impl Pass<'_> {
         self.rank(|| Object::Exchange(exchange));
     }
 
+    fn routed(&mut self, routed: &RoutedTotals) {
+        let (moments, history) = (self.moments, &routed.history);
+        let values = [(ExchangeField::Out, routed.published())];
+        history.record(moments, Reach::Fine, values);
+        if let Some(room) = &mut self.room {
+            room.add_fine(moments, history);
+        }
+    }
+
+    fn flow(&mut self, flow: &Flow) {
+        let (moments, history) = (self.moments, &flow.history);
+        history.record(moments, Reach::Fine, happened(flow.counters.read()));
+        if let Some(room) = &mut self.room {
+            room.add_fine(moments, history);
+        }
+    }
+
     fn vhost(&mut self, vhost: &VHost, sums: QueueSums) {
         self.sums.queues += sums;
         if self.statistics.has_rates() {
@@ -156,12 +179,20 @@ impl Pass<'_> {
             if let Some(sum) = vhost.and_then(|vhost| in_vhosts.get_mut(vhost)) {
                 *sum += traffic;
             }
+            let vhost = vhost.and_then(|vhost| vhosts.get(vhost));
             for channel in connection.channels() {
                 self.sums.channels += ChannelSums::of(&channel);
                 if self.statistics.has_rates() {
                     let activity = channel.counters.read();
                     let values = happened(activity);
                     channel.history.record(self.moments, Reach::Middle, values);
+                }
+                for flow in channel.flows.iter().flat_map(|flows| flows.all()) {
+                    self.flow(&flow);
+                    self.look().await;
+                }
+                if let (Some(flows), Some(vhost)) = (&channel.flows, vhost) {
+                    flows.prune(vhost);
                 }
                 self.rank(|| Object::Channel(channel));
                 self.look().await;

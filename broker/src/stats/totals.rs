@@ -1,10 +1,15 @@
 //! Sums over all connections, live and gone. Each adds what it has counted once per round.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use ferrymq_routing::ExchangeName;
+
 use super::fields::ExchangeField;
+use super::flows::FlowRoom;
 use super::history::History;
 use super::{Activity, Kind};
+use crate::config::RatesMode;
 use crate::dead_letter::DeadLetterTotals;
 use crate::queue::arguments::QueueType;
 
@@ -53,9 +58,19 @@ pub struct BrokerTotals {
     pub dead_letters: DeadLetterTotals,
     /// How often a message's route was searched because it was not known.
     pub route_searches: AtomicU64,
+    /// Room for flows; none unless they are counted.
+    pub flows: Option<Arc<FlowRoom>>,
 }
 
 impl BrokerTotals {
+    /// Those of a broker that keeps so much.
+    pub(crate) fn new(rates_mode: RatesMode) -> Self {
+        Self {
+            flows: (rates_mode == RatesMode::Detailed).then(Arc::default),
+            ..Self::default()
+        }
+    }
+
     /// Everything that happened to messages.
     pub fn activity(&self) -> Activity {
         let mut all = self.publishing.read();
@@ -126,8 +141,10 @@ pub(crate) fn count_one(counter: &AtomicU64) {
 }
 
 /// What came in through an exchange.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ExchangeTotals {
+    /// The exchange's name.
+    pub name: ExchangeName,
     published: AtomicU64,
     routed: AtomicU64,
     /// How that went.
@@ -135,6 +152,16 @@ pub struct ExchangeTotals {
 }
 
 impl ExchangeTotals {
+    /// Those of an exchange that nothing came in through yet.
+    pub fn new(name: ExchangeName) -> Self {
+        Self {
+            name,
+            published: AtomicU64::new(0),
+            routed: AtomicU64::new(0),
+            history: History::default(),
+        }
+    }
+
     /// Adds messages that were published to it, and how often they went into a queue.
     pub fn add(&self, published: u64, routed: u64) {
         self.published.fetch_add(published, Ordering::Relaxed);

@@ -15,6 +15,7 @@ use crate::queue::Return;
 use crate::queue::entry::Entry;
 use crate::queue::shared::{SharedQueue, Work};
 use crate::session::publishing;
+use crate::stats::flows::Identity;
 use crate::stats::{Kind, Tally};
 
 /// Bytes of bodies that are fetched together, about.
@@ -124,7 +125,19 @@ impl VHost {
         if let Some(totals) = route.totals() {
             tally.exchange(totals, 1, reached);
         }
+        self.count_routed(route);
         tally.flush(&self.broker_totals, &self.totals);
+    }
+
+    /// Counts a message by exchange and queue, if that is done.
+    fn count_routed(&self, route: &Route) {
+        let (Some(room), Some(exchange)) = (&self.broker_totals.flows, route.totals()) else {
+            return;
+        };
+        for queue in route.bound_queues() {
+            let ends = (Identity::of(exchange), Identity::of(queue));
+            self.routed.find(room, ends).add(1);
+        }
     }
 
     /// Takes up to `count` messages from a queue, and does to them what `fate` says once all are there: none comes

@@ -144,8 +144,13 @@ impl Route {
     }
 
     /// The queues that bindings lead to.
+    pub(crate) fn bound_queues(&self) -> &[Arc<SharedQueue>] {
+        &self.queues[..self.bound]
+    }
+
+    /// Their names.
     pub fn queues(&self) -> impl Iterator<Item = &str> {
-        let bound = self.queues[..self.bound].iter();
+        let bound = self.bound_queues().iter();
         bound.map(|queue| queue.name.as_str())
     }
 

@@ -108,6 +108,7 @@ fn facts(site: &Site, view: &View) -> Map<String, Value> {
 /// As clients know it.
 pub(super) fn rates_mode(mode: RatesMode) -> &'static str {
     match mode {
+        RatesMode::Detailed => "detailed",
         RatesMode::Basic => "basic",
         RatesMode::None => "none",
     }

@@ -428,8 +428,8 @@ pub(super) static ROWS: &[Row] = &[
         |config, given| {
             config.rates_mode = match given.value {
                 "none" => RatesMode::None,
-                // More detail than one rate per object is not kept.
-                "basic" | "detailed" => RatesMode::Basic,
+                "basic" => RatesMode::Basic,
+                "detailed" => RatesMode::Detailed,
                 _ => return Outcome::Bad,
             };
             Outcome::Set

@@ -195,6 +195,11 @@ fn keys_set_what_they_mean() {
         "\"none\"",
     );
     check(
+        "management.rates_mode = detailed",
+        "statistics.rates_mode",
+        "\"detailed\"",
+    );
+    check(
         "collect_statistics_interval = 10000",
         "statistics.interval",
         "\"10s\"",

@@ -16,6 +16,7 @@ use crate::session::context::Context;
 use crate::session::outbox::Handover;
 use crate::session::transaction::Outcome;
 use crate::session::unacked::Unacked;
+use crate::stats::flows::Flow;
 use crate::stats::{Kind, Tally};
 
 impl Channel {
@@ -57,12 +58,16 @@ impl Channel {
         }
         let queue = context.vhost.readable_queue(&context.actor, &name)?;
         let queue_type = queue.declared.arguments.queue_type;
+        let flow = self.entry.flow_from(&queue);
         let Some((entry, left)) = queue
             .get(get.no_ack, &mut context.work)
             .map_err(|why| Error::Store(why.to_string()))?
         else {
             self.entry.counters.add(Kind::GetEmpty, 1);
             context.tally.consuming(queue_type, Kind::GetEmpty, 1);
+            if let Some(flow) = flow {
+                flow.counters.add(Kind::GetEmpty, 1);
+            }
             let empty = basic::AMQPMethod::GetEmpty(basic::GetEmpty {});
             context.send(self.id, AMQPClass::Basic(empty));
             return Ok(());
@@ -74,7 +79,8 @@ impl Channel {
             false => Kind::Get,
             true => Kind::GetNoAck,
         };
-        self.count_sent(&mut context.tally, queue_type, kind, entry.returns() > 0);
+        let again = entry.returns() > 0;
+        self.count_sent(&mut context.tally, queue_type, flow.as_deref(), kind, again);
         let left = u32::try_from(left).unwrap_or(u32::MAX);
         if get.no_ack {
             let delivery_tag = self.unacked.skip();
@@ -89,6 +95,7 @@ impl Channel {
             slot: None,
             queue_type,
             entry: Weak::new(),
+            flow,
             no_ack: false,
             unacked: 1,
             own_timeout: None,
@@ -145,12 +152,13 @@ impl Channel {
         context.resume(stalled);
     }
 
-    /// Counts a message that is sent on this channel.
+    /// Counts a message that is sent on this channel; `flow`: where what comes from its queue is.
     #[inline]
     pub(in crate::session) fn count_sent(
         &self,
         tally: &mut Tally,
         queue_type: QueueType,
+        flow: Option<&Flow>,
         kind: Kind,
         again: bool,
     ) {
@@ -160,6 +168,9 @@ impl Channel {
         if again {
             counters.add(Kind::Redeliver, 1);
             tally.consuming(queue_type, Kind::Redeliver, 1);
+        }
+        if let Some(flow) = flow {
+            flow.count_sent(kind, again);
         }
     }
 

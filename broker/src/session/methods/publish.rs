@@ -120,7 +120,7 @@ impl Channel {
             return Ok(());
         }
         if route.is_unroutable() {
-            self.unroutable(context, &message, mandatory);
+            self.unroutable(context, &message, &route, mandatory);
         }
         if route.is_empty() {
             if context.vhost.is_traced() {
@@ -139,6 +139,7 @@ impl Channel {
         &mut self,
         context: &mut Context,
         message: &Message,
+        route: &Route,
         mandatory: bool,
     ) {
         let kind = match mandatory {
@@ -147,6 +148,9 @@ impl Channel {
         };
         self.entry.counters.add(kind, 1);
         context.tally.publishing(kind, 1);
+        if let Some(flows) = &self.flows {
+            flows.unroutable(route, kind);
+        }
         if !mandatory {
             return;
         }
@@ -181,6 +185,9 @@ impl Channel {
         if let Some(totals) = route.totals() {
             context.tally.exchange(totals, count, routed);
         }
+        if let Some(flows) = &mut self.flows {
+            flows.published(&context.vhost, route, count);
+        }
         if self.publisher.is_none() {
             self.publisher = Some(context.broker.usage().publishers.take_any());
         }
@@ -193,6 +200,9 @@ impl Channel {
         if let Mode::Confirm(confirms) = &mut self.mode {
             self.entry.counters.add(Kind::PublishToConfirm, count);
             context.tally.publishing(Kind::PublishToConfirm, count);
+            if let Some(flows) = &mut self.flows {
+                flows.to_confirm(count);
+            }
             answer(confirms, count, point, &refused);
             if !context.confirming.contains(&self.id) {
                 context.confirming.push(self.id);

@@ -87,7 +87,12 @@ impl Channel {
                 context.trace_published(self.id, &first.message, &first.route);
             }
             if first.route.is_unroutable() {
-                self.unroutable(context, &first.message, first.mandatory);
+                let HeldPublish {
+                    message,
+                    route,
+                    mandatory,
+                } = &first;
+                self.unroutable(context, message, route, *mandatory);
             }
             if first.route.is_empty() {
                 self.count_published(context, &first.route, 1);
