@@ -15,6 +15,7 @@ pub(crate) mod delayed;
 pub(crate) mod events;
 pub(crate) mod exchanges;
 pub(crate) mod features;
+mod flows;
 pub(crate) mod health;
 pub(crate) mod jobs;
 pub(crate) mod limits;

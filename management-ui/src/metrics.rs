@@ -16,6 +16,7 @@ mod core;
 mod detailed;
 mod exchanges;
 mod family;
+mod flows;
 mod global;
 mod memory;
 mod node;

@@ -7,9 +7,12 @@ use serde_json::{Map, Value, json};
 
 use crate::http::Site;
 
-/// What `message_stats` of a queue tells of.
-pub(crate) const OF_QUEUES: &[(&str, Kind)] = &[
-    ("publish", Kind::Publish),
+/// What is told of messages, and what it is called.
+pub(crate) type Kinds = &'static [&'static [(&'static str, Kind)]];
+
+const PUBLISHED: &[(&str, Kind)] = &[("publish", Kind::Publish)];
+
+const CONSUMED: &[(&str, Kind)] = &[
     ("get", Kind::Get),
     ("get_no_ack", Kind::GetNoAck),
     ("get_empty", Kind::GetEmpty),
@@ -19,12 +22,23 @@ pub(crate) const OF_QUEUES: &[(&str, Kind)] = &[
     ("ack", Kind::Ack),
 ];
 
-/// What that of a channel, a vhost or the broker tells of besides.
-pub(crate) const OF_PUBLISHERS: &[(&str, Kind)] = &[
+const ANSWERED: &[(&str, Kind)] = &[
     ("confirm", Kind::Confirm),
     ("return_unroutable", Kind::ReturnUnroutable),
     ("drop_unroutable", Kind::DropUnroutable),
 ];
+
+/// Of a queue.
+pub(crate) const OF_QUEUES: Kinds = &[PUBLISHED, CONSUMED];
+
+/// Of a channel, a vhost or the broker.
+pub(crate) const OF_CHANNELS: Kinds = &[PUBLISHED, CONSUMED, ANSWERED];
+
+/// Of what passes from a channel to an exchange.
+pub(crate) const TO_EXCHANGES: Kinds = &[PUBLISHED, ANSWERED];
+
+/// Of what passes from a queue to a channel.
+pub(crate) const FROM_QUEUES: Kinds = &[CONSUMED];
 
 /// What the process used at the last tick, or now if there was none yet.
 pub(crate) fn process(site: &Site) -> ProcessReading {
@@ -88,12 +102,11 @@ impl<'a> Numbers<'a> {
     }
 }
 
-/// `message_stats` of something of which `activity` is known. `kinds` are [`OF_QUEUES`], and for what publishes
-/// [`OF_PUBLISHERS`], too. `None` before anything happened: then it is left out.
+/// `message_stats` of something of which `activity` is known. `None` before anything happened: then it is left out.
 pub(crate) fn message_stats<'a>(
     site: &'a Site,
     activity: &Activity,
-    kinds: &[&[(&str, Kind)]],
+    kinds: Kinds,
     went: impl Fn(&[MessageField], Moments) -> Details,
 ) -> Option<Numbers<'a>> {
     if activity.is_zero() {
@@ -104,9 +117,11 @@ pub(crate) fn message_stats<'a>(
         let field = MessageField::Happened(*kind);
         numbers.add(name, activity[*kind], |moments| went(&[field], moments));
     }
-    numbers.add("deliver_get", activity.deliver_get(), |moments| {
-        went(&MessageField::DELIVER_GET, moments)
-    });
+    if kinds.contains(&CONSUMED) {
+        numbers.add("deliver_get", activity.deliver_get(), |moments| {
+            went(&MessageField::DELIVER_GET, moments)
+        });
+    }
     Some(numbers)
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::connections::{self, ConnectionRow};
 use super::consumers;
+use super::flows::Flows;
 use super::sorting::message_field;
 use super::time::idle_since;
 use crate::answer::Answer;
@@ -19,7 +20,7 @@ use crate::http::path::Names;
 use crate::list::{Row, SortKey};
 use crate::query::{Query, View};
 use crate::refusal::Refusal;
-use crate::statistics::{Numbers, OF_PUBLISHERS, OF_QUEUES, message_stats};
+use crate::statistics::{Numbers, OF_CHANNELS, message_stats};
 
 /// A channel of a connection.
 pub(crate) struct ChannelRow {
@@ -68,9 +69,9 @@ pub(crate) async fn get(
     let mut shown = row.render(&site, &query.view);
     let consumers = consumers::of_channel(&row.channel, &site);
     shown["consumer_details"] = consumers.into();
-    // What passed between whom is counted with rates_mode = detailed only.
-    shown["publishes"] = json!([]);
-    shown["deliveries"] = json!([]);
+    let flows = Flows::new(&site, &query.view, row.connection.vhost());
+    shown["publishes"] = flows.publishes(&row.channel);
+    shown["deliveries"] = flows.deliveries(&row.channel);
     Ok(query.object(shown))
 }
 
@@ -108,8 +109,7 @@ impl ChannelRow {
     fn show_stats(&self, site: &Site, view: &View, shown: &mut Map<String, Value>) {
         let (activity, history) = (self.channel.counters.read(), &self.channel.history);
         let range = view.ranges.messages;
-        let kinds = [OF_QUEUES, OF_PUBLISHERS];
-        let stats = message_stats(site, &activity, &kinds, |fields, moments| {
+        let stats = message_stats(site, &activity, OF_CHANNELS, |fields, moments| {
             history.details(fields, moments, range)
         });
         if let Some(stats) = stats {

@@ -124,6 +124,7 @@ fn render(consumer: &ClientConsumer, queue: &SharedQueue, active: bool, site: &S
         0 => UNLIMITED_MS,
         timeout_ms => timeout_ms,
     };
+    let channel = consumer.channel();
     json!({
         "consumer_tag": consumer.tag,
         "active": active,
@@ -134,15 +135,12 @@ fn render(consumer: &ClientConsumer, queue: &SharedQueue, active: bool, site: &S
         "arguments": json::from_table(&consumer.arguments),
         "consumer_timeout": timeout_ms,
         "queue": {"name": queue.name.as_str(), "vhost": &*queue.vhost},
-        "channel_details": channel_details(consumer, site),
+        "channel_details": channel.map_or_else(|| json!({}), |channel| channel_details(&channel, site)),
     })
 }
 
 /// Compat: an empty object while the channel closes.
-fn channel_details(consumer: &ClientConsumer, site: &Site) -> Value {
-    let Some(channel) = consumer.channel() else {
-        return json!({});
-    };
+pub(super) fn channel_details(channel: &ClientChannel, site: &Site) -> Value {
     let Some(connection) = channel.connection().and_then(ConnectionRow::new) else {
         return json!({});
     };

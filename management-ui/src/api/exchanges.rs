@@ -7,9 +7,10 @@ use axum::extract::State;
 use axum::response::Response;
 use ferrymq_broker::json;
 use ferrymq_broker::stats::{ExchangeField, ExchangeTotals};
-use ferrymq_broker::vhost::ExchangeDeclare;
+use ferrymq_broker::vhost::{ExchangeDeclare, VHost};
 use serde_json::{Map, Value, json};
 
+use super::flows::Flows;
 use super::sorting::rate;
 use crate::answer::{self, Answer};
 use crate::auth::Caller;
@@ -56,7 +57,7 @@ pub(crate) async fn get(
         vhost: vhost.name().clone(),
         exchange: exchange.ok_or_else(Refusal::not_found)?.clone(),
     };
-    Ok(query.object(row.render_alone(&site, &query.view)))
+    Ok(query.object(row.render_alone(&vhost, &site, &query.view)))
 }
 
 /// `PUT /api/exchanges/{vhost}/{name}`
@@ -169,11 +170,18 @@ impl ExchangeRow {
     }
 
     /// All of it, for an answer about it alone.
-    fn render_alone(&self, site: &Site, view: &View) -> Value {
+    fn render_alone(&self, vhost: &VHost, site: &Site, view: &View) -> Value {
         let mut shown = self.render(site, view);
-        // What passed between whom is counted with rates_mode = detailed only.
-        shown["incoming"] = json!([]);
-        shown["outgoing"] = json!([]);
+        let flows = Flows::new(site, view, vhost.name());
+        let (incoming, outgoing) = match self.totals(site) {
+            Some(totals) => (
+                flows.entered_exchange(&totals),
+                flows.left_exchange(vhost, &totals),
+            ),
+            None => (json!([]), json!([])),
+        };
+        shown["incoming"] = incoming;
+        shown["outgoing"] = outgoing;
         shown
     }
 }

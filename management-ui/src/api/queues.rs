@@ -76,7 +76,7 @@ pub(crate) async fn get(
     let vhost = caller.vhost(&vhost)?;
     let queue = find(&vhost, &name)?;
     query.view.detailed = true;
-    Ok(query.object(row::render_alone(&queue, &site, &query.view)))
+    Ok(query.object(row::render_alone(&vhost, &queue, &site, &query.view)))
 }
 
 /// `PUT /api/queues/{vhost}/{name}`

@@ -5,7 +5,7 @@ use ferrymq_broker::stats::{Activity, History, MessageField};
 
 use crate::http::Site;
 use crate::list::SortKey;
-use crate::statistics::{OF_PUBLISHERS, OF_QUEUES};
+use crate::statistics::OF_CHANNELS;
 
 /// How much `fields` change per second now.
 pub(super) fn rate<F: Field>(site: &Site, history: &History<F>, fields: &[F]) -> SortKey {
@@ -34,7 +34,7 @@ pub(super) fn message_field(
             false => activity.deliver_get().into(),
         });
     }
-    let mut known = OF_QUEUES.iter().chain(OF_PUBLISHERS);
+    let mut known = OF_CHANNELS.iter().copied().flatten();
     let (_, kind) = known.find(|(known, _)| *known == name)?;
     Some(match asks_rate {
         true => rate(site, history, &[MessageField::Happened(*kind)]),

@@ -18,7 +18,7 @@ use crate::http::path::{self, Names};
 use crate::list::Row;
 use crate::query::{Query, View};
 use crate::refusal::Refusal;
-use crate::statistics::{Numbers, OF_PUBLISHERS, OF_QUEUES, message_stats};
+use crate::statistics::{Numbers, OF_CHANNELS, message_stats};
 
 struct VHostRow(Arc<VHost>);
 
@@ -80,12 +80,9 @@ fn numbers(site: &Site, vhost: &VHost, view: &View) -> Map<String, Value> {
     let mut numbers = numbers.into_map();
     let activity = vhost.totals().read();
     let range = view.ranges.messages;
-    let stats = message_stats(
-        site,
-        &activity,
-        &[OF_QUEUES, OF_PUBLISHERS],
-        |fields, moments| vhost.history.details(fields, moments, range),
-    );
+    let stats = message_stats(site, &activity, OF_CHANNELS, |fields, moments| {
+        vhost.history.details(fields, moments, range)
+    });
     if let Some(stats) = stats {
         numbers.insert("message_stats".to_owned(), stats.into_map().into());
     }

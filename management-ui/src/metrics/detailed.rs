@@ -10,7 +10,7 @@ use super::family::Family;
 use super::parts::Parts;
 use super::registry::{client_rows, exchange_rows, queue_rows};
 use super::text::Text;
-use super::{channels, connections, core, exchanges, node, queues, vhosts};
+use super::{channels, connections, core, exchanges, flows, node, queues, vhosts};
 use crate::http::Site;
 
 pub(super) const PREFIX: &str = "rabbitmq_detailed_";
@@ -68,11 +68,11 @@ impl Wanted {
             .any(|family| self.families.contains(*family))
     }
 
-    fn has_vhost(&self, name: &str) -> bool {
+    pub(super) fn has_vhost(&self, name: &str) -> bool {
         self.vhosts.is_empty() || self.vhosts.contains(name)
     }
 
-    fn has_queue(&self, name: &str) -> bool {
+    pub(super) fn has_queue(&self, name: &str) -> bool {
         self.queue
             .as_ref()
             .is_none_or(|pattern| pattern.is_match(name))
@@ -109,6 +109,7 @@ pub(super) fn all(parts: &mut Parts, site: &Site, wanted: &Wanted) {
         parts.rows(&exchanges::EACH, &rows);
     }
     of_clients(parts, site, wanted);
+    of_flows(parts, site, wanted);
     of_vhosts(parts, site, wanted);
 }
 
@@ -144,7 +145,8 @@ fn of_queues(parts: &mut Parts, site: &Site, wanted: &Wanted) {
         parts.rows(&queues::DELIVERIES, &rows);
     }
     if wanted.any_of(&others[1..]) {
-        parts.rows(&queues::PUBLISHED, &rows);
+        let rows = flows::into_queues(&site.broker, wanted, &rows);
+        parts.rows(&flows::PUBLISHED, &rows);
     }
     if wanted.any_of(&described) {
         parts.short(move |text| queues::info(text, &rows));
@@ -155,8 +157,6 @@ fn of_clients(parts: &mut Parts, site: &Site, wanted: &Wanted) {
     let by_channel = [
         ("channel_metrics", &channels::METRICS[..]),
         ("channel_process_metrics", &channels::PROCESS),
-        ("channel_exchange_metrics", &channels::PUBLISHING),
-        ("channel_queue_metrics", &channels::CONSUMING),
     ];
     let by_connection = [
         ("connection_coarse_metrics", &connections::COARSE[..]),
@@ -179,6 +179,20 @@ fn of_clients(parts: &mut Parts, site: &Site, wanted: &Wanted) {
         if wanted.any_of(&[family]) {
             parts.rows(columns, &connections);
         }
+    }
+}
+
+fn of_flows(parts: &mut Parts, site: &Site, wanted: &Wanted) {
+    let broker = &site.broker;
+    if wanted.any_of(&["channel_exchange_metrics"]) {
+        parts.rows(&channels::PUBLISHING, &flows::publishing(broker, wanted));
+    }
+    if wanted.any_of(&["channel_queue_metrics"]) {
+        parts.rows(&channels::CONSUMING, &flows::consuming(broker, wanted));
+    }
+    if wanted.any_of(&["queue_exchange_metrics"]) {
+        let rows = flows::through_exchanges(broker, wanted);
+        parts.rows(&flows::EXCHANGES, &rows);
     }
 }
 

@@ -25,6 +25,7 @@ fn broker(text: &mut Text, site: &Site) {
 
     let statistics = site.broker.statistics();
     let (sums, process) = (statistics.sums(), statistics.process());
+    let room = site.broker.totals().flows.as_ref();
     for (name, help, value) in [
         (
             "uptime_seconds",
@@ -47,6 +48,11 @@ fn broker(text: &mut Text, site: &Site) {
             "Memory of rates and samples",
             sums.history_bytes,
         ),
+        (
+            "flows",
+            "Pairs of channels, exchanges and queues that are counted one by one",
+            room.map_or(0, |room| room.flows() as u64),
+        ),
     ] {
         text.single(&Family::gauge(name, help), value);
     }
@@ -66,6 +72,11 @@ fn broker(text: &mut Text, site: &Site) {
             "route_cache_misses_total",
             "Published messages whose route was searched",
             misses,
+        ),
+        (
+            "flows_refused_total",
+            "Times that there was no room for another pair of channels, exchanges and queues",
+            room.map_or(0, |room| room.refused()),
         ),
     ] {
         text.single(&Family::counter(name, help), value);

@@ -181,20 +181,6 @@ pub(super) const DELIVERIES: [Column<QueueRow>; 7] = [
     ),
 ];
 
-/// What went into queues.
-pub(super) const PUBLISHED: [Column<QueueRow>; 1] = [counter(
-    "queue_messages_published_total",
-    "Total number of messages published into a queue",
-    |row| row.activity[Kind::Publish].into(),
-)];
-
-/// `queue_exchange_metrics`, of all queues together: by exchange nobody counts.
-pub(super) const EXCHANGES: [Column<QueueRow>; 1] = [counter(
-    "queue_exchange_messages_published_total",
-    "Total number of messages published into a queue through an exchange",
-    |row| row.activity[Kind::Publish].into(),
-)];
-
 /// The timestamps of the oldest messages.
 pub(super) fn head_timestamps(text: &mut Text, rows: &[(Labels, QueueRow)]) {
     const HEAD: Family = Family::gauge(

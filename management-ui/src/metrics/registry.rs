@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use ferrymq_broker::Broker;
-use ferrymq_broker::stats::Kind;
+use ferrymq_broker::stats::{ChannelSums, Kind};
 
-use super::channels::ChannelRow;
 use super::connections::ConnectionRow;
 use super::detailed::{self, Wanted};
 use super::exchanges::ExchangeRow;
@@ -13,7 +12,7 @@ use super::family::Column;
 use super::parts::Parts;
 use super::queues::QueueRow;
 use super::text::{Labels, Text};
-use super::{channels, connections, core, exchanges, global, memory, node, own, queues};
+use super::{channels, connections, core, exchanges, flows, global, memory, node, own, queues};
 use crate::http::Site;
 
 const PREFIX: &str = "rabbitmq_";
@@ -110,12 +109,9 @@ fn sums(text: &mut Text, broker: &Broker) {
     let sums = broker.statistics().sums();
     let activity = broker.totals().activity();
     let store = broker.store().statistics();
-    let mut in_queues = activity;
-    // What reached queues counts once for each.
-    in_queues[Kind::Publish] = activity[Kind::Route];
     let queue = QueueRow {
         sums: sums.queues,
-        activity: in_queues,
+        activity,
         disk: (store.reads.count, store.writes.count),
         head_timestamp: None,
         queue_type: "",
@@ -125,23 +121,16 @@ fn sums(text: &mut Text, broker: &Broker) {
         &queues::CONSUMERS,
         &queues::METRICS,
         &queues::DELIVERIES,
-        &queues::PUBLISHED,
-        &queues::EXCHANGES,
     ] {
         single(text, columns, &queue);
     }
-    let channel = ChannelRow {
-        sums: sums.channels,
-        activity,
-    };
-    for columns in [
-        &channels::METRICS[..],
-        &channels::PROCESS,
-        &channels::PUBLISHING,
-        &channels::CONSUMING,
-    ] {
-        single(text, columns, &channel);
-    }
+    // What reached queues counts once for each.
+    single(text, &flows::PUBLISHED, &activity[Kind::Route]);
+    single(text, &flows::EXCHANGES, &activity[Kind::Route]);
+    single(text, &channels::METRICS, &sums.channels);
+    single(text, &channels::PROCESS, &sums.channels);
+    single(text, &channels::PUBLISHING, &activity);
+    single(text, &channels::CONSUMING, &activity);
     single(text, &exchanges::TOGETHER, &activity);
     let connection = ConnectionRow {
         traffic: sums.traffic,
@@ -169,23 +158,24 @@ fn per_object(parts: &mut Parts, site: &Site) {
         &queues::CONSUMERS,
         &queues::METRICS,
         &queues::DELIVERIES,
-        &queues::PUBLISHED,
     ] {
         parts.rows(columns, &queues);
     }
+    let (broker, all) = (&site.broker, Wanted::default());
+    parts.rows(
+        &flows::PUBLISHED,
+        &flows::into_queues(broker, &all, &queues),
+    );
+    parts.rows(&flows::EXCHANGES, &flows::through_exchanges(broker, &all));
     let rows = Arc::clone(&queues);
     parts.short(move |text| queues::head_timestamps(text, &rows));
     parts.short(move |text| queues::info(text, &queues));
     parts.rows(&exchanges::EACH, &exchange_rows(&site.broker, |_| true));
     let (channels, connections) = client_rows(&site.broker);
-    for columns in [
-        &channels::METRICS[..],
-        &channels::PROCESS,
-        &channels::PUBLISHING,
-        &channels::CONSUMING,
-    ] {
-        parts.rows(columns, &channels);
-    }
+    parts.rows(&channels::METRICS, &channels);
+    parts.rows(&channels::PROCESS, &channels);
+    parts.rows(&channels::PUBLISHING, &flows::publishing(broker, &all));
+    parts.rows(&channels::CONSUMING, &flows::consuming(broker, &all));
     parts.rows(&connections::COARSE, &connections);
     parts.rows(&connections::METRICS, &connections);
 }
@@ -228,13 +218,13 @@ pub(super) fn exchange_rows(
 }
 
 /// All channels and all connections.
-pub(super) fn client_rows(broker: &Broker) -> (Rows<ChannelRow>, Rows<ConnectionRow>) {
+pub(super) fn client_rows(broker: &Broker) -> (Rows<ChannelSums>, Rows<ConnectionRow>) {
     let (mut channels, mut connections) = (Vec::new(), Vec::new());
     for connection in broker.clients().all() {
         let own = connection.channels();
         channels.extend(
             own.iter()
-                .map(|channel| ChannelRow::of(&connection, channel)),
+                .map(|channel| channels::row(&connection, channel)),
         );
         connections.push(ConnectionRow::of(&connection));
     }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::auth::Caller;
 use crate::http::Site;
 use crate::query::View;
-use crate::statistics::{Numbers, OF_PUBLISHERS, OF_QUEUES, message_stats};
+use crate::statistics::{Numbers, OF_CHANNELS, message_stats};
 
 /// What is added up.
 pub(super) struct Scope<'a> {
@@ -84,8 +84,8 @@ impl<'a> Scope<'a> {
         let went = |fields: &[MessageField], moments: Moments| {
             self.sum_up(|history| history.details(fields, moments, range))
         };
-        let kinds = [OF_QUEUES, OF_PUBLISHERS];
-        let Some(mut numbers) = message_stats(self.site, &self.activity(), &kinds, went) else {
+        let Some(mut numbers) = message_stats(self.site, &self.activity(), OF_CHANNELS, went)
+        else {
             return Map::new();
         };
         let store = self.site.broker.store().statistics();

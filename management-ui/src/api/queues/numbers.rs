@@ -30,7 +30,7 @@ pub(super) fn show(queue: &SharedQueue, site: &Site, view: &View, shown: &mut Ma
     show_messages(queue, site, view, &found, shown);
     show_consumers(queue, &found, shown);
     let (history, range) = (&queue.history, view.ranges.messages);
-    let happened = message_stats(site, &found.activity, &[OF_QUEUES], |fields, moments| {
+    let happened = message_stats(site, &found.activity, OF_QUEUES, |fields, moments| {
         history.details(fields, moments, range)
     });
     if let Some(happened) = happened {

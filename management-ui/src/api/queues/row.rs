@@ -9,11 +9,13 @@ use ferrymq_broker::queue::arguments::QueueType;
 use ferrymq_broker::queue::shared::SharedQueue;
 use ferrymq_broker::queue::{Counts, Queue};
 use ferrymq_broker::stats::MessageField;
+use ferrymq_broker::vhost::VHost;
 use serde_json::{Map, Value, json};
 
 use super::numbers;
 use crate::api::connections::ConnectionRow;
 use crate::api::consumers;
+use crate::api::flows::Flows;
 use crate::api::sorting::{message_field, rate};
 use crate::http::Site;
 use crate::list::{Row, SortKey};
@@ -95,12 +97,17 @@ impl Row for Arc<SharedQueue> {
 }
 
 /// All of it, for an answer about it alone.
-pub(super) fn render_alone(queue: &Arc<SharedQueue>, site: &Site, view: &View) -> Value {
+pub(super) fn render_alone(
+    vhost: &VHost,
+    queue: &Arc<SharedQueue>,
+    site: &Site,
+    view: &View,
+) -> Value {
     let mut shown = queue.render(site, view);
     shown["consumer_details"] = consumers::of_queue(queue, site).into();
-    // What passed between whom is counted with rates_mode = detailed only.
-    shown["incoming"] = json!([]);
-    shown["deliveries"] = json!([]);
+    let flows = Flows::new(site, view, &queue.vhost);
+    shown["incoming"] = flows.entered_queue(vhost, queue);
+    shown["deliveries"] = flows.left_queue(queue);
     shown
 }
 

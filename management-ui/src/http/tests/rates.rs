@@ -1,5 +1,6 @@
 //! What AMQP clients do, as the numbers of other objects show it.
 
+use ferrymq_broker::config::RatesMode;
 use serde_json::{Value, json};
 
 use crate::http::fixture::{Client, Fixture};
@@ -35,4 +36,200 @@ async fn a_vhost_remembers_what_its_connections_moved() {
     let other = fixture.check("GET", "/api/vhosts/other", "", 200).await;
     assert_eq!(other.json["recv_oct"], 0);
     assert_eq!(other.json["recv_oct_details"], json!({ "rate": 0.0 }));
+}
+
+/// A broker that counts what passes between whom.
+async fn detailed() -> Fixture {
+    let fixture = Fixture::start_with(|config| config.rates_mode = RatesMode::Detailed).await;
+    for (exchange, queue) in [("x", "q"), ("x", "r"), ("y", "q")] {
+        let exchanges = "/api/exchanges/%2F";
+        let fanout = r#"{"type":"fanout"}"#;
+        let path = format!("{exchanges}/{exchange}");
+        fixture.call("PUT", &path, fanout).await;
+        let path = format!("/api/queues/%2F/{queue}");
+        fixture.call("PUT", &path, "{}").await;
+        let path = format!("/api/bindings/%2F/e/{exchange}/q/{queue}");
+        fixture.check("POST", &path, "{}", 201).await;
+    }
+    fixture.tick(1).await;
+    fixture
+}
+
+/// A client that publishes to both exchanges, and consumes some of it.
+fn busy(fixture: &Fixture) -> Client {
+    let mut client = Client::open(&fixture.broker);
+    client.confirm();
+    for exchange in ["x", "y", "x"] {
+        client.publish(exchange, "", true);
+    }
+    client.publish("", "nowhere", false);
+    client.publish("", "nowhere", true);
+    client.get("r");
+    client.get("r");
+    client.ack(2);
+    client.get("r");
+    client.consume("q", true);
+    client
+}
+
+/// `[name, counts…]` of each flow in the list `list` of the object at `path`: `end` has the name.
+async fn flows(fixture: &Fixture, path: &str, list: &str, end: &str, counts: &[&str]) -> Value {
+    let shown = fixture.check("GET", path, "", 200).await.json;
+    let flows = shown[list].as_array().unwrap().iter();
+    let row = |flow: &Value| -> Value {
+        let stats = &flow["stats"];
+        let counts = counts.iter().map(|count| {
+            let rate = &stats[format!("{count}_details")]["rate"];
+            assert!(rate.is_f64(), "{count} in {shown}");
+            stats[count].clone()
+        });
+        std::iter::once(flow[end]["name"].clone())
+            .chain(counts)
+            .collect()
+    };
+    flows.map(row).collect()
+}
+
+#[tokio::test]
+async fn what_passes_between_whom_is_told_by_both_ends() {
+    let fixture = detailed().await;
+    let client = busy(&fixture);
+    fixture.tick(2).await;
+    let channel = client.channel();
+    let encoded = channel.replace(' ', "%20").replace('>', "%3E");
+    let channel_path = format!("/api/channels/{encoded}");
+    let published = ["publish", "confirm", "return_unroutable", "drop_unroutable"];
+    let expected = json!([["", 2, 2, 1, 1], ["x", 2, 2, 0, 0], ["y", 1, 1, 0, 0]]);
+    let found = flows(&fixture, &channel_path, "publishes", "exchange", &published).await;
+    assert_eq!(found, expected);
+    let consumed = ["get", "get_empty", "deliver_no_ack", "ack", "deliver_get"];
+    let expected = json!([["q", 0, 0, 3, 0, 3], ["r", 2, 1, 0, 2, 2]]);
+    let found = flows(&fixture, &channel_path, "deliveries", "queue", &consumed).await;
+    assert_eq!(found, expected);
+
+    let x = "/api/exchanges/%2F/x";
+    let found = flows(&fixture, x, "incoming", "channel_details", &published).await;
+    assert_eq!(found, json!([[channel, 2, 2, 0, 0]]));
+    let found = flows(&fixture, x, "outgoing", "queue", &["publish"]).await;
+    assert_eq!(found, json!([["q", 2], ["r", 2]]));
+    let q = "/api/queues/%2F/q";
+    let found = flows(&fixture, q, "incoming", "exchange", &["publish"]).await;
+    assert_eq!(found, json!([["x", 2], ["y", 1]]));
+    let found = flows(&fixture, q, "deliveries", "channel_details", &consumed).await;
+    assert_eq!(found, json!([[channel, 0, 0, 3, 0, 3]]));
+
+    let shown = fixture.check("GET", q, "", 200).await.json;
+    let delivery = &shown["deliveries"][0];
+    assert_eq!(delivery["channel_details"]["number"], 1);
+    assert!(
+        delivery["stats"]["deliver_get_details"]["rate"]
+            .as_f64()
+            .unwrap()
+            > 0.0
+    );
+    let ranges = "msg_rates_age=60&msg_rates_incr=5";
+    let shown = fixture
+        .check("GET", &format!("{q}?{ranges}"), "", 200)
+        .await;
+    let stats = &shown.json["incoming"][0]["stats"];
+    assert_eq!(stats["publish_details"]["samples"][0]["sample"], 2);
+
+    client.end();
+    let found = flows(&fixture, x, "incoming", "channel_details", &published).await;
+    assert_eq!(found, json!([]), "the channel is gone");
+    let message = r#"{"properties":{},"routing_key":"","payload":"","payload_encoding":"string"}"#;
+    fixture
+        .check("POST", &format!("{x}/publish"), message, 200)
+        .await;
+    let found = flows(&fixture, x, "outgoing", "queue", &["publish"]).await;
+    assert_eq!(
+        found,
+        json!([["q", 3], ["r", 3]]),
+        "what it published stays"
+    );
+}
+
+#[tokio::test]
+async fn a_flow_ends_with_its_ends_and_not_with_their_names() {
+    let fixture = detailed().await;
+    let mut client = busy(&fixture);
+    let (x, q) = ("/api/exchanges/%2F/x", "/api/queues/%2F/q");
+    fixture.check("DELETE", q, "", 204).await;
+    fixture.check("PUT", q, "{}", 201).await;
+    let found = flows(&fixture, q, "incoming", "exchange", &["publish"]).await;
+    assert_eq!(found, json!([]), "another queue of that name");
+    let flows_there_are = || {
+        let room = fixture.broker.totals().flows.as_ref();
+        room.unwrap().flows()
+    };
+    // Of the channel: 3 exchanges, 2 queues, 3 routes; of the vhost: 3 routes.
+    assert_eq!(flows_there_are(), 11);
+    client.publish("x", "", false);
+    fixture.tick(2).await;
+    assert_eq!(flows_there_are(), 6);
+    let found = flows(&fixture, x, "outgoing", "queue", &["publish"]).await;
+    assert_eq!(found, json!([["r", 3]]));
+    client.end();
+    assert_eq!(flows_there_are(), 1, "from x to r, whoever published");
+}
+
+#[tokio::test]
+async fn otherwise_nothing_of_it_is_kept() {
+    let fixture = Fixture::start().await;
+    fixture.check("PUT", "/api/queues/%2F/q", "{}", 201).await;
+    let mut client = Client::open(&fixture.broker);
+    client.publish("", "q", false);
+    client.consume("q", true);
+    fixture.tick(1).await;
+    let shown = fixture
+        .check("GET", "/api/queues/%2F/q", "", 200)
+        .await
+        .json;
+    assert_eq!(shown["message_stats"]["deliver_no_ack"], 1);
+    assert_eq!(
+        (&shown["incoming"], &shown["deliveries"]),
+        (&json!([]), &json!([]))
+    );
+    assert!(fixture.broker.totals().flows.is_none());
+}
+
+#[tokio::test]
+async fn metrics_are_split_where_flows_are_counted() {
+    let fixture = detailed().await;
+    let client = busy(&fixture);
+    let families = [
+        "channel_exchange_metrics",
+        "channel_queue_metrics",
+        "channel_queue_exchange_metrics",
+        "queue_exchange_metrics",
+    ];
+    let families = families.map(|family| format!("family={family}&")).concat();
+    let detailed = format!("/metrics/detailed?{families}");
+    for (path, prefix) in [
+        (detailed.as_str(), "rabbitmq_detailed_"),
+        ("/metrics/per-object", "rabbitmq_"),
+    ] {
+        let text = fixture.check("GET", path, "", 200).await.text;
+        for sample in [
+            "channel_messages_published_total{channel=\"<0.1.1>\",vhost=\"/\",exchange=\"x\"} 2",
+            "channel_messages_confirmed_total{channel=\"<0.1.1>\",vhost=\"/\",exchange=\"y\"} 1",
+            "channel_messages_delivered_total{channel=\"<0.1.1>\",vhost=\"/\",queue=\"q\"} 3",
+            "queue_messages_published_total{channel=\"<0.1.1>\",queue_vhost=\"/\",queue=\"q\",\
+             exchange_vhost=\"/\",exchange=\"x\"} 2",
+            "queue_exchange_messages_published_total{vhost=\"/\",exchange=\"x\",queue=\"r\"} 2",
+        ] {
+            let line = format!("{prefix}{sample}");
+            assert!(text.lines().any(|found| found == line), "{line} in {text}");
+        }
+    }
+    let narrow = format!("{detailed}queue=%5Eq");
+    let text = fixture.check("GET", &narrow, "", 200).await.text;
+    assert!(text.contains("queue=\"q\"") && !text.contains("queue=\"r\""));
+    let elsewhere = format!("{detailed}vhost=other");
+    let text = fixture.check("GET", &elsewhere, "", 200).await.text;
+    assert!(!text.contains("vhost=\"/\""), "{text}");
+    let text = fixture.check("GET", "/metrics", "", 200).await.text;
+    assert!(text.contains("\nferrymq_flows 11\n"), "{text}");
+    assert!(text.contains("\nferrymq_flows_refused_total 0\n"));
+    client.end();
 }
