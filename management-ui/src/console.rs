@@ -24,6 +24,11 @@ mod table;
 mod theme;
 mod visit;
 
+mod channel;
+mod channels;
+mod connection;
+mod connections;
+mod consumers;
 mod overview;
 mod queue;
 mod queues;
@@ -46,10 +51,15 @@ use table::Sheet;
 use visit::Visit;
 
 /// All tables that can be exported.
-const SHEETS: &[&Sheet] = &[&queues::SHEET];
+const SHEETS: &[&Sheet] = &[
+    &queues::SHEET,
+    &connections::SHEET,
+    &channels::SHEET,
+    &consumers::SHEET,
+];
 
 /// All that can be done to objects in tables.
-const ACTIONS: &[&[Action]] = &[queues::ACTIONS];
+const ACTIONS: &[&[Action]] = &[queues::ACTIONS, connections::ACTIONS, consumers::ACTIONS];
 
 /// What pages are about, and who sees them.
 #[derive(Clone)]
@@ -81,6 +91,8 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(console: &Console) -> Rou
     let pages = Router::new();
     let pages = page::route::<overview::Overview>(pages);
     let pages = queue::routes(queues::routes(pages));
+    let pages = connection::routes(connections::routes(pages));
+    let pages = consumers::routes(channel::routes(channels::routes(pages)));
     pages
         .route("/console/login", get(login::form).post(login::log_in))
         .route("/console/logout", post(login::log_out))

@@ -32,9 +32,10 @@ function startToggle(button) {
 
 /** @returns {HTMLDetailsElement[]} */
 function openMenus() {
-  return [...document.querySelectorAll("details.menu")].filter(
-    (menu) => menu instanceof HTMLDetailsElement && menu.open,
+  const menus = /** @type {NodeListOf<HTMLDetailsElement>} */ (
+    document.querySelectorAll('details.menu')
   );
+  return [...menus].filter((menu) => menu.open);
 }
 
 /** @param {MouseEvent} event */

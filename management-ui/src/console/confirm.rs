@@ -14,6 +14,7 @@ use super::page;
 use super::shell::Shell;
 use super::visit::Visit;
 use super::{ACTIONS, format};
+use crate::query::field;
 
 /// Objects that are listed before it is done; of more only their number is told.
 const MAX_LISTED: usize = 20;
@@ -227,7 +228,10 @@ async fn matching(
     let found = visit.call(list).await?;
     let found = found.as_array().map_or(&[][..], Vec::as_slice);
     let key = |row: &Value| {
-        let fields = action.key.iter().map(|field| text(&row[*field]));
+        let fields = action
+            .key
+            .iter()
+            .map(|path| field(row, path).map(text).unwrap_or_default());
         fields.collect()
     };
     Ok(found.iter().map(key).collect())

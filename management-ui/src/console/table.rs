@@ -12,6 +12,7 @@ use super::address::Address;
 use super::client::{Call, Problem};
 use super::page::{Part, rendered};
 use super::visit::Visit;
+use crate::query::field;
 
 pub(crate) use cell::{Badge, Cell, byte_rate, bytes, flag, moment, number, rate, text, time};
 pub(crate) use column::{Column, Kind, Preset};
@@ -250,7 +251,10 @@ impl Sheet {
 
     /// What tells a row from all others: a JSON array.
     fn key_of(&self, row: &Value) -> String {
-        let fields = self.key.iter().map(|field| row[*field].clone());
+        let fields = self
+            .key
+            .iter()
+            .map(|path| field(row, path).cloned().unwrap_or_default());
         Value::Array(fields.collect()).to_string()
     }
 

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::console::visit::Visit;
 
-pub(super) use finding::{Glance, Ranking};
+pub(super) use finding::Glance;
 
 /// How long what was found is shown.
 const LIFETIME: Duration = Duration::from_secs(10);

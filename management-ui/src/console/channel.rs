@@ -1,0 +1,123 @@
+//! `channel`: what it publishes, what its consumers take, what is on the way.
+
+use askama::Template;
+use axum::Router;
+use axum::http::StatusCode;
+use serde_json::Value;
+
+use super::Console;
+use super::channels;
+use super::charts::Charts;
+use super::client::{Call, Problem};
+use super::connections;
+use super::consumers;
+use super::page::{self, Page, Part, Sample};
+use super::shell::Shell;
+use super::table::{Cell, Table};
+use super::visit::Visit;
+
+/// The page.
+#[derive(Template)]
+#[template(path = "channel.html", blocks = ["facts", "flows"])]
+pub(super) struct Channel {
+    shell: Shell,
+    name: String,
+    channel: Value,
+    mode: Cell,
+    prefetch: Cell,
+    connection: String,
+    charts: Charts,
+    consumers: Table,
+}
+
+/// How fast messages pass between the channel and something else.
+struct Flow {
+    name: String,
+    to: String,
+    rate: String,
+}
+
+impl Page for Channel {
+    const NAME: &'static str = "channel";
+
+    async fn load(visit: &Visit) -> Result<Self, Problem> {
+        let name = visit.required("name")?;
+        let call = Charts::asked(visit, Call::get(&["channels", name]));
+        let channel = visit
+            .call(call)
+            .await
+            .map_err(|problem| match problem.status {
+                StatusCode::NOT_FOUND => Problem::not_found(format!(
+                    "There is no channel {name}: it may have been closed"
+                )),
+                _ => problem,
+            })?;
+        let rows = channel["consumer_details"].as_array();
+        let connection = channel["connection_details"]["name"]
+            .as_str()
+            .unwrap_or_default();
+        Ok(Self {
+            shell: Shell::new(visit, name),
+            name: name.to_owned(),
+            mode: channels::mode(&channel),
+            prefetch: channels::prefetch(&channel),
+            connection: connections::of_connection(connection).to_string(),
+            charts: Charts::new(visit, "channel", &[("name", name)], &channel),
+            consumers: consumers::SHEET.of(visit, rows.map_or(&[][..], Vec::as_slice)),
+            channel,
+        })
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        let mut parts = self.consumers.parts();
+        parts.push(Part::new("facts", &self.as_facts()));
+        parts.push(Part::new("flows", &self.as_flows()));
+        parts
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        self.charts.samples()
+    }
+}
+
+impl Channel {
+    fn text(&self, field: &str) -> &str {
+        self.channel[field].as_str().unwrap_or_default()
+    }
+
+    /// What it publishes, by exchange, and what it gets, by queue. Known with rates in detail only.
+    fn flows(&self) -> [(&'static str, Vec<Flow>); 2] {
+        [
+            (
+                "Publishes to",
+                self.flow("publishes", "exchange", "publish_details"),
+            ),
+            (
+                "Gets from",
+                self.flow("deliveries", "queue", "deliver_get_details"),
+            ),
+        ]
+    }
+
+    fn flow(&self, field: &str, of: &str, rate: &str) -> Vec<Flow> {
+        let flows = self.channel[field].as_array().into_iter().flatten();
+        flows
+            .map(|flow| {
+                let text = |field: &str| flow[of][field].as_str().unwrap_or_default();
+                let address = super::address::Address::new(of)
+                    .with("vhost", text("vhost"))
+                    .with("name", text("name"));
+                let rate = flow["stats"][rate]["rate"].as_f64().unwrap_or_default();
+                Flow {
+                    name: text("name").to_owned(),
+                    to: address.to_string(),
+                    rate: format!("{}/s", super::format::rate(rate)),
+                }
+            })
+            .collect()
+    }
+}
+
+pub(super) fn routes(router: Router<Console>) -> Router<Console> {
+    page::route::<Channel>(router)
+}

@@ -1,0 +1,129 @@
+//! `connection`: a client, its channels, what it says of itself and what it can do.
+
+use askama::Template;
+use axum::Router;
+use axum::http::StatusCode;
+use serde_json::Value;
+
+use super::Console;
+use super::address::Address;
+use super::channels;
+use super::charts::Charts;
+use super::client::{Call, Problem};
+use super::connections;
+use super::page::{self, Page, Part, Sample};
+use super::shell::Shell;
+use super::table::{Cell, Table};
+use super::visit::Visit;
+
+/// The page.
+#[derive(Template)]
+#[template(path = "connection.html", blocks = ["facts", "channels_count"])]
+pub(super) struct Connection {
+    shell: Shell,
+    name: String,
+    /// What the client calls itself.
+    given: Option<String>,
+    connection: Value,
+    state: Cell,
+    charts: Charts,
+    channels: Table,
+    may_close: bool,
+    may_see_user: bool,
+}
+
+impl Page for Connection {
+    const NAME: &'static str = "connection";
+
+    async fn load(visit: &Visit) -> Result<Self, Problem> {
+        let name = visit.required("name")?;
+        let call = Charts::asked(visit, Call::get(&["connections", name]));
+        let connection = visit
+            .call(call)
+            .await
+            .map_err(|problem| match problem.status {
+                StatusCode::NOT_FOUND => Problem::not_found(format!(
+                    "There is no connection {name}: it may have been closed"
+                )),
+                _ => problem,
+            })?;
+        let found = visit.get(&["connections", name, "channels"]).await?;
+        let rows = found.as_array().map_or(&[][..], Vec::as_slice);
+        let own = connection["user"] == visit.user.name();
+        let given = connection["user_provided_name"].as_str();
+        Ok(Self {
+            shell: Shell::new(visit, given.unwrap_or(name)),
+            name: name.to_owned(),
+            given: given.map(str::to_owned),
+            state: connections::state(&connection),
+            charts: Charts::new(visit, "connection", &[("name", name)], &connection),
+            channels: channels::SHEET.of(visit, rows),
+            may_close: !visit.is_read_only() && (own || visit.is_administrator()),
+            may_see_user: visit.is_administrator(),
+            connection,
+        })
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        let mut parts = self.channels.parts();
+        parts.push(Part::new("facts", &self.as_facts()));
+        parts.push(Part::new("channels-count", &self.as_channels_count()));
+        parts
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        self.charts.samples()
+    }
+}
+
+impl Connection {
+    /// What the actions know it by.
+    fn key(&self) -> String {
+        Value::from(vec![self.name.as_str()]).to_string()
+    }
+
+    fn to_user(&self) -> String {
+        Address::new("user")
+            .with("name", self.text("user"))
+            .to_string()
+    }
+
+    fn text(&self, field: &str) -> &str {
+        self.connection[field].as_str().unwrap_or_default()
+    }
+
+    fn number(&self, field: &str) -> u64 {
+        self.connection[field].as_u64().unwrap_or_default()
+    }
+
+    /// What the client says of itself, but for what it can do.
+    fn properties(&self) -> Vec<(String, String)> {
+        let properties = self.connection["client_properties"].as_object();
+        let properties = properties.into_iter().flatten();
+        properties
+            .filter(|(name, _)| *name != "capabilities")
+            .map(|(name, value)| (name.clone(), plain(value)))
+            .collect()
+    }
+
+    /// What it can do.
+    fn capabilities(&self) -> Vec<String> {
+        let capabilities = self.connection["client_properties"]["capabilities"].as_object();
+        let capabilities = capabilities.into_iter().flatten();
+        capabilities
+            .filter(|(_, can)| **can == true)
+            .map(|(name, _)| name.replace('_', " "))
+            .collect()
+    }
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        value => value.to_string(),
+    }
+}
+
+pub(super) fn routes(router: Router<Console>) -> Router<Console> {
+    page::route::<Connection>(router)
+}

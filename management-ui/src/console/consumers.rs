@@ -1,0 +1,134 @@
+//! `consumers`: everybody who takes messages, of all queues.
+
+use askama::Template;
+use axum::Router;
+use serde_json::Value;
+use std::time::Duration;
+
+use super::Console;
+use super::channels::of_channel;
+use super::client::{Call, Problem};
+use super::confirm::Action;
+use super::page::{self, Page, Part};
+use super::queues;
+use super::shell::Shell;
+use super::table::{Bulk, Cell, Column, Kind, Sheet, Table};
+use super::visit::Visit;
+
+/// What tells a consumer from all others.
+pub(super) const KEY: &[&str] = &[
+    "queue.vhost",
+    "channel_details.connection_name",
+    "channel_details.number",
+    "consumer_tag",
+];
+
+/// All consumers.
+pub(super) static SHEET: Sheet = Sheet {
+    id: "consumers",
+    path: &["consumers"],
+    nouns: ("consumer", "consumers"),
+    key: KEY,
+    bulk: &[Bulk {
+        action: "cancel-consumer",
+        title: "Cancel",
+    }],
+    columns: &[
+        Column::usual("consumer_tag", "Consumer", Kind::Text),
+        Column::usual("queue.name", "Queue", Kind::Of(queue)),
+        Column::usual("queue.vhost", "Virtual host", Kind::Text),
+        Column::usual("channel_details.name", "Channel", Kind::Of(channel)),
+        Column::usual("channel_details.user", "User", Kind::Text),
+        Column::usual("channel_details.peer_host", "From", Kind::Text),
+        Column::usual("activity_status", "State", Kind::Of(state)),
+        Column::usual("ack_required", "Acks", Kind::Of(acks)),
+        Column::usual("exclusive", "Exclusive", Kind::Flag),
+        Column::usual("prefetch_count", "Prefetch", Kind::NumberOf(prefetch))
+            .about("Unacked messages that it may have"),
+        Column::usual("consumer_timeout", "Time-out", Kind::NumberOf(timeout))
+            .about("How long it may keep a message without acknowledging it"),
+    ],
+};
+
+/// What can be done to consumers.
+pub(super) const ACTIONS: &[Action] = &[Action {
+    name: "cancel-consumer",
+    verb: "Cancel",
+    done: "cancelled",
+    nouns: ("consumer", "consumers"),
+    destroys: true,
+    list: &["consumers"],
+    key: KEY,
+    look: None,
+    loss: |_| String::new(),
+    call: |key| Call::delete(&["consumers", key[0], key[1], key[2], key[3]]),
+}];
+
+/// The page.
+#[derive(Template)]
+#[template(path = "consumers.html")]
+pub(super) struct Consumers {
+    shell: Shell,
+    table: Table,
+}
+
+impl Page for Consumers {
+    const NAME: &'static str = "consumers";
+    const PERIOD: Duration = Duration::from_secs(2);
+
+    async fn load(visit: &Visit) -> Result<Self, Problem> {
+        Ok(Self {
+            shell: Shell::new(visit, "Consumers"),
+            table: SHEET.load(visit).await?,
+        })
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        self.table.parts()
+    }
+}
+
+pub(super) fn routes(router: Router<Console>) -> Router<Console> {
+    page::route::<Consumers>(router)
+}
+
+fn text<'a>(row: &'a Value, object: &str, field: &str) -> &'a str {
+    row[object][field].as_str().unwrap_or_default()
+}
+
+fn queue(row: &Value) -> Cell {
+    let name = text(row, "queue", "name");
+    Cell::link(&queues::of_queue(text(row, "queue", "vhost"), name), name)
+}
+
+fn channel(row: &Value) -> Cell {
+    match text(row, "channel_details", "name") {
+        "" => Cell::Nothing,
+        name => Cell::link(&of_channel(name), name),
+    }
+}
+
+fn state(row: &Value) -> Cell {
+    match row["activity_status"].as_str() {
+        Some("waiting") => Cell::state("quiet", "standby"),
+        Some("single_active") => Cell::state("good", "the active one"),
+        _ => Cell::state("good", "active"),
+    }
+}
+
+fn acks(row: &Value) -> Cell {
+    let by_hand = row["ack_required"] == true;
+    Cell::Text(if by_hand { "by hand" } else { "automatic" }.to_owned())
+}
+
+fn prefetch(row: &Value) -> Cell {
+    match row["prefetch_count"].as_u64() {
+        None | Some(0) => Cell::Text("no limit".to_owned()),
+        Some(_) => super::table::number(row.get("prefetch_count")),
+    }
+}
+
+fn timeout(row: &Value) -> Cell {
+    let span = row["consumer_timeout"].as_u64().map(Duration::from_millis);
+    span.map_or(Cell::Nothing, |span| Cell::Text(super::format::span(span)))
+}
