@@ -312,6 +312,26 @@ impl Users {
         accounts.get(user)?.access.get(vhost)?.permissions.clone()
     }
 
+    /// The vhosts that are open to `user`, by name.
+    pub fn vhosts_of(&self, user: &str) -> Vec<Arc<str>> {
+        let accounts = self.accounts.load();
+        let access = accounts.get(user).into_iter();
+        let access = access.flat_map(|account| &account.access);
+        let open = access.filter(|(_, access)| access.permissions.is_some());
+        open.map(|(vhost, _)| Arc::clone(vhost)).collect()
+    }
+
+    /// The names of those whom `vhost` is open to.
+    pub fn users_of(&self, vhost: &str) -> Vec<Arc<str>> {
+        let accounts = self.accounts.load();
+        let is_open = |account: &Account| {
+            let access = account.access.get(vhost);
+            access.is_some_and(|access| access.permissions.is_some())
+        };
+        let users = accounts.iter().filter(|(_, account)| is_open(account));
+        users.map(|(name, _)| Arc::clone(name)).collect()
+    }
+
     /// What `user` may do with topic exchanges of `vhost`, by exchange.
     pub fn topic_permissions(
         &self,
@@ -474,8 +494,11 @@ mod tests {
         assert!(check(Permission::Write, ResourceKind::Exchange, "out"));
         assert!(!check(Permission::Write, ResourceKind::Exchange, ""));
         assert!(check(Permission::Read, ResourceKind::Queue, "q"));
+        assert_eq!(users.vhosts_of("app"), ["/".into()]);
+        assert_eq!(users.users_of("/"), ["app".into()]);
         users.clear_permissions("app", "/").unwrap();
         assert!(!check(Permission::Read, ResourceKind::Queue, "q"));
+        assert!(users.vhosts_of("app").is_empty() && users.users_of("/").is_empty());
     }
 
     #[test]

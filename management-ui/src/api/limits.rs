@@ -18,6 +18,11 @@ const MAX_CONNECTIONS: &str = "max-connections";
 const MAX_QUEUES: &str = "max-queues";
 const MAX_CHANNELS: &str = "max-channels";
 
+/// The limits that a vhost can have.
+pub(crate) const OF_VHOSTS: [&str; 2] = [MAX_CONNECTIONS, MAX_QUEUES];
+/// The limits that a user can have.
+pub(crate) const OF_USERS: [&str; 2] = [MAX_CONNECTIONS, MAX_CHANNELS];
+
 /// `GET /api/vhost-limits`
 pub(crate) async fn of_vhosts(caller: Caller, State(site): State<Site>, query: Query) -> Answer {
     let vhosts = caller.vhosts();

@@ -24,9 +24,17 @@ impl Row for UserRow {
         self.0.name().into()
     }
 
-    fn render(&self, _: &Site, _: &View) -> Value {
-        shape::user(&self.0)
+    fn render(&self, site: &Site, _: &View) -> Value {
+        shown(site, &self.0)
     }
+}
+
+/// A user, and the vhosts that are open to it.
+fn shown(site: &Site, user: &User) -> Value {
+    let mut shown = shape::user(user);
+    let vhosts = site.broker.users().vhosts_of(user.name());
+    shown["vhosts"] = vhosts.iter().map(|vhost| &**vhost).collect();
+    shown
 }
 
 /// `GET /api/users`
@@ -64,7 +72,7 @@ pub(crate) async fn get(
     query: Query,
 ) -> Answer {
     let user = find(&site, &name)?;
-    Ok(query.object(shape::user(&user)))
+    Ok(query.object(shown(&site, &user)))
 }
 
 /// `PUT /api/users/{name}`

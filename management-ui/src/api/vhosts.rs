@@ -20,15 +20,19 @@ use crate::query::{Query, View};
 use crate::refusal::Refusal;
 use crate::statistics::{Numbers, OF_CHANNELS, message_stats};
 
-struct VHostRow(Arc<VHost>);
+struct VHostRow {
+    vhost: Arc<VHost>,
+    /// Whom it is open to; administrators see that.
+    users: Option<Vec<Arc<str>>>,
+}
 
 impl Row for VHostRow {
     fn name(&self) -> Cow<'_, str> {
-        self.0.name().as_ref().into()
+        self.vhost.name().as_ref().into()
     }
 
     fn render(&self, site: &Site, view: &View) -> Value {
-        let vhost = &self.0;
+        let vhost = &self.vhost;
         let metadata = vhost.metadata();
         let default = site.broker.config().default_queue_type;
         let queue_type = metadata.default_queue_type.unwrap_or(default).as_str();
@@ -44,6 +48,9 @@ impl Row for VHostRow {
             "protected_from_deletion": metadata.protected_from_deletion,
             "cluster_state": { site.node(): "running" },
         });
+        if let Some(users) = &self.users {
+            shown["users"] = users.iter().map(|user| &**user).collect();
+        }
         if let Value::Object(shown) = &mut shown
             && !view.disable_stats
         {
@@ -51,6 +58,27 @@ impl Row for VHostRow {
         }
         shown
     }
+}
+
+impl VHostRow {
+    fn new(vhost: Arc<VHost>, caller: &Caller, site: &Site) -> Self {
+        let users = site.broker.users();
+        let users = caller
+            .is_administrator()
+            .then(|| users.users_of(vhost.name()));
+        Self { vhost, users }
+    }
+}
+
+/// What is in it, and open in it.
+fn object_totals(vhost: &VHost) -> Value {
+    let usage = vhost.usage();
+    json!({
+        "queues": vhost.snapshot().queues.len(),
+        "connections": usage.connections.count(),
+        "channels": usage.channels.count(),
+        "consumers": usage.consumers.count(),
+    })
 }
 
 /// How many messages its queues held at the last tick, what went over its connections until then, and what has
@@ -78,6 +106,7 @@ fn numbers(site: &Site, vhost: &VHost, view: &View) -> Map<String, Value> {
         vhost.traffic_history.details(fields, moments, range)
     });
     let mut numbers = numbers.into_map();
+    numbers.insert("object_totals".to_owned(), object_totals(vhost));
     let activity = vhost.totals().read();
     let range = view.ranges.messages;
     let stats = message_stats(site, &activity, OF_CHANNELS, |fields, moments| {
@@ -91,7 +120,9 @@ fn numbers(site: &Site, vhost: &VHost, view: &View) -> Map<String, Value> {
 
 /// `GET /api/vhosts`
 pub(crate) async fn list(caller: Caller, State(site): State<Site>, query: Query) -> Answer {
-    let rows: Vec<_> = caller.vhosts().into_iter().map(VHostRow).collect();
+    let vhosts = caller.vhosts().into_iter();
+    let rows = vhosts.map(|vhost| VHostRow::new(vhost, &caller, &site));
+    let rows: Vec<_> = rows.collect();
     query.list(&site, rows).await
 }
 
@@ -103,7 +134,8 @@ pub(crate) async fn get(
     query: Query,
 ) -> Answer {
     let vhost = caller.vhost(&name)?;
-    Ok(query.object(VHostRow(vhost).render(&site, &query.view)))
+    let row = VHostRow::new(vhost, &caller, &site);
+    Ok(query.object(row.render(&site, &query.view)))
 }
 
 /// `PUT /api/vhosts/{name}`. What the body does not mention stays.
