@@ -29,9 +29,15 @@ mod channels;
 mod connection;
 mod connections;
 mod consumers;
+mod limits;
 mod overview;
+mod permissions;
 mod queue;
 mod queues;
+mod user;
+mod users;
+mod vhost;
+mod vhosts;
 
 use std::sync::Arc;
 
@@ -56,10 +62,20 @@ const SHEETS: &[&Sheet] = &[
     &connections::SHEET,
     &channels::SHEET,
     &consumers::SHEET,
+    &users::SHEET,
+    &vhosts::SHEET,
 ];
 
 /// All that can be done to objects in tables.
-const ACTIONS: &[&[Action]] = &[queues::ACTIONS, connections::ACTIONS, consumers::ACTIONS];
+const ACTIONS: &[&[Action]] = &[
+    queues::ACTIONS,
+    connections::ACTIONS,
+    consumers::ACTIONS,
+    limits::ACTIONS,
+    permissions::ACTIONS,
+    users::ACTIONS,
+    vhosts::ACTIONS,
+];
 
 /// What pages are about, and who sees them.
 #[derive(Clone)]
@@ -93,6 +109,7 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(console: &Console) -> Rou
     let pages = queue::routes(queues::routes(pages));
     let pages = connection::routes(connections::routes(pages));
     let pages = consumers::routes(channel::routes(channels::routes(pages)));
+    let pages = administration(pages);
     pages
         .route("/console/login", get(login::form).post(login::log_in))
         .route("/console/logout", post(login::log_out))
@@ -108,6 +125,13 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(console: &Console) -> Rou
         .route("/console", get(first))
         .route("/console/{*page}", get(unknown))
         .with_state(console.clone())
+}
+
+/// The pages of those who administer.
+fn administration(router: Router<Console>) -> Router<Console> {
+    let router = vhost::routes(vhosts::routes(router));
+    let router = user::routes(users::routes(router));
+    limits::routes(permissions::routes(router))
 }
 
 async fn first(State(console): State<Console>) -> Response {

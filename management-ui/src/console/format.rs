@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ferrymq_broker::clock::Timestamp;
+use serde_json::Value;
 
 const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
 
@@ -17,6 +18,21 @@ pub(crate) fn count(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// `12,430 messages and 1 consumer`: counts with what they count, one and several; of zeros nothing is said.
+pub(crate) fn several(parts: &[(&Value, &str, &str)]) -> String {
+    let part = |(number, one, several): &(&Value, &str, &str)| match number.as_u64() {
+        None | Some(0) => None,
+        Some(1) => Some(format!("1 {one}")),
+        Some(number) => Some(format!("{} {several}", count(number))),
+    };
+    let parts: Vec<_> = parts.iter().filter_map(part).collect();
+    match parts.as_slice() {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
 }
 
 /// `1.4 MiB`
@@ -66,6 +82,22 @@ mod tests {
 
     fn check(formatted: String, expected: &str) {
         assert_eq!(formatted, expected);
+    }
+
+    #[test]
+    fn counts_make_a_sentence() {
+        let several = |numbers: [u64; 3]| {
+            let [a, b, c] = numbers.map(Value::from);
+            super::several(&[
+                (&a, "queue", "queues"),
+                (&b, "message", "messages"),
+                (&c, "x", "xs"),
+            ])
+        };
+        check(several([0, 0, 0]), "");
+        check(several([1, 0, 0]), "1 queue");
+        check(several([0, 1_000, 1]), "1,000 messages and 1 x");
+        check(several([2, 3, 4]), "2 queues, 3 messages and 4 xs");
     }
 
     #[test]

@@ -399,16 +399,8 @@ pub(super) fn features(row: &Value) -> Cell {
 
 /// What goes with a queue's messages.
 fn loss(queue: &Value) -> String {
-    let number = |field: &str| queue[field].as_u64().unwrap_or_default();
-    let part = |count: u64, one: &str, several: &str| match count {
-        0 => None,
-        1 => Some(format!("1 {one}")),
-        count => Some(format!("{} {several}", format::count(count))),
-    };
-    let parts = [
-        part(number("messages"), "message", "messages"),
-        part(number("consumers"), "consumer", "consumers"),
-    ];
-    let parts: Vec<_> = parts.into_iter().flatten().collect();
-    parts.join(" and ")
+    format::several(&[
+        (&queue["messages"], "message", "messages"),
+        (&queue["consumers"], "consumer", "consumers"),
+    ])
 }

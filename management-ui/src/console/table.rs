@@ -241,7 +241,7 @@ impl Sheet {
             Row {
                 table: self.id,
                 key: self.key_of(row),
-                name: row["name"].as_str().unwrap_or_default().to_owned(),
+                name: self.name_of(row),
                 selectable: !table.bulk.is_empty(),
                 cells: shown.collect(),
             }
@@ -256,6 +256,15 @@ impl Sheet {
             .iter()
             .map(|path| field(row, path).cloned().unwrap_or_default());
         Value::Array(fields.collect()).to_string()
+    }
+
+    /// What people tell a row by.
+    fn name_of(&self, row: &Value) -> String {
+        let text = |field: &&str| row[*field].as_str();
+        let key = || self.key.iter().filter_map(text).collect::<Vec<_>>();
+        row["name"]
+            .as_str()
+            .map_or_else(|| key().join(" "), str::to_owned)
     }
 
     /// The columns that the address asks for.
@@ -355,6 +364,17 @@ impl Table {
         };
         let counts = Part::new(&format!("{}-counts", self.id), &self.counts());
         rows.chain([order, counts]).collect()
+    }
+
+    /// The same, where nothing can be done to rows: unless it `may`.
+    pub(crate) fn actions_if(mut self, may: bool) -> Self {
+        if !may {
+            self.bulk.clear();
+            for row in &mut self.rows {
+                row.selectable = false;
+            }
+        }
+        self
     }
 
     /// Is there nothing at all, whatever the filter?

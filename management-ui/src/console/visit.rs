@@ -130,6 +130,14 @@ impl Visit {
         !(changes && self.is_read_only()) && allowed.is_ok()
     }
 
+    /// The visitor has changed the user `name`: if that is the visitor, this session goes on, whatever the password is.
+    pub(crate) fn keep_session_of(&self, name: &str) {
+        let current = self.console.site.broker.users().user(name);
+        if let Some(current) = current.filter(|_| name == self.user.name()) {
+            self.console.sessions.set_user(&self.session, current);
+        }
+    }
+
     /// Looks the session up anew, without keeping it alive: does a stream's reader still have it?
     pub(crate) fn is_still_there(&self) -> bool {
         find(&self.console, &self.session, Sessions::seen).is_some()

@@ -1,5 +1,8 @@
 //! The console: sessions, forms, pages.
 
+mod users;
+mod vhosts;
+
 use std::time::Duration;
 
 use super::super::fixture::{Fixture, Reply};

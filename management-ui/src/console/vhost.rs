@@ -1,0 +1,136 @@
+//! `vhost`: a virtual host, who may do what in it, how much there may be in it, and what is known about it.
+
+use askama::Template;
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::post;
+use serde_json::Value;
+
+use super::Console;
+use super::address::Address;
+use super::charts::Charts;
+use super::client::{Call, Problem};
+use super::form::Submission;
+use super::limits::{self, Limits};
+use super::page::{self, Page, Part, Sample};
+use super::permissions::{Permissions, Whose};
+use super::shell::Shell;
+use super::table::{self, Cell};
+use super::vhosts;
+use super::visit::Visit;
+
+/// The page.
+#[derive(Template)]
+#[template(path = "vhost.html", blocks = ["facts"])]
+pub(super) struct VHost {
+    shell: Shell,
+    name: String,
+    /// As the API answers it.
+    vhost: Value,
+    features: Cell,
+    charts: Charts,
+    /// Administrators see them.
+    permissions: Option<Permissions>,
+    limits: Limits,
+    may_change: bool,
+    queue_types: [&'static str; 2],
+    /// This page's address, for actions that come back.
+    back: String,
+}
+
+impl Page for VHost {
+    const NAME: &'static str = "vhost";
+
+    async fn load(visit: &Visit) -> Result<Self, Problem> {
+        let name = visit.required("name")?;
+        let vhost = look(visit, name).await?;
+        let permissions = match visit.is_administrator() && !visit.is_live {
+            true => Some(Permissions::load(visit, Whose::VHost(name)).await?),
+            false => None,
+        };
+        Ok(Self {
+            shell: Shell::new(visit, name),
+            features: vhosts::features(&vhost),
+            charts: Charts::new(visit, "vhost", &[("name", name)], &vhost),
+            permissions,
+            limits: limits::VHOSTS.of(visit, Some(name)).await?,
+            may_change: visit.may_administer(),
+            queue_types: vhosts::queue_types(),
+            back: vhosts::of_vhost(name).to_string(),
+            name: name.to_owned(),
+            vhost,
+        })
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        vec![Part::new("facts", &self.as_facts())]
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        self.charts.samples()
+    }
+}
+
+impl VHost {
+    /// What an action on this virtual host knows it by.
+    fn key(&self) -> String {
+        Value::from(vec![self.name.as_str()]).to_string()
+    }
+
+    fn is(&self, field: &str) -> bool {
+        self.vhost[field] == true
+    }
+
+    fn text(&self, field: &str) -> &str {
+        self.vhost[field].as_str().unwrap_or_default()
+    }
+
+    fn tags(&self) -> String {
+        let tags = self.vhost["tags"].as_array().into_iter().flatten();
+        tags.filter_map(Value::as_str)
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+
+    /// How many of a kind there are in it.
+    fn total(&self, kind: &str) -> Cell {
+        table::number(self.vhost["object_totals"].get(kind))
+    }
+
+    /// A list of what is in it.
+    fn list(&self, page: &str) -> Address {
+        Address::new(page).with("vhost", &self.name)
+    }
+}
+
+async fn look(visit: &Visit, name: &str) -> Result<Value, Problem> {
+    let call = Charts::asked(visit, Call::get(&["vhosts", name]));
+    let found = visit.call(call).await;
+    found.map_err(|problem| match problem.status {
+        StatusCode::NOT_FOUND => Problem::not_found(format!("There is no virtual host {name}")),
+        _ => problem,
+    })
+}
+
+/// The page, and what its form does.
+pub(super) fn routes(router: Router<Console>) -> Router<Console> {
+    page::route::<VHost>(router).route("/console/change-vhost", post(change))
+}
+
+/// `POST /console/change-vhost`
+async fn change(submission: Submission) -> Response {
+    let name = submission.form.text("name").to_owned();
+    let mut body = vhosts::metadata(&submission.form);
+    // The API answers the type that counts, not whether the virtual host or the broker chose it: what was not
+    // touched stays.
+    if submission.form.text("default_queue_type") == submission.form.text("type_before") {
+        body.as_object_mut()
+            .and_then(|body| body.remove("default_queue_type"));
+    }
+    let call = Call::put(&["vhosts", &name]).body(body);
+    let done = format!("Virtual host {name} changed");
+    submission
+        .carry_out(Ok(call), done, vhosts::of_vhost(&name))
+        .await
+}
