@@ -178,7 +178,7 @@ impl Sheet {
                 list = list.with(name, value);
             }
         }
-        if self.shown(address).any(|column| column.kind.is_spark()) && !visit.is_live {
+        if self.shown(visit).any(|column| column.kind.is_spark()) && !visit.is_live {
             for (name, value) in SPARK {
                 list = list.with(name, value);
             }
@@ -199,7 +199,7 @@ impl Sheet {
             id: self.id,
             nouns: self.nouns,
             headers: self
-                .shown(address)
+                .shown(visit)
                 .map(|column| header(address, column))
                 .collect(),
             rows: Vec::new(),
@@ -231,7 +231,7 @@ impl Sheet {
     }
 
     fn rows(&'static self, visit: &Visit, table: &Table, rows: &[Value]) -> Vec<Row> {
-        let columns: Vec<_> = self.shown(&visit.address).collect();
+        let columns: Vec<_> = self.shown(visit).collect();
         let row = |row: &Value| {
             let shown = columns.iter().map(|column| Shown {
                 title: column.title,
@@ -267,13 +267,15 @@ impl Sheet {
             .map_or_else(|| key().join(" "), str::to_owned)
     }
 
-    /// The columns that the address asks for.
-    fn shown<'a>(&'a self, address: &'a Address) -> impl Iterator<Item = &'a Column> {
-        let asked = address.get("columns");
-        self.columns
-            .iter()
-            .enumerate()
+    /// The columns that a visit asks for. Where all rows are of one vhost, nothing is said of it unless that is asked
+    /// for.
+    fn shown<'a>(&'a self, visit: &'a Visit) -> impl Iterator<Item = &'a Column> {
+        let asked = visit.address.get("columns");
+        let one_vhost = asked.is_none() && visit.is_about_one_vhost();
+        let columns = self.columns.iter().enumerate();
+        columns
             .filter(move |(index, column)| *index == 0 || column.is_shown(asked))
+            .filter(move |(_, column)| !(one_vhost && column.is_vhost()))
             .map(|(_, column)| column)
     }
 

@@ -91,6 +91,11 @@ impl Visit {
         self.address.get("vhost")
     }
 
+    /// Do lists show the objects of one vhost only?
+    pub(crate) fn is_about_one_vhost(&self) -> bool {
+        self.vhost().is_some() || self.console.site.broker.vhosts().len() == 1
+    }
+
     /// Carries the tag `administrator`.
     pub(crate) fn is_administrator(&self) -> bool {
         self.user.has_tag("administrator")

@@ -93,6 +93,11 @@ impl Column {
         }
     }
 
+    /// Does it tell in which vhost a row is?
+    pub(super) fn is_vhost(&self) -> bool {
+        matches!(self.field, "vhost" | "queue.vhost")
+    }
+
     /// How the column is aligned.
     pub(super) fn class(&self) -> &'static str {
         match self.kind {
