@@ -7,24 +7,26 @@ use askama::filters::{Html, escape};
 use super::catalogue::Chart;
 use super::series::Columns;
 
-/// The drawing of a figure, in units of its view box.
-const WIDTH: f64 = 640.0;
+/// The height of a figure's drawing in pixels, and what axes take of it. What they take at its sides is a margin in
+/// `chart.css`.
 const HEIGHT: f64 = 200.0;
-/// What axes leave of it.
-const PLOT: Plot = Plot {
-    left: 72.0,
-    top: 8.0,
-    width: WIDTH - 80.0,
-    height: HEIGHT - 32.0,
-};
+const TOP: f64 = 8.0;
+const BOTTOM: f64 = 24.0;
 
-/// Where lines are drawn.
+/// Where lines are drawn. A figure's is stretched to the width that there is.
 struct Plot {
     left: f64,
     top: f64,
     width: f64,
     height: f64,
 }
+
+const STRETCHED: Plot = Plot {
+    left: 0.0,
+    top: 0.0,
+    width: 1_000.0,
+    height: HEIGHT - TOP - BOTTOM,
+};
 
 /// A small line without axes, `width` by `height` pixels, from 0 up to the largest of `values`. `label` says in words what it shows.
 pub(crate) fn spark(values: &[Option<f64>], width: u32, height: u32, label: &str) -> String {
@@ -44,39 +46,60 @@ pub(crate) fn spark(values: &[Option<f64>], width: u32, height: u32, label: &str
 }
 
 /// What a figure shows before its script draws, and without it: lines, three values up the left side, the span below.
-pub(super) fn figure(chart: &Chart, columns: &Columns, span: &str) -> String {
+pub(super) fn figure(chart: &Chart, columns: &Columns) -> String {
     let end = chart.unit.axis_end(columns.largest());
-    let mut inner = String::new();
+    let (mut texts, mut lines) = (String::new(), String::new());
     for part in [0.0, 0.5, 1.0] {
-        inner += &grid_line(part, &chart.unit.short(end * part));
+        let y = STRETCHED.height * (1.0 - part);
+        texts += &value(y, &chart.unit.short(end * part));
+        lines += &grid_line(y);
     }
-    inner += &times(span);
     for (series, values) in chart.series.iter().zip(&columns.values) {
         let class = format!("series-{}", series.colour);
-        inner += &PLOT.lines(values, end, &class);
+        lines += &STRETCHED.lines(values, end, &class);
     }
-    let label = escaped(chart.title);
+    let (label, span) = (escaped(chart.title), span(&columns.times));
+    texts += &times(&span);
+    let Plot { width, height, .. } = STRETCHED;
     format!(
-        r#"<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}, {span}">{inner}</svg>"#
+        r#"<svg width="100%" height="{HEIGHT}" role="img" overflow="visible" aria-label="{label} of the last {span}">{texts}<svg y="{TOP}" width="100%" height="{height}" viewBox="0 0 {width} {height}" preserveAspectRatio="none" overflow="visible">{lines}</svg></svg>"#
     )
 }
 
-fn grid_line(part: f64, text: &str) -> String {
-    let y = PLOT.top + PLOT.height * (1.0 - part);
-    let (start, end) = (PLOT.left, PLOT.left + PLOT.width);
-    let (text_x, text_y) = (PLOT.left - 8.0, y + 4.0);
+/// A value at the left axis.
+fn value(y: f64, text: &str) -> String {
+    let y = TOP + y + 4.0;
     format!(
-        r#"<path class="chart-grid" d="M{start} {y}H{end}" fill="none" stroke="currentColor" stroke-opacity="0.2" vector-effect="non-scaling-stroke"/><text x="{text_x}" y="{text_y}" font-size="12" fill="currentColor" text-anchor="end">{text}</text>"#
+        r#"<text x="-8" y="{y}" font-size="12" fill="currentColor" text-anchor="end">{text}</text>"#
+    )
+}
+
+fn grid_line(y: f64) -> String {
+    let end = STRETCHED.width;
+    format!(
+        r#"<path d="M0 {y}H{end}" stroke="currentColor" stroke-opacity="0.2" vector-effect="non-scaling-stroke"/>"#
     )
 }
 
 /// Times of day would need the reader's time zone.
 fn times(span: &str) -> String {
-    let y = PLOT.top + PLOT.height + 18.0;
-    let (start, end) = (PLOT.left, PLOT.left + PLOT.width);
+    let y = HEIGHT - 6.0;
     format!(
-        r#"<text x="{start}" y="{y}" font-size="12" fill="currentColor">{span} ago</text><text x="{end}" y="{y}" font-size="12" fill="currentColor" text-anchor="end">now</text>"#
+        r#"<text y="{y}" font-size="12" fill="currentColor">{span} ago</text><text x="100%" y="{y}" font-size="12" fill="currentColor" text-anchor="end">now</text>"#
     )
+}
+
+/// From the first time to the last.
+fn span(times: &[u64]) -> String {
+    let seconds = match times {
+        [first, .., last] => last - first,
+        _ => 0,
+    };
+    match seconds {
+        ..120 => format!("{seconds} s"),
+        ..7_200 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3_600),
+    }
 }
 
 impl Plot {
@@ -150,16 +173,26 @@ mod tests {
     }
 
     #[test]
+    fn spans_are_rounded() {
+        let check = |times: &[u64], expected| assert_eq!(span(times), expected);
+        check(&[], "0 s");
+        check(&[7], "0 s");
+        check(&[5, 10, 65], "60 s");
+        check(&[0, 600], "10 min");
+        check(&[0, 28_800], "8 h");
+    }
+
+    #[test]
     fn a_figure_has_an_axis_and_a_line_per_series() {
         let columns = Columns {
             step_seconds: 5,
             times: vec![5, 10],
             values: vec![vec![Some(0.0), Some(1_500.0)], vec![Some(0.0); 2]],
         };
-        let svg = figure(find("queue", "depth").unwrap(), &columns, "10 min");
-        let expected = ["72.0,176.0 632.0,50.0", "72.0,176.0 632.0,176.0"];
+        let svg = figure(find("queue", "depth").unwrap(), &columns);
+        let expected = ["0.0,168.0 1000.0,42.0", "0.0,168.0 1000.0,168.0"];
         assert_eq!(points(&svg), expected);
-        for text in [">2k<", ">1k<", ">0<", "10 min ago", r#"class="series-2""#] {
+        for text in [">2k<", ">1k<", ">0<", "5 s ago", r#"class="series-2""#] {
             assert!(svg.contains(text), "{text}");
         }
     }

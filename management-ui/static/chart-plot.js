@@ -1,0 +1,155 @@
+/** The drawing of a chart, by uPlot. */
+
+import { clock, isBytes, short } from './units.js';
+import uPlot from './vendor/uplot/uPlot.min.js';
+
+/**
+ * Colours as the theme has them now; read anew for each drawing.
+ *
+ * @typedef {object} Look
+ * @property {string[]} series
+ * @property {string} ink of text
+ */
+
+/** The crosshair is that of all charts with this key. */
+const CROSSHAIR = 'console';
+const FONT = '12px system-ui, sans-serif';
+const AXIS_PIXELS = 72;
+
+/**
+ * Draws `columns` where `place` is, as large as it is.
+ *
+ * @param {HTMLElement} place
+ * @param {import('./units.js').Unit} unit
+ * @param {import('./chart-data.js').Columns} columns
+ * @param {Look} look
+ * @param {(at: number | null | undefined) => void} point is told at which sample the crosshair is
+ */
+export function draw(place, unit, columns, look, point) {
+  /** @type {uPlot.Options} */
+  const options = {
+    ...size(place),
+    legend: { show: false },
+    cursor: { y: false, drag: { x: true, y: false }, sync: { key: CROSSHAIR } },
+    scales: {
+      x: { range: (_, from, to) => (from < to ? [from, to] : [from - columns.step, to]) },
+      y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] },
+    },
+    axes: [axis(look, { values: times, space: 80 }), axis(look, values(unit))],
+    series: [{}, ...columns.series.map((_, at) => line(look, at))],
+    hooks: { setCursor: [(plot) => point(plot.cursor.idx)] },
+  };
+  place.replaceChildren();
+  return new uPlot(options, data(columns), place);
+}
+
+/**
+ * Draws what has been added. Who has zoomed in stays there.
+ *
+ * @param {uPlot} plot
+ * @param {import('./chart-data.js').Columns} columns
+ */
+export function redraw(plot, columns) {
+  const { min = 0, max = 0 } = plot.scales.x;
+  const drawn = plot.data[0];
+  const isWhole = min <= drawn[0] && max >= drawn[drawn.length - 1];
+  plot.setData(data(columns), isWhole);
+  if (!isWhole) plot.redraw();
+}
+
+/** @param {HTMLElement} place */
+export function size(place) {
+  return { width: place.clientWidth, height: place.clientHeight };
+}
+
+/**
+ * @param {import('./chart-data.js').Columns} columns
+ * @returns {uPlot.AlignedData}
+ */
+function data({ times, series }) {
+  // uPlot keeps what it gets, and compares it with what comes next.
+  return [[...times], ...series.map(({ values }) => [...values])];
+}
+
+/**
+ * A thin line with a light fill.
+ *
+ * @param {Look} look
+ * @param {number} at
+ * @returns {uPlot.Series}
+ */
+function line(look, at) {
+  return {
+    width: 1.5,
+    stroke: () => look.series[at],
+    fill: () => faint(look.series[at], 10),
+    points: { filter: alone, size: 4 },
+  };
+}
+
+/**
+ * Samples between gaps: no line would show them.
+ *
+ * @param {uPlot} plot
+ * @param {number} series
+ */
+function alone(plot, series) {
+  const values = plot.data[series];
+  return [...values.keys()].filter(
+    (at) => values[at] != null && values[at - 1] == null && values[at + 1] == null,
+  );
+}
+
+/**
+ * @param {Look} look
+ * @param {uPlot.Axis} own
+ * @returns {uPlot.Axis}
+ */
+function axis(look, own) {
+  const lines = { stroke: () => faint(look.ink, 15), width: 1 };
+  return { stroke: () => look.ink, font: FONT, grid: lines, ticks: lines, ...own };
+}
+
+/**
+ * @param {import('./units.js').Unit} unit
+ * @returns {uPlot.Axis}
+ */
+function values(unit) {
+  return {
+    size: AXIS_PIXELS,
+    incrs: increments(unit),
+    values: (_, splits) => splits.map((value) => short(unit, value)),
+  };
+}
+
+/**
+ * How far apart an axis has its lines: powers of two for bytes, whole numbers for what is counted.
+ *
+ * @param {import('./units.js').Unit} unit
+ */
+function increments(unit) {
+  if (isBytes(unit)) return Array.from({ length: 52 }, (_, power) => 2 ** power);
+  const least = unit === 'rate' || unit === 'seconds' ? -2 : 0;
+  const powers = Array.from({ length: 15 }, (_, at) => at + least);
+  return powers.flatMap((power) => [1, 2, 5].map((step) => Number(`${step}e${power}`)));
+}
+
+/**
+ * @param {uPlot} _plot
+ * @param {number[]} splits
+ * @param {number} _axis
+ * @param {number} _space
+ * @param {number} increment
+ */
+function times(_plot, splits, _axis, _space, increment) {
+  const minutes = /** @type {const} */ ({ hour: '2-digit', minute: '2-digit' });
+  return splits.map((time) => clock(time, increment < 60 ? undefined : minutes));
+}
+
+/**
+ * @param {string} colour
+ * @param {number} percent
+ */
+function faint(colour, percent) {
+  return `color-mix(in srgb, ${colour} ${percent}%, transparent)`;
+}
