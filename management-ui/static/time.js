@@ -40,7 +40,10 @@ function ago(at) {
 
 /** @param {number} at milliseconds since the Unix epoch */
 export function exactly(at) {
-  const utc = localStorage.getItem(ZONE) === "utc";
-  const zone = utc ? { timeZone: "UTC" } : {};
-  return new Date(at).toLocaleString("en-GB", { ...zone, timeZoneName: "short" });
+  return new Date(at).toLocaleString("en-GB", { ...zone(), timeZoneName: "short" });
+}
+
+/** The chosen time zone, for formatting. */
+export function zone() {
+  return localStorage.getItem(ZONE) === "utc" ? { timeZone: "UTC" } : {};
 }

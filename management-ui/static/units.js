@@ -1,8 +1,10 @@
-/** How numbers and times are written. The server (`chart/unit.rs`) writes numbers likewise. */
+/** How the numbers and times of charts are written. The server (`chart/unit.rs`, `format.rs`) writes numbers likewise. */
+
+import { zone } from './time.js';
 
 /** @typedef {'messages' | 'count' | 'rate' | 'bytes' | 'byterate' | 'seconds'} Unit */
 
-const BINARY = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+const BINARY = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 const DECIMAL = ['', 'k', 'M', 'G', 'T'];
 
 /**
@@ -12,7 +14,11 @@ const DECIMAL = ['', 'k', 'M', 'G', 'T'];
  * @param {number} value
  */
 export function text(unit, value) {
-  return isBytes(unit) ? short(unit, value) : rounded(value) + suffix(unit);
+  if (isBytes(unit)) return short(unit, value);
+  const isFraction = unit !== 'messages' && unit !== 'count' && value < 9.95;
+  if (isFraction && value > 0 && value < 0.1) return `< 0.1${suffix(unit)}`;
+  const digits = isFraction && value > 0 ? 1 : 0;
+  return fixed(value, digits) + suffix(unit);
 }
 
 /**
@@ -22,15 +28,14 @@ export function text(unit, value) {
  * @param {number} value
  */
 export function short(unit, value) {
-  const [base, space, prefixes] = isBytes(unit) ? [1024, ' ', BINARY] : [1000, '', DECIMAL];
-  let power = 0;
-  let scaled = value;
-  // What would be rounded to the next prefix has it.
-  while (scaled >= base - 0.5 && power + 1 < prefixes.length) {
-    scaled /= base;
-    power += 1;
+  if (isBytes(unit)) {
+    const [number, power] = scaled(value, 1024, 1024, BINARY.length);
+    return `${number.toFixed(power > 0 && number < 100 ? 1 : 0)} ${BINARY[power]}${suffix(unit)}`;
   }
-  return rounded(scaled) + space + prefixes[power] + suffix(unit);
+  // What would be rounded to the next prefix has it.
+  const [number, power] = scaled(value, 999.5, 1000, DECIMAL.length);
+  const digits = number < 99.95 ? 1 : 0;
+  return number.toFixed(digits).replace(/\.0$/, '') + DECIMAL[power] + suffix(unit);
 }
 
 /** @param {Unit} unit */
@@ -39,25 +44,41 @@ export function isBytes(unit) {
 }
 
 /**
- * A time of day, in the page's time zone: that of `data-time-zone` of the document, or the reader's.
+ * A time of day, in the page's time zone.
  *
  * @param {number} time Unix seconds
  * @param {Intl.DateTimeFormatOptions} [parts] to show; to the second by default
  */
 export function clock(time, parts = { hour: '2-digit', minute: '2-digit', second: '2-digit' }) {
-  const { timeZone } = document.documentElement.dataset;
-  const format = new Intl.DateTimeFormat('en-GB', { ...parts, timeZone });
-  return format.format(time * 1000);
+  return new Intl.DateTimeFormat('en-GB', { ...parts, ...zone() }).format(time * 1000);
 }
 
 /**
- * Two digits of a fraction below 1, one below 100, none above; no zeros at their end.
+ * `value` divided by `base` as often as it is at least `most`, and how often that was.
  *
  * @param {number} value
+ * @param {number} most
+ * @param {number} base
+ * @param {number} prefixes how many there are
+ * @returns {[number, number]}
  */
-function rounded(value) {
-  const digits = value < 1 ? 2 : value < 100 ? 1 : 0;
-  return value.toLocaleString('en-US', { maximumFractionDigits: digits });
+function scaled(value, most, base, prefixes) {
+  let power = 0;
+  let number = value;
+  while (number >= most && power + 1 < prefixes) {
+    number /= base;
+    power += 1;
+  }
+  return [number, power];
+}
+
+/**
+ * @param {number} value
+ * @param {number} digits
+ */
+function fixed(value, digits) {
+  const exactly = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return value.toLocaleString('en-US', exactly);
 }
 
 /** @param {Unit} unit */

@@ -20,8 +20,8 @@ let site;
 let assets;
 before(async () => {
   site = await Site.start();
-  const first = await (await fetch(site.broker.url)).text();
-  assets = `../${first.match(/static\/[0-9a-f]+/)?.[0]}`;
+  const login = await (await fetch(`${site.broker.url}/console/login`)).text();
+  assets = `../${login.match(/static\/[0-9a-f]+/)?.[0]}`;
 });
 after(() => site.stop());
 
@@ -44,7 +44,7 @@ function page() {
     <html lang="en"><head><title>Charts</title>
     <meta name="color-scheme" content="light dark">
     <link rel="icon" href="${assets}/favicon.svg">
-    <link rel="stylesheet" href="${assets}/ferrymq.css">
+    <link rel="stylesheet" href="${assets}/console.css">
     <link rel="stylesheet" href="${assets}/vendor/uplot/uPlot.min.css">
     <link rel="stylesheet" href="${assets}/chart.css">
     <script type="module" src="${assets}/chart.js"></script></head>

@@ -1,5 +1,7 @@
 //! What a chart's numbers are of, and how they are written. `units.js` writes them likewise.
 
+use crate::console::format;
+
 /// What is counted, or measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unit {
@@ -10,8 +12,7 @@ pub(crate) enum Unit {
     ByteRate,
 }
 
-const BINARY: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
-const DECIMAL: [&str; 5] = ["", "k", "M", "G", "T"];
+const PREFIXES: [&str; 5] = ["", "k", "M", "G", "T"];
 
 impl Unit {
     /// As the page's script knows it.
@@ -27,18 +28,21 @@ impl Unit {
 
     /// `value` to be read: `12,430`, `0.4/s`, `1.2 KiB/s`.
     pub(super) fn text(self, value: f64) -> String {
-        match self {
-            Self::Bytes | Self::ByteRate => self.short(value),
-            _ => grouped(value) + self.suffix(),
-        }
+        let number = match self {
+            Self::Messages | Self::Count => format::count(value.round() as u64),
+            Self::Rate => format::rate(value),
+            Self::Bytes | Self::ByteRate => format::bytes(value),
+        };
+        number + self.suffix()
     }
 
     /// `value` where there is little room: `12.4k`, `1.2 KiB/s`.
     pub(super) fn short(self, value: f64) -> String {
-        match self {
-            Self::Bytes | Self::ByteRate => scaled(value, 1_024.0, " ", &BINARY) + self.suffix(),
-            _ => scaled(value, 1_000.0, "", &DECIMAL) + self.suffix(),
-        }
+        let number = match self {
+            Self::Bytes | Self::ByteRate => format::bytes(value),
+            _ => scaled(value),
+        };
+        number + self.suffix()
     }
 
     /// The end of an axis on which `largest` has its place: 1, 2 or 5 times a power of ten, for bytes a power of 2.
@@ -62,46 +66,18 @@ impl Unit {
     }
 }
 
-/// Digits in groups of three, with no more of a fraction than says something.
-fn grouped(value: f64) -> String {
-    let text = rounded(value);
-    let (whole, fraction) = text.split_at(text.find('.').unwrap_or(text.len()));
-    let mut grouped = String::with_capacity(text.len() + whole.len() / 3);
-    for (at, digit) in whole.char_indices() {
-        if at > 0 && (whole.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped + fraction
-}
-
-fn scaled(value: f64, base: f64, space: &str, prefixes: &[&str]) -> String {
-    let mut value = value;
-    let mut prefixes = prefixes.iter().peekable();
-    let mut prefix = *prefixes.next().expect("there are some");
+/// With a prefix for thousands, and one digit of a fraction below 100.
+fn scaled(mut value: f64) -> String {
+    let mut power = 0;
     // What would be rounded to the next prefix has it.
-    while value >= base - 0.5
-        && let Some(next) = prefixes.next()
-    {
-        value /= base;
-        prefix = next;
+    while value >= 999.5 && power + 1 < PREFIXES.len() {
+        value /= 1_000.0;
+        power += 1;
     }
-    format!("{}{space}{prefix}", rounded(value))
-}
-
-/// Two digits of a fraction below 1, one below 100, none above; no zeros at their end.
-fn rounded(value: f64) -> String {
-    let digits = match value {
-        ..1.0 => 2,
-        ..100.0 => 1,
-        _ => 0,
-    };
+    let digits = if value < 99.95 { 1 } else { 0 };
     let text = format!("{value:.digits$}");
-    match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text,
-    }
+    let text = text.strip_suffix(".0").unwrap_or(&text);
+    format!("{text}{}", PREFIXES[power])
 }
 
 #[cfg(test)]
@@ -111,17 +87,10 @@ mod tests {
     #[test]
     fn numbers_are_written_to_be_read() {
         let check = |unit: Unit, value, expected| assert_eq!(unit.text(value), expected);
-        check(Unit::Messages, 0.0, "0");
-        check(Unit::Messages, 999.0, "999");
         check(Unit::Messages, 12_430.0, "12,430");
-        check(Unit::Count, 1_234_567.0, "1,234,567");
-        check(Unit::Rate, 0.426, "0.43/s");
-        check(Unit::Rate, 12.34, "12.3/s");
-        check(Unit::Rate, 20.0, "20/s");
-        check(Unit::Rate, 1_234.5, "1,234/s");
-        check(Unit::Bytes, 100.0, "100 B");
+        check(Unit::Rate, 0.4, "0.4/s");
         check(Unit::Bytes, 1_536.0, "1.5 KiB");
-        check(Unit::ByteRate, 3.0 * 1_048_576.0, "3 MiB/s");
+        check(Unit::ByteRate, 100.0, "100 B/s");
     }
 
     #[test]
@@ -132,8 +101,9 @@ mod tests {
         check(Unit::Messages, 1_200.0, "1.2k");
         check(Unit::Rate, 2_500_000.0, "2.5M/s");
         check(Unit::Rate, 999.6, "1k/s");
-        check(Unit::Bytes, 1_023.9, "1 KiB");
-        check(Unit::Bytes, 1e30, "888178419700125 PiB");
+        check(Unit::Rate, 0.05, "0.1/s");
+        check(Unit::ByteRate, 1_536.0, "1.5 KiB/s");
+        check(Unit::Count, 1e18, "1000000T");
     }
 
     #[test]
