@@ -27,15 +27,15 @@ const MISSING_STEPS = 3;
 export function add(columns, range, time, values) {
   const slot = time - (time % columns.step);
   const newest = columns.times.at(-1) ?? slot - columns.step;
-  if (slot < newest) return 'late';
-  if (slot > newest + MISSING_STEPS * columns.step) return 'gap';
+  if (slot < newest) return "late";
+  if (slot > newest + MISSING_STEPS * columns.step) return "gap";
   const isNew = slot > newest;
   if (isNew) columns.times.push(slot);
   for (const { name, values: column } of columns.series) {
     column[columns.times.length - 1] = values[name] ?? null;
   }
   forget(columns, slot - range);
-  return isNew ? 'added' : 'updated';
+  return isNew ? "added" : "updated";
 }
 
 /**
@@ -56,11 +56,11 @@ function forget(columns, oldest) {
  * @param {number} to
  */
 export function csv(columns, from, to) {
-  const lines = [['time', ...columns.series.map(({ name }) => name)].join(',')];
+  const lines = [["time", ...columns.series.map(({ name }) => name)].join(",")];
   columns.times.forEach((time, at) => {
     if (time < from || time > to) return;
-    const values = columns.series.map(({ values }) => values[at] ?? '');
-    lines.push([new Date(time * 1000).toISOString(), ...values].join(','));
+    const values = columns.series.map(({ values }) => values[at] ?? "");
+    lines.push([new Date(time * 1000).toISOString(), ...values].join(","));
   });
-  return `${lines.join('\r\n')}\r\n`;
+  return `${lines.join("\r\n")}\r\n`;
 }

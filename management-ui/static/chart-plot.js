@@ -1,7 +1,7 @@
 /** The drawing of a chart, by uPlot. */
 
-import { clock, isBytes, short } from './units.js';
-import uPlot from './vendor/uplot/uPlot.min.js';
+import { clock, isBytes, short } from "./units.js";
+import uPlot from "./vendor/uplot/uPlot.min.js";
 
 /**
  * Colours as the theme has them now; read anew for each drawing.
@@ -12,8 +12,8 @@ import uPlot from './vendor/uplot/uPlot.min.js';
  */
 
 /** The crosshair is that of all charts with this key. */
-const CROSSHAIR = 'console';
-const FONT = '12px system-ui, sans-serif';
+const CROSSHAIR = "console";
+const FONT = "12px system-ui, sans-serif";
 const AXIS_PIXELS = 72;
 
 /**
@@ -129,7 +129,7 @@ function values(unit) {
  */
 function increments(unit) {
   if (isBytes(unit)) return Array.from({ length: 52 }, (_, power) => 2 ** power);
-  const least = unit === 'rate' || unit === 'seconds' ? -2 : 0;
+  const least = unit === "rate" || unit === "seconds" ? -2 : 0;
   const powers = Array.from({ length: 15 }, (_, at) => at + least);
   return powers.flatMap((power) => [1, 2, 5].map((step) => Number(`${step}e${power}`)));
 }
@@ -142,7 +142,7 @@ function increments(unit) {
  * @param {number} increment
  */
 function times(_plot, splits, _axis, _space, increment) {
-  const minutes = /** @type {const} */ ({ hour: '2-digit', minute: '2-digit' });
+  const minutes = /** @type {const} */ ({ hour: "2-digit", minute: "2-digit" });
   return splits.map((time) => clock(time, increment < 60 ? undefined : minutes));
 }
 

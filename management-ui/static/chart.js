@@ -3,9 +3,9 @@
  * page's live stream, whose samples arrive as `live:sample` events of the document.
  */
 
-import { add, csv } from './chart-data.js';
-import { draw, redraw, size } from './chart-plot.js';
-import { clock, text } from './units.js';
+import { add, csv } from "./chart-data.js";
+import { draw, redraw, size } from "./chart-plot.js";
+import { clock, text } from "./units.js";
 
 /**
  * @typedef {object} Sample
@@ -17,7 +17,7 @@ import { clock, text } from './units.js';
 /** Rows of the table: the last samples. */
 const TABLE_ROWS = 20;
 
-const stillness = matchMedia('(prefers-reduced-motion: reduce)');
+const stillness = matchMedia("(prefers-reduced-motion: reduce)");
 
 /** @type {Set<Chart>} */
 const charts = new Set();
@@ -28,17 +28,17 @@ class Chart {
   /** @type {import('./chart-data.js').Columns} */
   #columns = { step: 1, times: [], series: [] };
   /** @type {import('./chart-plot.js').Look} */
-  #look = { series: [], ink: '' };
+  #look = { series: [], ink: "" };
   /** What the series are now, be it drawn or not. @type {Record<string, number | null>} */
   #now = {};
   /** When the columns were last fetched, by the samples' clock. */
   #fetchedAt = 0;
-  #announcement = element('output', { className: 'chart-announcement' });
+  #announcement = element("output", { className: "chart-announcement" });
 
   /** @param {HTMLElement} figure */
   constructor(figure) {
     this.figure = figure;
-    this.place = /** @type {HTMLElement} */ (figure.querySelector('.plot'));
+    this.place = /** @type {HTMLElement} */ (figure.querySelector(".plot"));
     this.unit = /** @type {import('./units.js').Unit} */ (figure.dataset.unit);
   }
 
@@ -50,18 +50,18 @@ class Chart {
     this.#drawAnew();
     new ResizeObserver(() => this.#plot?.setSize(size(this.place))).observe(this.place);
     this.figure.tabIndex = 0;
-    this.figure.setAttribute('aria-keyshortcuts', 'ArrowLeft ArrowRight Home End Escape');
-    this.figure.addEventListener('keydown', (event) => this.#press(event));
+    this.figure.setAttribute("aria-keyshortcuts", "ArrowLeft ArrowRight Home End Escape");
+    this.figure.addEventListener("keydown", (event) => this.#press(event));
   }
 
   /** @param {Sample} sample */
   take({ time, values }) {
     this.#now = { ...this.#now, ...values };
     const done = add(this.#columns, Number(this.figure.dataset.range), time, values);
-    if (done === 'gap') this.#catchUp(time);
+    if (done === "gap") this.#catchUp(time);
     else if (!this.#plot) this.#drawAnew();
     // Who wants little motion gets it step by step.
-    else if (done === 'added' || !stillness.matches) redraw(this.#plot, this.#columns);
+    else if (done === "added" || !stillness.matches) redraw(this.#plot, this.#columns);
     this.#point(this.#plot?.cursor.idx);
   }
 
@@ -72,7 +72,7 @@ class Chart {
   }
 
   async #fetch() {
-    const answer = await fetch(this.figure.dataset.seriesUrl ?? '').catch(() => null);
+    const answer = await fetch(this.figure.dataset.seriesUrl ?? "").catch(() => null);
     if (!answer?.ok) return false;
     this.#columns = await answer.json();
     this.#now = Object.fromEntries(
@@ -98,7 +98,7 @@ class Chart {
   #drawAnew() {
     if (this.#columns.times.length === 0) return;
     this.#readLook();
-    this.place.setAttribute('aria-hidden', 'true');
+    this.place.setAttribute("aria-hidden", "true");
     const point = (/** @type {number | null | undefined} */ at) => this.#point(at);
     this.#plot = draw(this.place, this.unit, this.#columns, this.#look, point);
   }
@@ -106,7 +106,7 @@ class Chart {
   #readLook() {
     const swatches = this.#columns.series.map(({ name }) => {
       const entry = this.figure.querySelector(`.legend [data-series="${name}"]`);
-      return entry ? getComputedStyle(entry, '::before').backgroundColor : 'gray';
+      return entry ? getComputedStyle(entry, "::before").backgroundColor : "gray";
     });
     // The drawing holds the object itself.
     Object.assign(this.#look, { series: swatches, ink: getComputedStyle(this.place).color });
@@ -121,7 +121,7 @@ class Chart {
     for (const { name, values } of this.#columns.series) {
       const output = this.figure.querySelector(`.legend [data-series="${name}"] output`);
       const value = at == null ? this.#now[name] : values[at];
-      if (output) output.textContent = value == null ? '–' : text(this.unit, value);
+      if (output) output.textContent = value == null ? "–" : text(this.unit, value);
     }
   }
 
@@ -141,10 +141,10 @@ class Chart {
     const to = moves[event.key];
     if (to === undefined) return;
     event.preventDefault();
-    const next = event.key === 'Escape' ? null : Math.max(0, Math.min(last, to));
+    const next = event.key === "Escape" ? null : Math.max(0, Math.min(last, to));
     const time = next === null ? null : this.#columns.times[next];
     for (const chart of charts) chart.#moveTo(time);
-    this.#announcement.textContent = next === null ? '' : this.#describe(next);
+    this.#announcement.textContent = next === null ? "" : this.#describe(next);
   }
 
   /**
@@ -153,7 +153,7 @@ class Chart {
    * @param {number | null} time null: away
    */
   #moveTo(time) {
-    const left = time === null ? -1 : (this.#plot?.valToPos(time, 'x') ?? -1);
+    const left = time === null ? -1 : (this.#plot?.valToPos(time, "x") ?? -1);
     this.#plot?.setCursor({ left, top: Math.min(left, 0) });
   }
 
@@ -161,40 +161,40 @@ class Chart {
   #describe(at) {
     const parts = this.#columns.series.map(({ label, values }) => {
       const value = values[at];
-      return `${label} ${value == null ? 'unknown' : text(this.unit, value)}`;
+      return `${label} ${value == null ? "unknown" : text(this.unit, value)}`;
     });
-    return `${clock(this.#columns.times[at])}: ${parts.join(', ')}`;
+    return `${clock(this.#columns.times[at])}: ${parts.join(", ")}`;
   }
 
   #addTools() {
-    const table = element('details', { className: 'chart-table' });
-    table.append(element('summary', { textContent: 'Table' }));
-    table.addEventListener('toggle', () => this.#fillTable(table));
-    const save = element('button', { type: 'button', textContent: 'CSV' });
-    save.title = 'Download what is shown';
-    save.addEventListener('click', () => this.#save());
-    this.figure.querySelector('.chart-tools')?.append(table, save);
+    const table = element("details", { className: "chart-table" });
+    table.append(element("summary", { textContent: "Table" }));
+    table.addEventListener("toggle", () => this.#fillTable(table));
+    const save = element("button", { type: "button", textContent: "CSV" });
+    save.title = "Download what is shown";
+    save.addEventListener("click", () => this.#save());
+    this.figure.querySelector(".chart-tools")?.append(table, save);
     this.figure.append(this.#announcement);
   }
 
   /** @param {HTMLDetailsElement} details */
   #fillTable(details) {
-    details.querySelector('table')?.remove();
+    details.querySelector("table")?.remove();
     if (!details.open) return;
     const { times, series } = this.#columns;
-    const table = element('table');
+    const table = element("table");
     table.createCaption().textContent = this.#title();
     const head = table.createTHead().insertRow();
-    for (const title of ['Time', ...series.map(({ label }) => label)]) {
-      head.append(element('th', { scope: 'col', textContent: title }));
+    for (const title of ["Time", ...series.map(({ label }) => label)]) {
+      head.append(element("th", { scope: "col", textContent: title }));
     }
     const body = table.createTBody();
     for (let at = times.length - 1; at >= Math.max(0, times.length - TABLE_ROWS); at--) {
       const row = body.insertRow();
-      row.append(element('th', { scope: 'row', textContent: clock(times[at]) }));
+      row.append(element("th", { scope: "row", textContent: clock(times[at]) }));
       for (const { values } of series) {
         const value = values[at];
-        row.insertCell().textContent = value == null ? '–' : text(this.unit, value);
+        row.insertCell().textContent = value == null ? "–" : text(this.unit, value);
       }
     }
     details.append(table);
@@ -203,13 +203,13 @@ class Chart {
   #save() {
     const { min = 0, max = Number.POSITIVE_INFINITY } = this.#plot?.scales.x ?? {};
     const content = csv(this.#columns, min, max);
-    const href = URL.createObjectURL(new Blob([content], { type: 'text/csv' }));
-    element('a', { href, download: `${this.figure.dataset.chart}.csv` }).click();
+    const href = URL.createObjectURL(new Blob([content], { type: "text/csv" }));
+    element("a", { href, download: `${this.figure.dataset.chart}.csv` }).click();
     URL.revokeObjectURL(href);
   }
 
   #title() {
-    return this.figure.querySelector('figcaption')?.textContent ?? '';
+    return this.figure.querySelector("figcaption")?.textContent ?? "";
   }
 }
 
@@ -227,16 +227,16 @@ function recolour() {
   for (const chart of charts) chart.recolour();
 }
 
-document.addEventListener('live:sample', (event) => {
+document.addEventListener("live:sample", (event) => {
   const { detail } = /** @type {CustomEvent<Sample>} */ (event);
   for (const chart of charts) {
     if (chart.figure.dataset.chart === detail.chart) chart.take(detail);
   }
 });
-matchMedia('(prefers-color-scheme: dark)').addEventListener('change', recolour);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
 new MutationObserver(recolour).observe(document.documentElement, {
-  attributeFilter: ['class', 'data-theme', 'style'],
+  attributeFilter: ["class", "data-theme", "style"],
 });
-for (const figure of document.querySelectorAll('figure.chart')) {
+for (const figure of document.querySelectorAll("figure.chart")) {
   if (figure instanceof HTMLElement) new Chart(figure).start();
 }

@@ -5,6 +5,7 @@ import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
 import { startMenus } from "./menu.js";
 import { startPalette } from "./palette.js";
+import { startPreferences } from "./preferences.js";
 import { startTables } from "./table.js";
 import { startTimes } from "./time.js";
 
@@ -13,6 +14,7 @@ startMenus();
 startKeys();
 startPalette();
 startForms();
+startPreferences();
 startTables();
 startTimes();
 startLive();

@@ -2,7 +2,7 @@
 
 import { togglePause } from "./live.js";
 import { openPalette } from "./palette.js";
-import { moveRow, selectRow } from "./table.js";
+import { copyRow, moveRow, selectRow } from "./table.js";
 
 /** The second key of `g q` comes within so long. */
 const SEQUENCE_MS = 1_500;

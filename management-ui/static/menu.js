@@ -33,7 +33,7 @@ function startToggle(button) {
 /** @returns {HTMLDetailsElement[]} */
 function openMenus() {
   const menus = /** @type {NodeListOf<HTMLDetailsElement>} */ (
-    document.querySelectorAll('details.menu')
+    document.querySelectorAll("details.menu")
   );
   return [...menus].filter((menu) => menu.open);
 }

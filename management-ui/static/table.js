@@ -78,3 +78,11 @@ export function selectRow() {
   );
   box?.click();
 }
+
+/** Copies the name of the current row. */
+export function copyRow() {
+  const name = document.querySelector("tr.current a")?.textContent;
+  if (name) {
+    navigator.clipboard?.writeText(name);
+  }
+}

@@ -1,7 +1,7 @@
 /** Moments as people say them, `3 min ago`; exactly, and in the chosen time zone, when one points at them. */
 
-/** Where the choice between local time and UTC is kept. */
-const ZONE = "ferrymq-zone";
+import { preference } from "./preferences.js";
+
 const SPANS = /** @type {const} */ ([
   ["day", 86_400],
   ["hour", 3_600],
@@ -14,6 +14,7 @@ const relative = new Intl.RelativeTimeFormat("en", { numeric: "always", style: "
 export function startTimes() {
   showTimes(document);
   setInterval(() => showTimes(document), 5_000);
+  document.addEventListener("preferences:changed", () => showTimes(document));
   document.addEventListener("live:patched", (event) => {
     if (event instanceof CustomEvent) {
       showTimes(event.detail);

@@ -1,11 +1,11 @@
 /** How the numbers and times of charts are written. The server (`chart/unit.rs`, `format.rs`) writes numbers likewise. */
 
-import { zone } from './time.js';
+import { zone } from "./time.js";
 
 /** @typedef {'messages' | 'count' | 'rate' | 'bytes' | 'byterate' | 'seconds'} Unit */
 
-const BINARY = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-const DECIMAL = ['', 'k', 'M', 'G', 'T'];
+const BINARY = ["B", "KiB", "MiB", "GiB", "TiB"];
+const DECIMAL = ["", "k", "M", "G", "T"];
 
 /**
  * To be read: `12,430`, `0.4/s`, `1.2 KiB/s`.
@@ -15,7 +15,7 @@ const DECIMAL = ['', 'k', 'M', 'G', 'T'];
  */
 export function text(unit, value) {
   if (isBytes(unit)) return short(unit, value);
-  const isFraction = unit !== 'messages' && unit !== 'count' && value < 9.95;
+  const isFraction = unit !== "messages" && unit !== "count" && value < 9.95;
   if (isFraction && value > 0 && value < 0.1) return `< 0.1${suffix(unit)}`;
   const digits = isFraction && value > 0 ? 1 : 0;
   return fixed(value, digits) + suffix(unit);
@@ -35,12 +35,12 @@ export function short(unit, value) {
   // What would be rounded to the next prefix has it.
   const [number, power] = scaled(value, 999.5, 1000, DECIMAL.length);
   const digits = number < 99.95 ? 1 : 0;
-  return number.toFixed(digits).replace(/\.0$/, '') + DECIMAL[power] + suffix(unit);
+  return number.toFixed(digits).replace(/\.0$/, "") + DECIMAL[power] + suffix(unit);
 }
 
 /** @param {Unit} unit */
 export function isBytes(unit) {
-  return unit === 'bytes' || unit === 'byterate';
+  return unit === "bytes" || unit === "byterate";
 }
 
 /**
@@ -49,8 +49,8 @@ export function isBytes(unit) {
  * @param {number} time Unix seconds
  * @param {Intl.DateTimeFormatOptions} [parts] to show; to the second by default
  */
-export function clock(time, parts = { hour: '2-digit', minute: '2-digit', second: '2-digit' }) {
-  return new Intl.DateTimeFormat('en-GB', { ...parts, ...zone() }).format(time * 1000);
+export function clock(time, parts = { hour: "2-digit", minute: "2-digit", second: "2-digit" }) {
+  return new Intl.DateTimeFormat("en-GB", { ...parts, ...zone() }).format(time * 1000);
 }
 
 /**
@@ -78,11 +78,11 @@ function scaled(value, most, base, prefixes) {
  */
 function fixed(value, digits) {
   const exactly = { minimumFractionDigits: digits, maximumFractionDigits: digits };
-  return value.toLocaleString('en-US', exactly);
+  return value.toLocaleString("en-US", exactly);
 }
 
 /** @param {Unit} unit */
 function suffix(unit) {
-  if (unit === 'seconds') return ' s';
-  return unit === 'rate' || unit === 'byterate' ? '/s' : '';
+  if (unit === "seconds") return " s";
+  return unit === "rate" || unit === "byterate" ? "/s" : "";
 }
