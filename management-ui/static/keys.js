@@ -15,6 +15,7 @@ const KEYS = [
   ["j", "Next row", () => moveRow(1)],
   ["k", "Previous row", () => moveRow(-1)],
   ["x", "Select the row", selectRow],
+  ["c", "Copy the name of the row", copyRow],
   ["?", "These keys", showKeys],
 ];
 

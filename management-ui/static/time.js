@@ -46,5 +46,5 @@ export function exactly(at) {
 
 /** The chosen time zone, for formatting. */
 export function zone() {
-  return localStorage.getItem(ZONE) === "utc" ? { timeZone: "UTC" } : {};
+  return preference("zone") === "utc" ? { timeZone: "UTC" } : {};
 }
