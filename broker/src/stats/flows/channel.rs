@@ -188,7 +188,8 @@ mod tests {
                 arguments: FieldTable::default(),
             };
             let declared = vhost.declare_queue(&actor, declare, &mut Work::default());
-            Arc::clone(&vhost.snapshot().queues[&declared.unwrap().name])
+            assert!(declared.is_ok());
+            Arc::clone(&vhost.snapshot().queues[name])
         };
         let (x, q, r) = (exchange("x"), queue("q"), queue("r"));
         let flows = ChannelFlows::new(&FlowRoom::for_tests(1));
