@@ -252,7 +252,7 @@ impl Policy {
     }
 
     /// Could it apply to the queue `name` of this type?
-    fn matches_queue(&self, name: &str, queue_type: QueueType) -> bool {
+    pub fn matches_queue(&self, name: &str, queue_type: QueueType) -> bool {
         self.apply_to.contains_queues(queue_type)
             && self.definition.suits(queue_type)
             && self.pattern.is_match(name)

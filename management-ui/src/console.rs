@@ -11,6 +11,7 @@ pub(crate) mod chart;
 mod charts;
 mod client;
 mod confirm;
+mod copy_as;
 mod export;
 mod form;
 mod format;
@@ -18,6 +19,8 @@ mod live;
 mod login;
 mod page;
 mod palette;
+mod payload;
+mod publish;
 mod session;
 mod shell;
 mod table;
@@ -59,6 +62,7 @@ use visit::Visit;
 /// All tables that can be exported.
 const SHEETS: &[&Sheet] = &[
     &queues::SHEET,
+    &queue::bindings::SHEET,
     &connections::SHEET,
     &channels::SHEET,
     &consumers::SHEET,
@@ -69,6 +73,7 @@ const SHEETS: &[&Sheet] = &[
 /// All that can be done to objects in tables.
 const ACTIONS: &[&[Action]] = &[
     queues::ACTIONS,
+    queue::ACTIONS,
     connections::ACTIONS,
     consumers::ACTIONS,
     limits::ACTIONS,
@@ -118,6 +123,7 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(console: &Console) -> Rou
             "/console/confirm",
             get(confirm::ask).post(confirm::carry_out),
         )
+        .route("/console/publish", post(publish::publish))
         .route("/console/series", get(charts::columns_of))
         .route("/console/find", get(palette::find))
         .route("/console/export", get(export::download))

@@ -1,5 +1,6 @@
 /** What every page starts: nothing here is needed to read a page or to send a form. */
 
+import { startCopying } from "./copy.js";
 import { startForms } from "./form.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
@@ -17,4 +18,5 @@ startForms();
 startPreferences();
 startTables();
 startTimes();
+startCopying();
 startLive();

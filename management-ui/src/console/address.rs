@@ -70,9 +70,13 @@ impl Address {
 
     /// The same with a parameter, instead of what it had.
     pub(crate) fn with(&self, name: &str, value: &str) -> Self {
-        let mut changed = self.without(&[name]);
-        changed.parameters.push((name.to_owned(), value.to_owned()));
-        changed
+        self.without(&[name]).and(name, value)
+    }
+
+    /// The same with one more value of a parameter.
+    pub(crate) fn and(mut self, name: &str, value: &str) -> Self {
+        self.parameters.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// The same without some parameters.

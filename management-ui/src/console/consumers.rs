@@ -101,7 +101,7 @@ fn queue(row: &Value) -> Cell {
     Cell::link(&queues::of_queue(text(row, "queue", "vhost"), name), name)
 }
 
-fn channel(row: &Value) -> Cell {
+pub(super) fn channel(row: &Value) -> Cell {
     match text(row, "channel_details", "name") {
         "" => Cell::Nothing,
         name => Cell::link(&of_channel(name), name),
@@ -116,19 +116,19 @@ fn state(row: &Value) -> Cell {
     }
 }
 
-fn acks(row: &Value) -> Cell {
+pub(super) fn acks(row: &Value) -> Cell {
     let by_hand = row["ack_required"] == true;
     Cell::Text(if by_hand { "by hand" } else { "automatic" }.to_owned())
 }
 
-fn prefetch(row: &Value) -> Cell {
+pub(super) fn prefetch(row: &Value) -> Cell {
     match row["prefetch_count"].as_u64() {
         None | Some(0) => Cell::Text("no limit".to_owned()),
         Some(_) => super::table::number(row.get("prefetch_count")),
     }
 }
 
-fn timeout(row: &Value) -> Cell {
+pub(super) fn timeout(row: &Value) -> Cell {
     let span = row["consumer_timeout"].as_u64().map(Duration::from_millis);
     span.map_or(Cell::Nothing, |span| Cell::Text(super::format::span(span)))
 }

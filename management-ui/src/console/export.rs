@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::SHEETS;
-use super::client::{Call, Problem};
+use super::client::Problem;
 use super::page;
 use super::table::Sheet;
 use super::visit::Visit;
@@ -23,7 +23,7 @@ async fn file(visit: &Visit) -> Result<Response, Problem> {
     let name = visit.required("table")?;
     let sheet = SHEETS.iter().find(|sheet| sheet.id == name);
     let sheet = sheet.ok_or_else(|| Problem::not_found(format!("There is no table {name}")))?;
-    let mut list = Call::get(sheet.path);
+    let mut list = sheet.list(address);
     for parameter in ["sort", "sort_reverse", "filter"] {
         if let Some(value) = address.get(parameter) {
             list = list.with(parameter, value);

@@ -52,6 +52,11 @@ pub(crate) struct Refused {
 }
 
 impl Form {
+    /// What a page's address says that a form of it is to be filled with.
+    pub(crate) fn of_address(address: &Address) -> Option<Self> {
+        address.get(FORM).map(|_| Self(address.clone()))
+    }
+
     /// A field, if something was typed.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name)

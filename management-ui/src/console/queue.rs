@@ -1,8 +1,19 @@
 //! A queue: what all pages about it have at their head, and one file for each.
 
+mod balance;
+pub(super) mod bindings;
+mod consumers;
+mod delayed;
+mod effective;
 mod overview;
+mod part;
+mod publish;
+mod settings;
+mod tabs;
+mod unacked;
 
 use axum::Router;
+use axum::http::StatusCode;
 use ferrymq_broker::auth::{Permission, ResourceKind};
 use serde_json::Value;
 
@@ -10,11 +21,15 @@ use super::Console;
 use super::address::Address;
 use super::charts::Charts;
 use super::client::{Call, Problem};
-use super::page;
+use super::confirm::Action;
+use super::copy_as::CopyAs;
+use super::page::{self, Part, rendered};
+use super::table::{Badge, Cell};
 use super::visit::Visit;
+use tabs::Tabs;
 
-/// The pages about a queue: title, page.
-const TABS: &[(&str, &str)] = &[("Overview", "queue")];
+/// What can be done to what belongs to a queue.
+pub(super) const ACTIONS: &[Action] = &[delayed::CANCEL, delayed::CANCEL_ALL];
 
 /// What stands above all pages about a queue.
 pub(super) struct Head {
@@ -22,17 +37,11 @@ pub(super) struct Head {
     pub(super) name: String,
     /// As the API answers it.
     pub(super) queue: Value,
-    pub(super) tabs: Vec<Tab>,
+    pub(super) tabs: Tabs,
     pub(super) may: Rights,
+    pub(super) copy_as: CopyAs,
     /// This page's address, for actions that come back.
     pub(super) back: String,
-}
-
-/// A way to another page about the same queue.
-pub(super) struct Tab {
-    pub(super) title: &'static str,
-    pub(super) to: String,
-    pub(super) here: bool,
 }
 
 /// What the visitor may do with the queue.
@@ -52,33 +61,16 @@ impl Head {
     /// 404 when there is none.
     pub(super) async fn load(visit: &Visit) -> Result<Self, Problem> {
         let (vhost, name) = (visit.required("vhost")?, visit.required("name")?);
-        let call = Charts::asked(visit, Call::get(&["queues", vhost, name]));
-        let queue = visit
-            .call(call)
-            .await
-            .map_err(|problem| match problem.status {
-                axum::http::StatusCode::NOT_FOUND => Problem::not_found(format!(
-                    "There is no queue {name} in the virtual host {vhost}"
-                )),
-                _ => problem,
-            })?;
-        let here = visit.address.page();
-        let tab = |(title, page): &(&'static str, &'static str)| Tab {
-            title,
-            to: Address::new(page)
-                .with("vhost", vhost)
-                .with("name", name)
-                .to_string(),
-            here: *page == here,
-        };
+        let queue = find(visit, vhost, name).await?;
         let may = |permission| visit.may(permission, ResourceKind::Queue, vhost, name);
         Ok(Self {
-            tabs: TABS.iter().map(tab).collect(),
+            tabs: Tabs::load(visit, vhost, name, &queue).await?,
             may: Rights {
                 configure: may(Permission::Configure),
                 read: !visit.is_read_only() && may(Permission::Read),
                 write: may(Permission::Write),
             },
+            copy_as: tabs::copy_as(visit, vhost, name),
             vhost: vhost.to_owned(),
             name: name.to_owned(),
             back: visit.address.to_string(),
@@ -91,13 +83,69 @@ impl Head {
         Value::from(vec![self.vhost.as_str(), self.name.as_str()]).to_string()
     }
 
+    /// Another page about the queue.
+    pub(super) fn to(&self, page: &str) -> Address {
+        of_queue(page, &self.vhost, &self.name)
+    }
+
+    /// A request about the queue, for what these names below it lead to.
+    pub(super) fn call(&self, below: &[&str]) -> Call {
+        Call::get(&[&["queues", &self.vhost, &self.name], below].concat())
+    }
+
     /// Is nothing delivered?
     pub(super) fn is_paused(&self) -> bool {
         self.queue["state"] == "paused"
     }
+
+    /// A number that the API tells of the queue.
+    pub(super) fn number(&self, field: &str) -> u64 {
+        self.queue[field].as_u64().unwrap_or_default()
+    }
+
+    /// What changes in it while the page is open.
+    pub(super) fn parts(&self) -> Vec<Part> {
+        vec![Part {
+            id: "tabs".to_owned(),
+            html: rendered(&self.tabs),
+        }]
+    }
 }
 
-/// All pages about a queue.
+/// A page about a queue.
+fn of_queue(page: &str, vhost: &str, name: &str) -> Address {
+    Address::new(page).with("vhost", vhost).with("name", name)
+}
+
+/// A table of arguments in a cell, one badge each.
+fn arguments(table: &Value) -> Cell {
+    let entries = table.as_object().into_iter().flatten();
+    let badges = entries.map(|(name, value)| {
+        let value = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        Badge::new(format!("{name}: {value}"), "An argument")
+    });
+    Cell::Badges(badges.collect())
+}
+
+async fn find(visit: &Visit, vhost: &str, name: &str) -> Result<Value, Problem> {
+    let call = Charts::asked(visit, Call::get(&["queues", vhost, name]));
+    let queue = visit.call(call).await;
+    queue.map_err(|problem| match problem.status {
+        StatusCode::NOT_FOUND => Problem::not_found(format!(
+            "There is no queue {name} in the virtual host {vhost}"
+        )),
+        _ => problem,
+    })
+}
+
+/// All pages about a queue, and what their forms do.
 pub(super) fn routes(router: Router<Console>) -> Router<Console> {
-    page::route::<overview::Overview>(router)
+    let router = page::route::<overview::Overview>(router);
+    let router = page::route::<consumers::Consumers>(router);
+    let router = page::route::<unacked::Unacked>(router);
+    let router = page::route::<delayed::Delayed>(router);
+    let router = page::route::<settings::Settings>(router);
+    part::routes(publish::routes(bindings::routes(router)))
 }

@@ -178,7 +178,11 @@ pub(super) struct Argument {
     pub(super) about: &'static str,
 }
 
-const fn argument(name: &'static str, kind: &'static str, about: &'static str) -> Argument {
+pub(super) const fn argument(
+    name: &'static str,
+    kind: &'static str,
+    about: &'static str,
+) -> Argument {
     Argument { name, kind, about }
 }
 
@@ -312,12 +316,15 @@ fn name(row: &Value) -> Cell {
     )
 }
 
-fn policy(row: &Value) -> Cell {
+/// Where a policy is shown.
+pub(super) fn of_policy(vhost: &str, policy: &str) -> Address {
+    let policies = Address::new("policies").with("vhost", vhost);
+    policies.with("filter", policy)
+}
+
+pub(super) fn policy(row: &Value) -> Cell {
     match row["policy"].as_str() {
-        Some(policy) => {
-            let policies = Address::new("policies").with("vhost", text(row, "vhost"));
-            Cell::link(&policies.with("filter", policy), policy)
-        }
+        Some(policy) => Cell::link(&of_policy(text(row, "vhost"), policy), policy),
         None => Cell::Nothing,
     }
 }
@@ -329,7 +336,7 @@ pub(super) fn state(row: &Value) -> Cell {
     }
 }
 
-fn capacity(row: &Value) -> Cell {
+pub(super) fn capacity(row: &Value) -> Cell {
     match row["consumer_capacity"].as_f64() {
         Some(share) if row["consumers"].as_u64() > Some(0) => {
             Cell::Text(format!("{:.0} %", share * 100.0))
@@ -346,7 +353,7 @@ fn growth(row: &Value) -> Cell {
     }
 }
 
-fn oldest(row: &Value) -> Cell {
+pub(super) fn oldest(row: &Value) -> Cell {
     let seconds = row["head_message_timestamp"].as_u64();
     seconds.map_or(Cell::Nothing, |seconds| table::moment(seconds * 1_000))
 }
@@ -391,7 +398,7 @@ pub(super) fn features(row: &Value) -> Cell {
         }
     }
     if let Some(policy) = row["policy"].as_str() {
-        let to = Address::new("policies").with("vhost", text(row, "vhost"));
+        let to = of_policy(text(row, "vhost"), policy);
         badges.push(Badge::new(policy, "The policy that applies").to(&to));
     }
     Cell::Badges(badges)

@@ -1,7 +1,7 @@
 //! The frame of all pages: where one is, who one is, where one can go.
 
 use super::address::Address;
-use super::form::Refused;
+use super::form::{Form, Refused};
 use super::session::Flash;
 use super::visit::Visit;
 
@@ -22,6 +22,8 @@ pub(crate) struct Shell {
     pub(crate) vhost: Option<String>,
     pub(crate) flash: Option<Flash>,
     pub(crate) refused: Option<Refused>,
+    /// The form that the address fills, if it does.
+    prefilled: Option<Form>,
     /// Everything is shown and nothing changed.
     pub(crate) read_only: bool,
     navigation: Vec<Group>,
@@ -60,13 +62,7 @@ const NAVIGATION: &[(&str, &[Entry])] = &[
     (
         "Messages",
         &[
-            entry(
-                "Queues",
-                "queues",
-                "q",
-                For::Everybody,
-                &["queue", "messages", "tail", "unacked", "delayed"],
-            ),
+            entry("Queues", "queues", "q", For::Everybody, &["queue"]),
             entry("Exchanges", "exchanges", "e", For::Everybody, &["exchange"]),
             entry("Bindings", "bindings", "b", For::Everybody, &[]),
             entry("Dead letters", "dead-letters", "d", For::Everybody, &[]),
@@ -147,6 +143,7 @@ impl Shell {
             vhost: visit.vhost().map(str::to_owned),
             flash: visit.flash.clone(),
             refused: visit.refused.clone(),
+            prefilled: Form::of_address(&visit.address),
             read_only: visit.is_read_only(),
             navigation: navigation(visit),
         }
@@ -171,6 +168,23 @@ impl Shell {
         self.problem(name).is_some()
     }
 
+    /// Does the form `name` stand open at first? So it does when it comes filled.
+    pub(crate) fn is_open(&self, name: &str) -> bool {
+        self.filled(name).is_some()
+    }
+
+    /// What the form `name` comes filled with: what was typed before it was refused, or what the address says,
+    /// with `form=NAME` and its fields.
+    fn filled(&self, name: &str) -> Option<&Form> {
+        match &self.refused {
+            Some(refused) => (refused.form == name).then_some(&refused.typed),
+            None => self
+                .prefilled
+                .as_ref()
+                .filter(|form| form.text("form") == name),
+        }
+    }
+
     /// Why the form `name` was refused, if it was.
     pub(crate) fn problem(&self, name: &str) -> Option<&str> {
         let refused = self.refused.as_ref()?;
@@ -179,10 +193,7 @@ impl Shell {
 
     /// What was typed into a field of the form `name` before it was refused; else `default`.
     pub(crate) fn typed<'a>(&'a self, name: &str, field: &str, default: &'a str) -> &'a str {
-        match &self.refused {
-            Some(refused) if refused.form == name => refused.typed.text(field),
-            _ => default,
-        }
+        self.filled(name).map_or(default, |form| form.text(field))
     }
 }
 
@@ -195,18 +206,14 @@ impl Shell {
 
     /// Is a field of the form `name` ticked?
     pub(crate) fn ticked(&self, name: &str, field: &str, default: &bool) -> bool {
-        match &self.refused {
-            Some(refused) if refused.form == name => refused.typed.is_ticked(field),
-            _ => *default,
-        }
+        let filled = self.filled(name);
+        filled.map_or(*default, |form| form.is_ticked(field))
     }
 
     /// The rows of a table of arguments, as key, type and value: those that were typed, and an empty one.
     pub(crate) fn typed_table(&self, name: &str, field: &str) -> Vec<(String, String, String)> {
-        let mut rows = match &self.refused {
-            Some(refused) if refused.form == name => refused.typed.rows(field),
-            _ => Vec::new(),
-        };
+        let filled = self.filled(name);
+        let mut rows = filled.map_or_else(Vec::new, |form| form.rows(field));
         rows.push((String::new(), "string".to_owned(), String::new()));
         rows
     }
@@ -219,11 +226,13 @@ fn navigation(visit: &Visit) -> Vec<Group> {
         For::Administrator => visit.is_administrator(),
     };
     let here = visit.address.page();
+    // `queue-consumers` is one of the pages about a queue.
+    let object = here.split('-').next().unwrap_or(here);
     let link = |entry: &Entry| Link {
         page: entry.page,
         title: entry.title,
         key: entry.key,
-        here: entry.page == here || entry.below.contains(&here),
+        here: entry.page == here || entry.below.contains(&object),
     };
     let group = |(title, entries): &(&'static str, &[Entry])| Group {
         title,

@@ -28,7 +28,7 @@ const SPARK: [(&str, &str); 2] = [("lengths_age", "600"), ("lengths_incr", "20")
 pub(crate) struct Sheet {
     /// Its name on the page.
     pub(crate) id: &'static str,
-    /// Where the API has its rows, `["queues"]` for example.
+    /// Where the API has its rows, `["queues"]` for example; names in braces are parameters of the page's address.
     pub(crate) path: &'static [&'static str],
     /// What rows are called, one and several.
     pub(crate) nouns: (&'static str, &'static str),
@@ -127,7 +127,21 @@ impl Sheet {
     /// # Errors
     /// What the API refuses; a filter that it does not understand is told of in the table.
     pub(crate) async fn load(&'static self, visit: &Visit) -> Result<Table, Problem> {
-        self.load_from(visit, Call::get(self.path)).await
+        self.load_from(visit, self.list(&visit.address)).await
+    }
+
+    /// The request for all its rows, on a page with this address.
+    pub(crate) fn list(&self, address: &Address) -> Call {
+        let name = |part: &&'static str| match part.strip_prefix('{') {
+            Some(parameter) => address
+                .get(parameter.trim_end_matches('}'))
+                .unwrap_or_default()
+                .to_owned(),
+            None => (*part).to_owned(),
+        };
+        let names: Vec<_> = self.path.iter().map(name).collect();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        Call::get(&names)
     }
 
     /// The same of another list with the same rows.
