@@ -1,5 +1,6 @@
 //! The console: sessions, forms, pages.
 
+mod queue;
 mod users;
 mod vhosts;
 
