@@ -28,10 +28,21 @@ pub(crate) fn call_with(
     path: &str,
     body: &str,
 ) -> (u16, Value) {
+    call_as(http, &format!("{GUEST}{headers}"), method, path, body)
+}
+
+/// The same with these headers only: whoever they say asks.
+pub(crate) fn call_as(
+    http: SocketAddr,
+    headers: &str,
+    method: &str,
+    path: &str,
+    body: &str,
+) -> (u16, Value) {
     let mut stream = TcpStream::connect(http).expect("a listener");
     let length = body.len();
     let request = format!(
-        "{method} {path} HTTP/1.0\r\nHost: x\r\n{GUEST}{headers}Content-Length: {length}\r\n\r\n{body}"
+        "{method} {path} HTTP/1.0\r\nHost: x\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
     );
     stream.write_all(request.as_bytes()).expect("a request");
     let mut answer = String::new();

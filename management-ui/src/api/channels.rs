@@ -20,7 +20,7 @@ use crate::http::path::Names;
 use crate::list::{Row, SortKey};
 use crate::query::{Query, View};
 use crate::refusal::Refusal;
-use crate::statistics::{Numbers, OF_CHANNELS, message_stats};
+use crate::statistics::{Numbers, OF_CHANNELS, garbage_collection, message_stats};
 
 /// A channel of a connection.
 pub(crate) struct ChannelRow {
@@ -118,6 +118,7 @@ impl ChannelRow {
         if let Some(since) = idle_since(site, history.changed_at()) {
             shown.insert("idle_since".into(), since.into());
         }
+        shown.insert("garbage_collection".into(), garbage_collection());
         let mut numbers = Numbers::new(site);
         numbers.add_constant("reductions", 0);
         shown.extend(numbers.into_map());

@@ -20,6 +20,19 @@ use crate::statistics::process;
 const MAX_THREADS: u32 = 1_048_576;
 /// Compat: seconds after which RabbitMQ gives up a node that is silent.
 const NET_TICKTIME_SECONDS: u32 = 60;
+/// Compat: files that RabbitMQ's Raft has open.
+const RAFT_FILES: [&str; 2] = ["ra_log_wal", "ra_log_segment_writer"];
+/// Compat: whose metrics RabbitMQ has yet to forget.
+const FORGOTTEN: [&str; 8] = [
+    "connection_closed",
+    "channel_closed",
+    "consumer_deleted",
+    "exchange_deleted",
+    "queue_deleted",
+    "vhost_deleted",
+    "node_node_deleted",
+    "channel_consumer_deleted",
+];
 
 /// `GET /api/nodes`
 pub(crate) async fn list(_: Monitoring, State(site): State<Site>, query: Query) -> Answer {
@@ -126,8 +139,8 @@ fn facts(site: &Site) -> Map<String, Value> {
         ("erlang_version", "".into()),
         ("erlang_full_version", "".into()),
         ("crypto_lib_version", "".into()),
-        ("ra_open_file_metrics", json!({})),
-        ("metrics_gc_queue_length", json!({})),
+        ("ra_open_file_metrics", zeros(&RAFT_FILES)),
+        ("metrics_gc_queue_length", zeros(&FORGOTTEN)),
     ])
 }
 
@@ -150,6 +163,11 @@ fn limits(site: &Site) -> Map<String, Value> {
         ("sockets_total", files.into()),
         ("proc_total", MAX_THREADS.into()),
     ])
+}
+
+fn zeros(names: &[&str]) -> Value {
+    let zeros = names.iter().map(|name| ((*name).to_owned(), 0.into()));
+    zeros.collect::<Map<_, _>>().into()
 }
 
 fn processors() -> usize {

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::http::Site;
 use crate::list::{Row, SortKey};
 use crate::query::View;
-use crate::statistics::Numbers;
+use crate::statistics::{Numbers, garbage_collection};
 
 /// A connection that has been let into a vhost.
 pub(crate) struct ConnectionRow {
@@ -105,6 +105,7 @@ impl ConnectionRow {
         numbers.add_traffic(&traffic, |fields, moments| {
             history.details(fields, moments, view.ranges.data)
         });
+        shown.insert("garbage_collection".into(), garbage_collection());
         let pending = self.connection.outbox_bytes();
         for (name, value) in [
             ("recv_cnt", traffic.received_packets),

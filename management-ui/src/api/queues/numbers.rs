@@ -11,7 +11,7 @@ use super::row::{object, queue_type};
 use crate::api::time::idle_since;
 use crate::http::Site;
 use crate::query::View;
-use crate::statistics::{Numbers, OF_QUEUES, message_stats};
+use crate::statistics::{Numbers, OF_QUEUES, garbage_collection, message_stats};
 
 /// What one look behind the queue's lock finds.
 struct Found {
@@ -146,12 +146,7 @@ fn show_details(queue: &SharedQueue, site: &Site, shown: &mut Map<String, Value>
     if let Some(since) = idle_since(site, queue.history.changed_at()) {
         shown.insert("idle_since".into(), since.into());
     }
-    // Compat: Erlang's; none of them negative, which breaks typed clients.
-    let collection = json!({
-        "max_heap_size": 0, "min_bin_vheap_size": 0, "min_heap_size": 0,
-        "fullsweep_after": 0, "minor_gcs": 0,
-    });
-    shown.insert("garbage_collection".into(), collection);
+    shown.insert("garbage_collection".into(), garbage_collection());
     if queue_type(queue) == QueueType::Classic {
         // Compat: the version of the only file format that RabbitMQ still has.
         shown.insert("storage_version".into(), 2.into());
