@@ -32,7 +32,7 @@ struct ConsumerRow {
 
 /// `GET /api/consumers`
 pub(crate) async fn list(caller: Caller, State(site): State<Site>, query: Query) -> Answer {
-    let found = of_vhosts(&caller, &site, caller.vhosts());
+    let found = of_vhosts(&caller, caller.vhosts());
     query.list(&site, found).await
 }
 
@@ -44,12 +44,12 @@ pub(crate) async fn list_in(
     query: Query,
 ) -> Answer {
     let vhost = caller.vhost(&vhost)?;
-    let found = of_vhosts(&caller, &site, vec![vhost]);
+    let found = of_vhosts(&caller, vec![vhost]);
     query.list(&site, found).await
 }
 
 /// Those that the caller sees, by queue.
-fn of_vhosts(caller: &Caller, site: &Site, vhosts: Vec<Arc<VHost>>) -> Vec<ConsumerRow> {
+fn of_vhosts(caller: &Caller, vhosts: Vec<Arc<VHost>>) -> Vec<ConsumerRow> {
     let seen = |consumer: &ClientConsumer| {
         let connection = consumer.channel().and_then(|channel| channel.connection());
         let row = connection.and_then(ConnectionRow::new);
