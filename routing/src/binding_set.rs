@@ -21,6 +21,14 @@ impl BindingSet {
         matches!(self, Self::Empty)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Empty => 0,
+            Self::One(_) => 1,
+            Self::Many(set) => set.len(),
+        }
+    }
+
     /// The binding equal to this one.
     pub(crate) fn get(&self, binding: &Binding) -> Option<&Arc<Binding>> {
         match self {

@@ -130,6 +130,16 @@ impl Topology {
             .flat_map(|node| node.outgoing.iter())
     }
 
+    /// How many bindings there are from an exchange.
+    pub fn count_from(&self, exchange: &str) -> usize {
+        self.node(exchange).map_or(0, |node| node.outgoing.len())
+    }
+
+    /// How many bindings there are to an exchange.
+    pub fn count_to_exchange(&self, exchange: &str) -> usize {
+        self.node(exchange).map_or(0, |node| node.incoming.len())
+    }
+
     /// The bindings to a queue, in their order.
     pub fn bindings_to_queue(&self, queue: &str) -> impl Iterator<Item = &Arc<Binding>> {
         self.queues

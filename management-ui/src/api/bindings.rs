@@ -1,45 +1,37 @@
 //! `/api/bindings…`, and the bindings of an exchange or a queue.
 
 mod key;
+mod rows;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::IntoResponse as _;
-use ferrymq_broker::json;
 use ferrymq_broker::routing::{Binding, Destination};
 use ferrymq_broker::vhost::{Snapshot, VHost};
-use serde_json::{Value, json};
 
 use crate::answer::{self, Answer};
 use crate::auth::Caller;
 use crate::body::SmallObject;
 use crate::http::Site;
 use crate::http::path::{self, Names};
-use crate::list::{Row, SortKey};
-use crate::query::{Query, View};
+use crate::list::{Row as _, Rows};
+use crate::query::Query;
 use crate::refusal::Refusal;
 
 use key::Key;
+use rows::{BindingRow, Source};
 
 /// A vhost and two names: the source's and the destination's.
 type Pair = Names<(String, String, String)>;
 /// The same, and a binding's key.
 type PairAndKey = Names<(String, String, String, String)>;
 
-/// A binding, which does not know its vhost.
-struct BindingRow {
-    vhost: Arc<str>,
-    binding: Arc<Binding>,
-}
-
 /// `GET /api/bindings`
 pub(crate) async fn list(caller: Caller, State(site): State<Site>, query: Query) -> Answer {
-    let rows = caller.vhosts().into_iter().flat_map(|vhost| all(&vhost));
-    query.list(&site, rows.collect::<Vec<_>>()).await
+    query.list(&site, rows::all(caller.vhosts())).await
 }
 
 /// `GET /api/bindings/{vhost}`
@@ -49,8 +41,8 @@ pub(crate) async fn list_in(
     Names(vhost): Names<String>,
     query: Query,
 ) -> Answer {
-    let rows = all(&*caller.vhost(&vhost)?);
-    query.list(&site, rows).await
+    let vhost = caller.vhost(&vhost)?;
+    query.list(&site, rows::all(vec![vhost])).await
 }
 
 /// `GET /api/exchanges/{vhost}/{name}/bindings/source`
@@ -62,17 +54,10 @@ pub(crate) async fn list_from(
 ) -> Answer {
     let vhost = caller.vhost(&vhost)?;
     let name = path::exchange(&name);
-    let rows = {
-        let snapshot = vhost.snapshot();
-        require_exchange(&snapshot, name)?;
-        match name {
-            "" => defaults(&snapshot)
-                .map(|binding| row(&vhost, binding))
-                .collect(),
-            _ => rows(&vhost, snapshot.topology.bindings_from(name)),
-        }
-    };
-    query.list(&site, rows).await
+    let source = Source::find(&vhost, name).ok_or_else(Refusal::not_found)?;
+    query
+        .list(&site, [source].into_iter().collect::<Rows<_>>())
+        .await
 }
 
 /// `GET /api/exchanges/{vhost}/{name}/bindings/destination`
@@ -87,7 +72,7 @@ pub(crate) async fn list_to_exchange(
     let rows = {
         let snapshot = vhost.snapshot();
         require_exchange(&snapshot, name)?;
-        rows(&vhost, snapshot.topology.bindings_to_exchange(name))
+        listed(&vhost, snapshot.topology.bindings_to_exchange(name))
     };
     query.list(&site, rows).await
 }
@@ -105,8 +90,8 @@ pub(crate) async fn list_to_queue(
         if !snapshot.queues.contains_key(name.as_str()) {
             return Err(Refusal::not_found());
         }
-        let mut found = vec![row(&vhost, default_binding(&name))];
-        found.extend(rows(&vhost, snapshot.topology.bindings_to_queue(&name)));
+        let mut found = vec![row(&vhost, rows::default(&name))];
+        found.extend(listed(&vhost, snapshot.topology.bindings_to_queue(&name)));
         found
     };
     query.list(&site, rows).await
@@ -277,7 +262,7 @@ fn between(vhost: &VHost, source: &str, destination: &Destination) -> Vec<Arc<Bi
         Destination::Queue(queue) if source.is_empty() => {
             let exists = snapshot.queues.contains_key(queue);
             exists
-                .then(|| default_binding(queue.as_str()))
+                .then(|| rows::default(queue.as_str()))
                 .into_iter()
                 .collect()
         }
@@ -307,27 +292,7 @@ fn find(
     found.next().ok_or_else(Refusal::not_found)
 }
 
-/// All bindings of a vhost, first those of the default exchange, then by source, destination and key.
-fn all(vhost: &VHost) -> Vec<BindingRow> {
-    let snapshot = vhost.snapshot();
-    let mut made: Vec<_> = snapshot.topology.bindings().cloned().collect();
-    made.sort_unstable();
-    let all = defaults(&snapshot).chain(made);
-    all.map(|binding| row(vhost, binding)).collect()
-}
-
-/// Every queue is bound to the default exchange by its name.
-fn defaults(snapshot: &Snapshot) -> impl Iterator<Item = Arc<Binding>> {
-    let names = snapshot.queues.keys();
-    names.map(|name| default_binding(name.as_str()))
-}
-
-fn default_binding(queue: &str) -> Arc<Binding> {
-    let binding = Binding::new("".into(), to_queue(queue), queue, Default::default());
-    Arc::new(binding)
-}
-
-fn rows<'a>(vhost: &VHost, bindings: impl Iterator<Item = &'a Arc<Binding>>) -> Vec<BindingRow> {
+fn listed<'a>(vhost: &VHost, bindings: impl Iterator<Item = &'a Arc<Binding>>) -> Vec<BindingRow> {
     bindings
         .map(|binding| row(vhost, Arc::clone(binding)))
         .collect()
@@ -337,42 +302,5 @@ fn row(vhost: &VHost, binding: Arc<Binding>) -> BindingRow {
     BindingRow {
         vhost: Arc::clone(vhost.name()),
         binding,
-    }
-}
-
-impl Row for BindingRow {
-    /// Compat: a binding has none.
-    fn name(&self) -> Cow<'_, str> {
-        let binding = &self.binding;
-        let source = binding.source().as_str();
-        let destination = binding.destination().name();
-        format!("{source} {destination} {}", binding.routing_key()).into()
-    }
-
-    fn render(&self, _: &Site, _: &View) -> Value {
-        let binding = &self.binding;
-        let destination_type = match binding.destination() {
-            Destination::Queue(_) => "queue",
-            Destination::Exchange(_) => "exchange",
-        };
-        json!({
-            "source": binding.source().as_str(),
-            "vhost": &*self.vhost,
-            "destination": binding.destination().name(),
-            "destination_type": destination_type,
-            "routing_key": &**binding.routing_key(),
-            "arguments": json::from_table(binding.arguments()),
-            "properties_key": Key::of(binding).to_string(),
-        })
-    }
-
-    fn sort_key(&self, _: &Site, field: &str) -> Option<SortKey> {
-        Some(match field {
-            "source" => self.binding.source().as_str().into(),
-            "vhost" => self.vhost.as_ref().into(),
-            "destination" => self.binding.destination().name().into(),
-            "routing_key" => self.binding.routing_key().as_ref().into(),
-            _ => return None,
-        })
     }
 }

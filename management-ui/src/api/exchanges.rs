@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use ferrymq_broker::json;
 use ferrymq_broker::stats::{ExchangeField, ExchangeTotals};
-use ferrymq_broker::vhost::{ExchangeDeclare, VHost};
+use ferrymq_broker::vhost::{ExchangeDeclare, Snapshot, VHost};
 use serde_json::{Map, Value, json};
 
 use super::flows::Flows;
@@ -119,12 +119,28 @@ impl ExchangeRow {
         show("internal", exchange.internal.into());
         show("arguments", json::from_table(&exchange.arguments).into());
         show("user_who_performed_action", site.internal_user().into());
-        let vhost = site.broker.vhost(&self.vhost);
-        let policy = vhost.and_then(|vhost| vhost.exchange_policy(exchange.name.as_str()));
-        if let Some(policy) = policy {
+        let Some(vhost) = site.broker.vhost(&self.vhost) else {
+            return shown;
+        };
+        let (name, snapshot) = (exchange.name.as_str(), vhost.snapshot());
+        if let Some(policy) = vhost.exchange_policy(name) {
             show("policy", policy.name.as_ref().into());
         }
+        if let Some(alternate) = snapshot.topology.alternate(name) {
+            show("alternate_exchange", alternate.as_str().into());
+        }
+        let to = snapshot.topology.count_to_exchange(name);
+        show("bindings_from", self.count_from(&snapshot).into());
+        show("bindings_to", to.into());
         shown
+    }
+
+    /// How many bindings lead away from it: each queue has one from the default exchange.
+    fn count_from(&self, snapshot: &Snapshot) -> usize {
+        match self.exchange.name.is_default() {
+            true => snapshot.queues.len(),
+            false => snapshot.topology.count_from(self.exchange.name.as_str()),
+        }
     }
 
     fn totals(&self, site: &Site) -> Option<Arc<ExchangeTotals>> {
