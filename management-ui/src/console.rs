@@ -27,11 +27,14 @@ mod table;
 mod theme;
 mod visit;
 
+mod bindings;
 mod channel;
 mod channels;
 mod connection;
 mod connections;
 mod consumers;
+mod exchange;
+mod exchanges;
 mod limits;
 mod overview;
 mod permissions;
@@ -63,6 +66,8 @@ use visit::Visit;
 const SHEETS: &[&Sheet] = &[
     &queues::SHEET,
     &queue::bindings::SHEET,
+    &exchanges::SHEET,
+    &bindings::SHEET,
     &connections::SHEET,
     &channels::SHEET,
     &consumers::SHEET,
@@ -74,6 +79,8 @@ const SHEETS: &[&Sheet] = &[
 const ACTIONS: &[&[Action]] = &[
     queues::ACTIONS,
     queue::ACTIONS,
+    exchanges::ACTIONS,
+    bindings::ACTIONS,
     connections::ACTIONS,
     consumers::ACTIONS,
     limits::ACTIONS,
@@ -112,6 +119,7 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(console: &Console) -> Rou
     let pages = Router::new();
     let pages = page::route::<overview::Overview>(pages);
     let pages = queue::routes(queues::routes(pages));
+    let pages = bindings::routes(exchange::routes(exchanges::routes(pages)));
     let pages = connection::routes(connections::routes(pages));
     let pages = consumers::routes(channel::routes(channels::routes(pages)));
     let pages = administration(pages);

@@ -68,6 +68,14 @@ impl Address {
             .filter(|(name, _)| !without.contains(&name.as_str()))
     }
 
+    /// Another page with the same parameters.
+    pub(crate) fn named(&self, page: &str) -> Self {
+        Self {
+            page: page.to_owned(),
+            parameters: self.parameters.clone(),
+        }
+    }
+
     /// The same with a parameter, instead of what it had.
     pub(crate) fn with(&self, name: &str, value: &str) -> Self {
         self.without(&[name]).and(name, value)

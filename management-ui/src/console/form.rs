@@ -213,6 +213,13 @@ impl Submission {
     }
 }
 
+impl From<&Address> for Form {
+    /// What a form says that leads to an address.
+    fn from(address: &Address) -> Self {
+        Self(address.clone())
+    }
+}
+
 impl From<&Visit> for Address {
     fn from(visit: &Visit) -> Self {
         visit.address.clone()

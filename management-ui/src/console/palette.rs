@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::address::Address;
 use super::client::Call;
+use super::exchanges;
 use super::queues;
 use super::visit::Visit;
 
@@ -28,9 +29,7 @@ const KINDS: &[Kind] = &[
         queues::of_queue(text(row, "vhost"), text(row, "name"))
     }),
     kind("exchange", "exchanges", "vhost", |row| {
-        Address::new("exchange")
-            .with("vhost", text(row, "vhost"))
-            .with("name", text(row, "name"))
+        exchanges::of_exchange(text(row, "vhost"), text(row, "name"))
     }),
     kind("connection", "connections", "user", |row| {
         Address::new("connection").with("name", text(row, "name"))

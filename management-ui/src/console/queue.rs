@@ -118,7 +118,7 @@ fn of_queue(page: &str, vhost: &str, name: &str) -> Address {
 }
 
 /// A table of arguments in a cell, one badge each.
-fn arguments(table: &Value) -> Cell {
+pub(super) fn arguments(table: &Value) -> Cell {
     let entries = table.as_object().into_iter().flatten();
     let badges = entries.map(|(name, value)| {
         let value = value

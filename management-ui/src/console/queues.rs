@@ -322,6 +322,7 @@ pub(super) fn of_policy(vhost: &str, policy: &str) -> Address {
     policies.with("filter", policy)
 }
 
+/// The policy that applies.
 pub(super) fn policy(row: &Value) -> Cell {
     match row["policy"].as_str() {
         Some(policy) => Cell::link(&of_policy(text(row, "vhost"), policy), policy),

@@ -1,5 +1,7 @@
 //! The console: sessions, forms, pages.
 
+mod bindings;
+mod exchanges;
 mod queue;
 mod users;
 mod vhosts;

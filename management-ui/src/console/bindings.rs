@@ -1,0 +1,168 @@
+//! `bindings`: all bindings; what makes and removes them, also on other pages.
+
+mod forms;
+mod shown;
+
+use askama::Template;
+use axum::Router;
+use axum::routing::post;
+use serde_json::Value;
+use std::time::Duration;
+
+use super::Console;
+use super::address::Address;
+use super::client::{Call, Problem};
+use super::confirm::Action;
+use super::exchanges::{self, in_path};
+use super::page::{self, Page, Part};
+use super::queue;
+use super::queues;
+use super::shell::Shell;
+use super::table::{Bulk, Cell, Column, Kind, Sheet, Table};
+use super::visit::Visit;
+
+pub(super) use forms::{Ends, form, unbind_form, undo};
+pub(super) use shown::Bindings;
+
+/// What tells a binding from all others.
+const KEY: &[&str] = &[
+    "vhost",
+    "source",
+    "destination_type",
+    "destination",
+    "properties_key",
+];
+
+/// All bindings.
+pub(super) static SHEET: Sheet = Sheet {
+    id: "bindings",
+    path: &["bindings"],
+    nouns: ("binding", "bindings"),
+    key: KEY,
+    bulk: &[Bulk {
+        action: "delete-binding",
+        title: "Unbind",
+    }],
+    columns: &[
+        Column::usual("source", "From exchange", Kind::Of(source)),
+        Column::usual("routing_key", "Routing key", Kind::Text),
+        Column::usual("arguments", "Arguments", Kind::Of(arguments)),
+        Column::usual("destination", "To", Kind::Of(destination)),
+        Column::usual("destination_type", "Which is", Kind::Text).about("A queue or an exchange"),
+        Column::usual("vhost", "Virtual host", Kind::Text),
+    ],
+};
+
+/// What can be done to bindings.
+pub(super) const ACTIONS: &[Action] = &[Action {
+    name: "delete-binding",
+    verb: "Unbind",
+    done: "removed",
+    nouns: ("binding", "bindings"),
+    destroys: true,
+    list: &["bindings"],
+    key: KEY,
+    look: None,
+    loss: |_| String::new(),
+    call: |key| Call::delete(&path(key)),
+}];
+
+/// The page.
+#[derive(Template)]
+#[template(path = "bindings.html")]
+pub(super) struct AllBindings {
+    shell: Shell,
+    table: Table,
+    bind: String,
+    without_bindings: String,
+    without_consumers: String,
+}
+
+impl Page for AllBindings {
+    const NAME: &'static str = "bindings";
+    const PERIOD: Duration = Duration::from_secs(2);
+
+    async fn load(visit: &Visit) -> Result<Self, Problem> {
+        let shell = Shell::new(visit, "Bindings");
+        let orphans = |page: &str, filter: &str| {
+            let to = Address::parse_whole(&shell.to(page));
+            to.with("filter", filter).to_string()
+        };
+        Ok(Self {
+            table: SHEET.load(visit).await?,
+            bind: match visit.is_read_only() {
+                true => String::new(),
+                false => form(visit, &shell, Ends::default()).await?,
+            },
+            // Those that are always there are nobody's fault.
+            without_bindings: orphans("exchanges", "bindings_from:0 -/^amq\\./"),
+            without_consumers: orphans("queues", "consumers:0"),
+            shell,
+        })
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        self.table.parts()
+    }
+}
+
+/// The page, and what its forms do.
+pub(super) fn routes(router: Router<Console>) -> Router<Console> {
+    page::route::<AllBindings>(router)
+        .route("/console/bind", post(forms::bind))
+        .route("/console/unbind", post(forms::unbind))
+}
+
+/// All bindings of a vhost that have this at one end: `end` is `source` or `destination`.
+pub(super) fn all(vhost: &str, end: &str, name: &str) -> Address {
+    let quoted = name.replace('\\', "\\\\").replace('"', "\\\"");
+    let filter = format!("{end}:=\"{quoted}\"");
+    Address::new("bindings")
+        .with("vhost", vhost)
+        .with("filter", &filter)
+}
+
+/// What leads to a binding in the API.
+fn path<'a>(key: &[&'a str]) -> [&'a str; 7] {
+    let [vhost, source, kind, destination, properties_key] = *key else {
+        unreachable!("keys of bindings have as many fields as KEY");
+    };
+    let kind = kind_in_path(kind);
+    let source = in_path(source);
+    [
+        "bindings",
+        vhost,
+        "e",
+        source,
+        kind,
+        destination,
+        properties_key,
+    ]
+}
+
+fn kind_in_path(kind: &str) -> &'static str {
+    match kind {
+        "exchange" => "e",
+        _ => "q",
+    }
+}
+
+fn text<'a>(row: &'a Value, field: &str) -> &'a str {
+    row[field].as_str().unwrap_or_default()
+}
+
+fn source(row: &Value) -> Cell {
+    exchanges::link(text(row, "vhost"), text(row, "source"))
+}
+
+fn destination(row: &Value) -> Cell {
+    let (vhost, name) = (text(row, "vhost"), text(row, "destination"));
+    match text(row, "destination_type") {
+        "exchange" => exchanges::link(vhost, name),
+        _ => Cell::link(&queues::of_queue(vhost, name), name),
+    }
+}
+
+fn arguments(row: &Value) -> Cell {
+    queue::arguments(&row["arguments"])
+}

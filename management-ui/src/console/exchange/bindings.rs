@@ -1,0 +1,74 @@
+//! `exchange-bindings`: where messages go from an exchange, and where they come to it from.
+
+use askama::Template;
+
+use super::Head;
+use crate::console::bindings::{self, Bindings, Ends};
+use crate::console::client::{Call, Problem};
+use crate::console::page::{Page, Part};
+use crate::console::shell::Shell;
+use crate::console::visit::Visit;
+
+/// The page.
+#[derive(Template)]
+#[template(path = "exchange/bindings.html", blocks = ["from", "to"])]
+pub(in crate::console) struct ExchangeBindings {
+    shell: Shell,
+    head: Head,
+    from: Bindings,
+    to: Bindings,
+    /// A form that undoes the latest unbinding, if there was one.
+    undo: String,
+    /// What the buttons that unbind belong to.
+    unbind: String,
+    /// A form that adds a binding.
+    bind: String,
+}
+
+impl Page for ExchangeBindings {
+    const NAME: &'static str = "exchange-bindings";
+
+    async fn load(visit: &Visit) -> Result<Self, Problem> {
+        let head = Head::load(visit).await?;
+        let shell = Shell::new(visit, head.title());
+        let path = [
+            "exchanges",
+            &head.vhost,
+            super::in_path(&head.name),
+            "bindings",
+        ];
+        let list = |end| Call::get(&[&path[..], &[end]].concat());
+        let ends = Ends {
+            vhost: Some(&head.vhost),
+            source: Some(&head.name),
+            queue: None,
+        };
+        let bind = match head.may_bind {
+            true => bindings::form(visit, &shell, ends).await?,
+            false => String::new(),
+        };
+        Ok(Self {
+            from: Bindings::load(visit, list("source")).await?,
+            to: Bindings::load(visit, list("destination")).await?,
+            undo: bindings::undo(visit, &shell),
+            unbind: bindings::unbind_form(visit, &shell),
+            bind,
+            shell,
+            head,
+        })
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        vec![
+            Part::new("from", &self.as_from()),
+            Part::new("to", &self.as_to()),
+        ]
+    }
+}
+
+impl ExchangeBindings {
+    /// Where all bindings from it are, however many there are.
+    fn all_from(&self) -> String {
+        bindings::all(&self.head.vhost, "source", &self.head.name).to_string()
+    }
+}
