@@ -289,7 +289,7 @@ impl Sheet {
         let columns = self.columns.iter().enumerate();
         columns
             .filter(move |(index, column)| *index == 0 || column.is_shown(asked))
-            .filter(move |(_, column)| !(one_vhost && column.is_vhost()))
+            .filter(move |(index, column)| *index == 0 || !(one_vhost && column.is_vhost()))
             .map(|(_, column)| column)
     }
 
