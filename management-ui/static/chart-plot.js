@@ -37,6 +37,8 @@ export function draw(place, unit, columns, look, point) {
     },
     axes: [axis(look, { values: times, space: 80 }), axis(look, values(unit))],
     series: [{}, ...columns.series.map((_, at) => line(look, at))],
+    // The last moment's label stands half beyond the plot.
+    padding: [8, 28, 0, 0],
     hooks: { setCursor: [(plot) => point(plot.cursor.idx)] },
   };
   place.replaceChildren();
