@@ -101,7 +101,7 @@ fn queue(row: &Value) -> Cell {
     Cell::link(&queues::of_queue(text(row, "queue", "vhost"), name), name)
 }
 
-pub(super) fn channel(row: &Value) -> Cell {
+fn channel(row: &Value) -> Cell {
     match text(row, "channel_details", "name") {
         "" => Cell::Nothing,
         name => Cell::link(&of_channel(name), name),

@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use super::Console;
 use super::address::Address;
+use super::channels::of_channel;
 use super::charts::Charts;
 use super::client::{Call, Problem};
 use super::confirm::Action;
@@ -115,6 +116,26 @@ impl Head {
 /// A page about a queue.
 fn of_queue(page: &str, vhost: &str, name: &str) -> Address {
     Address::new(page).with("vhost", vhost).with("name", name)
+}
+
+/// The connection that a row is about, by where it comes from.
+fn connection(row: &Value) -> Cell {
+    let details = &row["channel_details"];
+    let name = details["connection_name"].as_str().unwrap_or_default();
+    let to = Address::new("connection").with("name", name);
+    match (details["peer_host"].as_str(), details["peer_port"].as_u64()) {
+        (Some(host), Some(port)) => Cell::link(&to, format!("{host}:{port}")),
+        _ => Cell::Nothing,
+    }
+}
+
+/// The channel that a row is about, by its number on the connection.
+fn channel(row: &Value) -> Cell {
+    let details = &row["channel_details"];
+    match (details["name"].as_str(), details["number"].as_u64()) {
+        (Some(name), Some(number)) => Cell::link(&of_channel(name), number.to_string()),
+        _ => Cell::Nothing,
+    }
 }
 
 /// A table of arguments in a cell, one badge each.

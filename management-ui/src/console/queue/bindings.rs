@@ -25,7 +25,7 @@ const UNBIND: &str = "unbind-queue";
 const SOURCE: Column = Column::usual("source", "From exchange", Kind::Of(source));
 const ROUTING_KEY: Column = Column::usual("routing_key", "Routing key", Kind::Text);
 const ARGUMENTS: Column = Column::usual("arguments", "Arguments", Kind::Of(arguments));
-const BUTTON: Column = Column::usual("properties_key", "", Kind::Of(button));
+const BUTTON: Column = Column::usual("properties_key", "Action", Kind::Of(button));
 
 /// The bindings to a queue, for who may change them.
 pub(in crate::console) static SHEET: Sheet = sheet(&[SOURCE, ROUTING_KEY, ARGUMENTS, BUTTON]);

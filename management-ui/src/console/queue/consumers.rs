@@ -5,10 +5,9 @@ use std::collections::HashMap;
 use askama::Template;
 use serde_json::Value;
 
-use super::Head;
-use crate::console::address::Address;
+use super::{Head, channel, connection};
 use crate::console::client::Problem;
-use crate::console::consumers::{KEY, acks, channel, prefetch, timeout};
+use crate::console::consumers::{KEY, acks, prefetch, timeout};
 use crate::console::page::{Page, Part};
 use crate::console::shell::Shell;
 use crate::console::table::{self, Bulk, Cell, Column, Kind, Sheet, Table};
@@ -30,9 +29,13 @@ static SHEET: Sheet = Sheet {
     columns: &[
         Column::usual("consumer_tag", "Consumer", Kind::Text),
         Column::usual("activity_status", "State", Kind::Of(state)),
-        Column::usual("channel_details.name", "Channel", Kind::Of(channel)),
         Column::usual("channel_details.user", "User", Kind::Text),
-        Column::usual("channel_details.peer_host", "Address", Kind::Of(peer)),
+        Column::usual(
+            "channel_details.peer_host",
+            "Connection",
+            Kind::Of(connection),
+        ),
+        Column::usual("channel_details.number", "Channel", Kind::Of(channel)),
         Column::usual("ack_required", "Acks", Kind::Of(acks)),
         Column::usual("exclusive", "Exclusive", Kind::Flag),
         Column::usual("prefetch_count", "Prefetch", Kind::NumberOf(prefetch))
@@ -117,17 +120,6 @@ fn state(row: &Value) -> Cell {
         _ if limit > 0 && number("in_flight") >= limit => Cell::state("busy", "at its limit"),
         Some("single_active") => Cell::state("good", "the active one"),
         _ => Cell::state("good", "active"),
-    }
-}
-
-/// Where it comes from, as the way to its connection.
-fn peer(row: &Value) -> Cell {
-    let details = &row["channel_details"];
-    let name = details["connection_name"].as_str().unwrap_or_default();
-    let connection = Address::new("connection").with("name", name);
-    match (details["peer_host"].as_str(), details["peer_port"].as_u64()) {
-        (Some(host), Some(port)) => Cell::link(&connection, format!("{host}:{port}")),
-        _ => Cell::Nothing,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a queue obeys: its own arguments, its policy and the operator's policy, and which of them counts.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ferrymq_broker::policy::{Policy, PolicyKind, merge};
 use ferrymq_broker::queue::arguments::QueueType;
@@ -8,8 +9,8 @@ use ferrymq_broker::queue::options::Options;
 use serde_json::{Map, Value};
 
 use super::Head;
-use crate::console::queues;
 use crate::console::visit::Visit;
+use crate::console::{format, queues};
 
 /// All that a queue was asked for.
 pub(super) struct Effective {
@@ -102,10 +103,26 @@ impl Effective {
         }
     }
 
-    /// The value that counts; empty: nobody asked for it.
+    /// The value that counts, if anybody asked for it.
     pub(super) fn value(&self, name: &str) -> Option<&str> {
         let row = self.rows.iter().find(|row| row.name == name);
         row.map(|row| row.value.as_str())
+    }
+
+    /// The same as a number that people read.
+    pub(super) fn count(&self, name: &str) -> Option<String> {
+        let value = self.value(name)?;
+        Some(
+            value
+                .parse()
+                .map_or_else(|_| value.to_owned(), format::count),
+        )
+    }
+
+    /// The same of milliseconds.
+    pub(super) fn span(&self, name: &str) -> Option<String> {
+        let millis = self.value(name)?.parse().ok()?;
+        Some(format::span(Duration::from_millis(millis)))
     }
 }
 

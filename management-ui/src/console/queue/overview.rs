@@ -43,7 +43,7 @@ const CLASSES: &[(&str, &str, &str)] = &[
 
 /// The page.
 #[derive(Template)]
-#[template(path = "queue/overview.html", blocks = ["facts"])]
+#[template(path = "queue/overview.html", blocks = ["facts", "flow"])]
 pub(in crate::console) struct Overview {
     shell: Shell,
     head: Head,
@@ -102,6 +102,7 @@ impl Page for Overview {
     fn parts(&self) -> Vec<Part> {
         let mut parts = self.head.parts();
         parts.push(Part::new("facts", &self.as_facts()));
+        parts.push(Part::new("flow", &self.as_flow()));
         parts
     }
 

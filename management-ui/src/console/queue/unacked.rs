@@ -5,8 +5,7 @@ use std::time::Duration;
 use askama::Template;
 use serde_json::Value;
 
-use super::Head;
-use crate::console::address::Address;
+use super::{Head, channel, connection};
 use crate::console::client::Problem;
 use crate::console::format;
 use crate::console::page::{Page, Part};
@@ -28,8 +27,13 @@ static SHEET: Sheet = Sheet {
             .about("Its number in the queue: the oldest has the smallest"),
         Column::usual("age", "Unacked for", Kind::NumberOf(age)),
         Column::usual("consumer_tag", "Consumer", Kind::Of(consumer)),
-        Column::usual("channel_details", "Channel", Kind::Of(channel)),
-        Column::usual("user", "User", Kind::Of(user)),
+        Column::usual("channel_details.user", "User", Kind::Text),
+        Column::usual(
+            "channel_details.peer_host",
+            "Connection",
+            Kind::Of(connection),
+        ),
+        Column::usual("channel_details.number", "Channel", Kind::Of(channel)),
         Column::usual("delivery_tag", "Delivery tag", Kind::Number),
         Column::usual("exchange", "Exchange", Kind::Text),
         Column::usual("routing_key", "Routing key", Kind::Text),
@@ -87,16 +91,4 @@ fn consumer(row: &Value) -> Cell {
         None | Some("") => Cell::Text("fetched by get".to_owned()),
         Some(tag) => Cell::Text(tag.to_owned()),
     }
-}
-
-fn channel(row: &Value) -> Cell {
-    match row["channel_details"]["name"].as_str() {
-        Some(name) => Cell::link(&Address::new("channel").with("name", name), name),
-        None => Cell::Nothing,
-    }
-}
-
-fn user(row: &Value) -> Cell {
-    let user = row["channel_details"]["user"].as_str();
-    user.map_or(Cell::Nothing, |user| Cell::Text(user.to_owned()))
 }
