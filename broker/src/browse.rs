@@ -260,7 +260,10 @@ impl VHost {
                 cursor.scanned += 1;
                 cursor.position = position;
                 bytes += entry.message.memory_bytes();
-                if browse.filter.matches(&entry.message, now) {
+                if browse
+                    .filter
+                    .matches(&entry.message, Some(entry.sequence), now)
+                {
                     let number = match cursor.direction {
                         Direction::Head => cursor.scanned,
                         Direction::Tail => (total as u64 + 1).saturating_sub(cursor.scanned),
@@ -284,7 +287,8 @@ impl VHost {
 }
 
 impl VHost {
-    /// The message that waits with this sequence, whole; `None`: there is none. Blocks while it reads from disk.
+    /// The message that waits with this sequence, with up to `body_bytes` of its body; `None`: there is none. Blocks while it
+    /// reads from disk.
     ///
     /// # Errors
     /// As [`VHost::browse`].
@@ -293,16 +297,17 @@ impl VHost {
         actor: &Actor,
         queue: &str,
         sequence: u64,
+        body_bytes: usize,
         now: Timestamp,
     ) -> Result<Option<Browsed>, Error> {
         let queue = self.readable_queue(actor, queue)?;
         let entry = queue.look_at(Sequence(sequence));
         let entry = entry.map_err(|why| Error::Store(why.to_string()))?;
-        let whole = Browse {
-            body_bytes: usize::MAX,
+        let browse = Browse {
+            body_bytes,
             ..Browse::default()
         };
-        Ok(entry.map(|entry| Browsed::new(&entry, 0, &whole, now)))
+        Ok(entry.map(|entry| Browsed::new(&entry, 0, &browse, now)))
     }
 }
 

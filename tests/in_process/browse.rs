@@ -189,7 +189,7 @@ fn check_backwards(broker: &InProcess, queue: &str, forwards: &[Browsed]) {
     assert_eq!(numbers(&seen), numbers(forwards));
     let now = Timestamp::from_millis(10_000);
     let one = |sequence| {
-        let found = vhost(broker).browse_one(&actor(broker), queue, sequence, now);
+        let found = vhost(broker).browse_one(&actor(broker), queue, sequence, usize::MAX, now);
         found.expect("a queue that can be read")
     };
     for message in forwards {

@@ -1,9 +1,12 @@
 //! Which messages somebody wants to see, or to move.
 
 mod condition;
+mod expression;
 mod parse;
 
 use std::str::FromStr;
+
+use ferrymq_store::Sequence;
 
 use crate::clock::Timestamp;
 use crate::message::Message;
@@ -21,10 +24,10 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Is `message` one of those?
-    pub fn matches(&self, message: &Message, now: Timestamp) -> bool {
+    /// Is `message` one of those? What does not wait in a queue has no `sequence`.
+    pub fn matches(&self, message: &Message, sequence: Option<Sequence>, now: Timestamp) -> bool {
         let mut conditions = self.conditions.iter();
-        conditions.all(|condition| condition.holds(message, now))
+        conditions.all(|condition| condition.holds(message, sequence, now))
     }
 
     /// Does it take everything?
@@ -47,6 +50,7 @@ impl FromStr for Filter {
     /// | condition | holds when |
     /// |---|---|
     /// | `word`, `"two words"` | this stands in the body, the properties or the routing key, byte for byte |
+    /// | `/expression/` | this regular expression matches there |
     /// | `key:orders.*.#` | the routing key matches, as in a binding of a topic exchange |
     /// | `exchange:NAME` | it was published to this exchange |
     /// | `header.NAME` | it has this header |
@@ -55,8 +59,10 @@ impl FromStr for Filter {
     /// | `json.$.a.b:TEST` | the body is JSON, and what is at this path passes; `json.$.a.0` is a list's first |
     /// | `size:TEST` | bytes of the body, `k`, `M` and `G` being powers of 1024 |
     /// | `age:TEST` | time since it was published, if it says so, in `s`, `m`, `h` or `d` |
+    /// | `sequence:17,18` | it is one of these |
     ///
-    /// A test is a value, which must be the same as text, or `>` or `<` and a number.
+    /// A test is a value, which must be the same as text, or `>` or `<` and a number, or an expression between slashes.
+    /// `key:` and `exchange:` take expressions, too; in one that holds blanks these stand in quotes, `/two" "words/`.
     ///
     /// # Errors
     /// When a condition is none of these; it is named.

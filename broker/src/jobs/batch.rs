@@ -125,7 +125,7 @@ impl Batches {
         let filter = &self.order.filter;
         let wanted = entries.into_iter();
         let wanted = wanted
-            .filter(|entry| filter.matches(&entry.message, now))
+            .filter(|entry| filter.matches(&entry.message, Some(entry.sequence), now))
             .collect();
         self.work.set_now(now);
         let point = match self.order.task {

@@ -71,7 +71,7 @@ pub(crate) async fn list(
     })))
 }
 
-/// `GET /api/queues/{vhost}/{name}/messages/{sequence}`: one message whole.
+/// `GET /api/queues/{vhost}/{name}/messages/{sequence}`: one message, whole if nothing else is asked for.
 pub(crate) async fn one(
     caller: Caller,
     State(site): State<Site>,
@@ -79,7 +79,8 @@ pub(crate) async fn one(
     query: Query,
 ) -> Answer {
     let encoding = Encoding::of(&query)?;
-    let message = find(caller, &site, place).await?;
+    let body_bytes = query.number("truncate", usize::MAX, 0..=usize::MAX)?;
+    let message = find(caller, &site, place, body_bytes).await?;
     let mut item = item(&message, encoding);
     if let Some(item) = item.as_object_mut() {
         item.remove("position");
@@ -93,7 +94,7 @@ pub(crate) async fn payload(
     State(site): State<Site>,
     Names(place): Names<(String, String, String)>,
 ) -> Result<Response, Refusal> {
-    let message = find(caller, &site, place).await?;
+    let message = find(caller, &site, place, usize::MAX).await?;
     let name = format!("attachment; filename=message-{}", message.sequence);
     let headers = [
         // Whatever the message says that it is: no browser is to show it as that.
@@ -107,14 +108,15 @@ async fn find(
     caller: Caller,
     site: &Site,
     (vhost, name, sequence): (String, String, String),
+    body_bytes: usize,
 ) -> Result<Browsed, Refusal> {
     let vhost = caller.vhost(&vhost)?;
     let sequence = sequence_of(&sequence)?;
     queues::find(&vhost, &name)?;
     note_look(site, &caller, &vhost, &name)?;
     let actor = caller.actor();
-    let found = site.aside(move || vhost.browse_one(&actor, &name, sequence, clock::now()));
-    found.await??.ok_or_else(Refusal::not_found)
+    let look = move || vhost.browse_one(&actor, &name, sequence, body_bytes, clock::now());
+    site.aside(look).await??.ok_or_else(Refusal::not_found)
 }
 
 /// Messages of `name` are about to be shown: it is logged who looks.

@@ -91,7 +91,7 @@ impl Tail {
         self.dropped += heard.dropped;
         let now = clock::now();
         for routed in heard.messages {
-            if !self.filter.matches(&routed.message, now) {
+            if !self.filter.matches(&routed.message, None, now) {
                 continue;
             }
             self.waiting.push_back(routed);

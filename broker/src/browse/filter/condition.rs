@@ -4,8 +4,10 @@ use std::borrow::Cow;
 
 use ferrymq_amqp::content::Property;
 use ferrymq_amqp::{Properties, RawValue};
+use ferrymq_store::Sequence;
 use serde_json::Value;
 
+use super::expression::Expression;
 use crate::browse::published;
 use crate::clock::Timestamp;
 use crate::message::{BodyPieces, Message};
@@ -18,8 +20,10 @@ const MAX_JSON_BYTES: u64 = 1 << 20;
 pub(super) enum Condition {
     /// The routing key looks like this, as in a binding of a topic exchange.
     Key(String),
-    /// It was published to this exchange.
-    Exchange(String),
+    /// It matches.
+    KeyMatches(Expression),
+    /// It was published to an exchange with such a name.
+    Exchange(Test),
     /// It has this header, with such a value.
     Header(String, Option<Test>),
     /// It has this property, with such a value.
@@ -30,8 +34,12 @@ pub(super) enum Condition {
     Size(Test),
     /// Seconds since it was published.
     Age(Test),
+    /// It is one of these; in order.
+    Sequence(Vec<u64>),
     /// Stands somewhere in the body, the properties or the routing key.
     Text(String),
+    /// Matches there.
+    Matches(Expression),
 }
 
 /// What is asked of a value.
@@ -43,15 +51,23 @@ pub(super) enum Test {
     Above(f64),
     /// or below.
     Below(f64),
+    /// It matches.
+    Matches(Expression),
 }
 
 impl Condition {
-    pub(super) fn holds(&self, message: &Message, now: Timestamp) -> bool {
+    pub(super) fn holds(
+        &self,
+        message: &Message,
+        sequence: Option<Sequence>,
+        now: Timestamp,
+    ) -> bool {
         match self {
             Self::Key(pattern) => {
                 topic_matches(pattern, &String::from_utf8_lossy(message.routing_key()))
             }
-            Self::Exchange(name) => message.exchange() == name.as_bytes(),
+            Self::KeyMatches(expression) => expression.matches(message.routing_key()),
+            Self::Exchange(test) => test.passes(&String::from_utf8_lossy(message.exchange())),
             Self::Header(name, test) => {
                 let properties = Properties::parse(message.properties()).ok();
                 let headers = properties.as_ref().and_then(Properties::headers);
@@ -71,7 +87,11 @@ impl Condition {
                 let age = published(message).map(|at| now.since(at));
                 age.is_some_and(|age| test.passes_number(age.as_secs_f64()))
             }
-            Self::Text(text) => has_text(message, text.as_bytes()),
+            Self::Sequence(all) => {
+                sequence.is_some_and(|sequence| all.binary_search(&sequence.0).is_ok())
+            }
+            Self::Text(text) => anywhere(message, |bytes| contains(bytes, text.as_bytes())),
+            Self::Matches(expression) => anywhere(message, |bytes| expression.matches(bytes)),
         }
     }
 }
@@ -84,6 +104,7 @@ impl Test {
                 let number = value.trim().parse();
                 number.is_ok_and(|number| self.passes_number(number))
             }
+            Self::Matches(expression) => expression.matches(value.as_bytes()),
         }
     }
 
@@ -92,6 +113,7 @@ impl Test {
             Self::Is(wanted) => wanted.parse() == Ok(number),
             Self::Above(bound) => number > *bound,
             Self::Below(bound) => number < *bound,
+            Self::Matches(expression) => expression.matches(number.to_string().as_bytes()),
         }
     }
 }
@@ -186,10 +208,11 @@ fn json_text(value: &Value) -> Option<String> {
     }
 }
 
-fn has_text(message: &Message, text: &[u8]) -> bool {
-    contains(message.routing_key(), text)
-        || contains(message.properties(), text)
-        || contains(&whole_body(message), text)
+/// Is one of the places that text is looked for in so?
+fn anywhere(message: &Message, is_found: impl Fn(&[u8]) -> bool) -> bool {
+    is_found(message.routing_key())
+        || is_found(message.properties())
+        || is_found(&whole_body(message))
 }
 
 fn whole_body(message: &Message) -> Cow<'_, [u8]> {

@@ -3,11 +3,16 @@
 use ferrymq_amqp::content::Property;
 
 use super::condition::{Condition, Test};
+use super::expression::Expression;
 
 /// Conditions of one filter,
 const MAX_CONDITIONS: usize = 32;
 /// and bytes of its text.
 const MAX_BYTES: usize = 4096;
+/// What conditions begin with.
+const KINDS: [&str; 8] = [
+    "key", "exchange", "header", "property", "json", "size", "age", "sequence",
+];
 
 /// Why a text is no filter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -90,6 +95,9 @@ fn condition(token: Token) -> Result<Condition, BadFilter> {
     if quoted {
         return Ok(Condition::Text(text));
     }
+    if let Some(expression) = Expression::parse(&text) {
+        return expression.map(Condition::Matches).map_err(bad);
+    }
     // Of a header's or a JSON field's name colons are no part.
     let (subject, value) = match text.split_once(':') {
         Some((subject, value)) => (subject, Some(value)),
@@ -101,8 +109,18 @@ fn condition(token: Token) -> Result<Condition, BadFilter> {
         None => (subject, None),
     };
     Ok(match (kind, name, value) {
-        ("key", None, Some(pattern)) => Condition::Key(pattern.to_owned()),
-        ("exchange", None, Some(name)) => Condition::Exchange(name.to_owned()),
+        ("key", None, Some(pattern)) => match Expression::parse(pattern) {
+            Some(expression) => Condition::KeyMatches(expression.map_err(bad)?),
+            None => Condition::Key(pattern.to_owned()),
+        },
+        ("exchange", None, Some(name)) => Condition::Exchange(match Expression::parse(name) {
+            Some(expression) => Test::Matches(expression.map_err(bad)?),
+            None => Test::Is(name.to_owned()),
+        }),
+        ("sequence", None, Some(numbers)) => {
+            let numbers = sequences(numbers);
+            Condition::Sequence(numbers.ok_or_else(|| bad("numbers look like sequence:17,18"))?)
+        }
         ("header", Some(name), _) if !name.is_empty() => {
             Condition::Header(name.to_owned(), test.map_err(bad)?)
         }
@@ -117,16 +135,19 @@ fn condition(token: Token) -> Result<Condition, BadFilter> {
         }
         ("size", None, Some(value)) => Condition::Size(self::test(value, bytes).map_err(bad)?),
         ("age", None, Some(value)) => Condition::Age(self::test(value, seconds).map_err(bad)?),
-        ("key" | "exchange" | "header" | "property" | "json" | "size" | "age", _, Some(_)) => {
+        (kind, _, Some(_)) if KINDS.contains(&kind) => {
             return Err(bad("it lacks a name, or has one too many"));
         }
         _ => Condition::Text(text),
     })
 }
 
-/// `>10`, `<10`, or a value; what bounds it is read by `number`.
+/// `>10`, `<10`, `/expression/`, or a value; what bounds it is read by `number`.
 fn test(value: &str, number: fn(&str) -> Option<f64>) -> Result<Test, &'static str> {
     const RULE: &str = "what follows > or < must be a number";
+    if let Some(expression) = Expression::parse(value) {
+        return expression.map(Test::Matches);
+    }
     if let Some(bound) = value.strip_prefix('>') {
         return number(bound).map(Test::Above).ok_or(RULE);
     }
@@ -164,6 +185,14 @@ fn with_unit(text: &str, units: &[(char, f64)]) -> Option<f64> {
         .find_map(|(unit, factor)| Some((text.strip_suffix(*unit)?, *factor)));
     let (digits, factor) = found.unwrap_or((text, 1.0));
     Some(number(digits)? * factor)
+}
+
+/// `17,18`, in order.
+fn sequences(text: &str) -> Option<Vec<u64>> {
+    let numbers = text.split(',').map(str::parse);
+    let mut numbers: Vec<u64> = numbers.collect::<Result<_, _>>().ok()?;
+    numbers.sort_unstable();
+    Some(numbers)
 }
 
 fn property(name: &str) -> Option<Property> {

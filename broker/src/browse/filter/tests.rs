@@ -20,7 +20,11 @@ fn message(key: &str, headers: &[(&str, AMQPValue)], body: &str) -> Message {
 
 fn check(filter: &str, message: &Message, matches: bool) {
     let parsed: Filter = filter.parse().unwrap();
-    assert_eq!(parsed.matches(message, NOW), matches, "{filter}");
+    assert_eq!(
+        parsed.matches(message, Some(Sequence(17)), NOW),
+        matches,
+        "{filter}"
+    );
 }
 
 fn topic(pattern: &str, key: &str, matches: bool) {
@@ -120,6 +124,32 @@ fn where_and_when_it_was_published() {
 }
 
 #[test]
+fn expressions_match_anywhere_but_where_they_are_bound() {
+    let header = [("h", AMQPValue::LongString("in a header".into()))];
+    let message = message("orders.eu", &header, "{\"id\":4711}\n\u{e9}");
+    check("/47\\d{2}/", &message, true);
+    check("/^47/", &message, false);
+    check("/^orders/", &message, true);
+    check("/in\" \"a/", &message, true);
+    check("key:/^orders\\.(eu|us)$/", &message, true);
+    check("key:/^eu/", &message, false);
+    check("exchange:/^e/", &message, true);
+    check("header.h:/^in/ json.$.id:/^4/ size:/3$/", &message, false);
+    check("header.h:/HEADER/", &message, false);
+    check("header.h:/(?i)HEADER/", &message, true);
+    check("/(a*)*b$/", &message, false);
+}
+
+#[test]
+fn messages_have_numbers() {
+    let message = message("k", &[], "");
+    check("sequence:18,17", &message, true);
+    check("sequence:1", &message, false);
+    let filter: Filter = "sequence:17".parse().unwrap();
+    assert!(!filter.matches(&message, None, NOW));
+}
+
+#[test]
 fn what_makes_no_sense_is_named() {
     let check = |filter: &str, part: &str| {
         let error = filter.parse::<Filter>().unwrap_err().to_string();
@@ -134,6 +164,10 @@ fn what_makes_no_sense_is_named() {
     check("age:<", "must be a number");
     check("key.x:1", "lacks a name");
     check("header:1", "lacks a name");
+    check("/(/", "regular expression");
+    check("key:/(/", "regular expression");
+    check("/(\\w{1000}){1000}/", "too large");
+    check("sequence:a", "sequence:17,18");
     check(&"x ".repeat(33), "at most");
     check(&"x".repeat(5000), "at most");
 }

@@ -47,9 +47,12 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     get(
         "/api/queues/{vhost}/{name}/messages/{sequence}",
         Reply::One("BrowsedMessage"),
-        "One message whole",
+        "One message, whole if nothing else is said",
     )
-    .query(&[ENCODING])
+    .query(&[
+        number("truncate", 0, 1 << 40, "Bytes of the payload"),
+        ENCODING,
+    ])
     .shared(Shared::Columns),
     get(
         "/api/queues/{vhost}/{name}/messages/{sequence}/payload",
