@@ -9,8 +9,8 @@ mod batch;
 mod run;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -116,6 +116,7 @@ pub struct Job {
     /// When it began.
     pub started_at: Timestamp,
     status: Mutex<(State, Progress)>,
+    ended_at: OnceLock<Timestamp>,
     cancelled: AtomicBool,
     changed: Notify,
 }
@@ -124,6 +125,11 @@ impl Job {
     /// How it stands.
     pub fn status(&self) -> (State, Progress) {
         self.status.lock().clone()
+    }
+
+    /// When it ended; `None`: it runs.
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        self.ended_at.get().copied()
     }
 
     /// Ends it after what it is doing now.
@@ -153,6 +159,7 @@ impl Job {
     }
 
     fn end(&self, state: State) {
+        self.ended_at.get_or_init(clock::now);
         self.status.lock().0 = state;
         self.changed.notify_waiters();
     }
@@ -197,6 +204,7 @@ impl Jobs {
             by: actor.user.name().into(),
             started_at: clock::now(),
             status: Mutex::new((State::Running, progress)),
+            ended_at: OnceLock::new(),
             cancelled: AtomicBool::new(false),
             changed: Notify::new(),
         });

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse as _, Response};
 use ferrymq_broker::browse::Filter;
+use ferrymq_broker::clock::Timestamp;
 use ferrymq_broker::dead_letter::Revival;
 use ferrymq_broker::jobs::{Job, Order, Origin, State as JobState, Target, Task};
 use serde_json::{Value, json};
@@ -39,7 +40,10 @@ pub(crate) async fn begin(
 /// `GET /api/jobs`
 pub(crate) async fn list(caller: Caller, State(site): State<Site>, query: Query) -> Answer {
     let jobs = site.broker.jobs().list();
-    let visible = jobs.iter().filter(|job| may_see(&caller, job));
+    let asked = |job: &Job| caller.asks_about(&job.order.vhost);
+    let visible = jobs
+        .iter()
+        .filter(|job| asked(job) && may_see(&caller, job));
     let rows: Vec<_> = visible.map(|job| shown(job)).collect();
     query.list(&site, rows).await
 }
@@ -175,6 +179,7 @@ fn shown(job: &Job) -> Value {
         "rate": rate,
         "user": *job.by,
         "started_at": job.started_at.as_millis(),
+        "ended_at": job.ended_at().map(Timestamp::as_millis),
         "state": state,
         "reason": reason,
         "progress": {
