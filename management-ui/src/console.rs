@@ -33,8 +33,10 @@ mod channels;
 mod connection;
 mod connections;
 mod consumers;
+mod dead_letters;
 mod exchange;
 mod exchanges;
+mod jobs;
 mod limits;
 mod overview;
 mod permissions;
@@ -73,6 +75,7 @@ const SHEETS: &[&Sheet] = &[
     &consumers::SHEET,
     &users::SHEET,
     &vhosts::SHEET,
+    &jobs::SHEET,
 ];
 
 /// All that can be done to objects in tables.
@@ -87,6 +90,8 @@ const ACTIONS: &[&[Action]] = &[
     permissions::ACTIONS,
     users::ACTIONS,
     vhosts::ACTIONS,
+    jobs::ACTIONS,
+    dead_letters::ACTIONS,
 ];
 
 /// What pages are about, and who sees them.
@@ -123,6 +128,7 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(console: &Console) -> Rou
     let pages = connection::routes(connections::routes(pages));
     let pages = consumers::routes(channel::routes(channels::routes(pages)));
     let pages = administration(pages);
+    let pages = dead_letters::routes(jobs::routes(pages));
     pages
         .route("/console/login", get(login::form).post(login::log_in))
         .route("/console/logout", post(login::log_out))

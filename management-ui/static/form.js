@@ -15,7 +15,14 @@ export function startForms() {
       send(form, event.submitter);
     } else if (form.method === "get" && form.getAttribute("action") === "confirm") {
       event.preventDefault();
-      ask(form, event.submitter);
+      ask(`confirm?${fields(form, event.submitter)}`);
+    }
+  });
+  document.addEventListener("click", (event) => {
+    const link = event.target instanceof Element && event.target.closest("a[data-dialog]");
+    if (link && !(event.ctrlKey || event.metaKey || event.shiftKey)) {
+      event.preventDefault();
+      ask(link.getAttribute("href") ?? "");
     }
   });
   document.addEventListener("input", (event) => {
@@ -108,13 +115,11 @@ function complain(form, reason) {
 }
 
 /**
- * Shows the page `confirm` as a dialog.
+ * Shows the form of another page as a dialog: a question, or an order.
  *
- * @param {HTMLFormElement} form
- * @param {HTMLElement | null} submitter
+ * @param {string} address
  */
-async function ask(form, submitter) {
-  const address = `confirm?${fields(form, submitter)}`;
+async function ask(address) {
   const answer = await fetch(address, { headers: { accept: "text/html" } });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const inside = page.querySelector("form.confirm");

@@ -41,7 +41,8 @@ let retryTimer;
 
 /** Opens the stream, if something on the page changes. */
 export function startLive() {
-  if (!document.querySelector("[data-live], [data-table], [data-chart]")) {
+  const still = document.querySelector("meta[name=live][content=none]");
+  if (still || !document.querySelector("[data-live], [data-table], [data-chart]")) {
     return;
   }
   const button = /** @type {HTMLButtonElement | null} */ (document.querySelector("[data-pause]"));

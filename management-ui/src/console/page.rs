@@ -80,6 +80,11 @@ pub(crate) fn route<P: Page>(router: Router<Console>) -> Router<Console> {
         )
 }
 
+/// Adds a page on which nothing changes while it is open; its template says so: `<meta name="live" content="none">`.
+pub(crate) fn still<P: Page>(router: Router<Console>) -> Router<Console> {
+    router.route(&format!("/console/{}", P::NAME), get(view::<P>))
+}
+
 async fn view<P: Page>(mut visit: Visit) -> Response {
     visit.flash = visit.console.sessions.take_flash(&visit.session);
     match P::load(&visit).await {

@@ -89,7 +89,7 @@ fn break_line(out: &mut String, depth: usize) {
 }
 
 /// `00000010  61 00 ff …  a..`
-fn dump(bytes: &[u8]) -> String {
+pub(crate) fn dump(bytes: &[u8]) -> String {
     let mut text = String::new();
     for (line, bytes) in bytes.chunks(LINE_BYTES).enumerate() {
         let hex: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();

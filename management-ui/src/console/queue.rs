@@ -5,17 +5,22 @@ pub(super) mod bindings;
 mod consumers;
 mod delayed;
 mod effective;
+mod message;
+mod messages;
 mod overview;
 mod part;
 mod publish;
 mod settings;
 mod tabs;
+mod tail;
 mod unacked;
 
 use axum::Router;
 use axum::http::StatusCode;
 use ferrymq_broker::auth::{Permission, ResourceKind};
 use serde_json::Value;
+
+pub(super) use messages::{browser_is_off, messages_of};
 
 use super::Console;
 use super::address::Address;
@@ -168,5 +173,6 @@ pub(super) fn routes(router: Router<Console>) -> Router<Console> {
     let router = page::route::<unacked::Unacked>(router);
     let router = page::route::<delayed::Delayed>(router);
     let router = page::route::<settings::Settings>(router);
+    let router = tail::routes(message::routes(messages::routes(router)));
     part::routes(publish::routes(bindings::routes(router)))
 }

@@ -62,11 +62,17 @@ const NAVIGATION: &[(&str, &[Entry])] = &[
     (
         "Messages",
         &[
-            entry("Queues", "queues", "q", For::Everybody, &["queue"]),
+            entry(
+                "Queues",
+                "queues",
+                "q",
+                For::Everybody,
+                &["queue", "message"],
+            ),
             entry("Exchanges", "exchanges", "e", For::Everybody, &["exchange"]),
             entry("Bindings", "bindings", "b", For::Everybody, &[]),
             entry("Dead letters", "dead-letters", "d", For::Everybody, &[]),
-            entry("Jobs", "jobs", "j", For::Everybody, &["job"]),
+            entry("Jobs", "jobs", "j", For::Everybody, &["job", "start-job"]),
         ],
     ),
     (

@@ -3,7 +3,7 @@
 use askama::Template;
 use serde_json::Value;
 
-use super::of_queue;
+use super::{message, messages, of_queue};
 use crate::console::client::{Call, Problem};
 use crate::console::copy_as::CopyAs;
 use crate::console::format;
@@ -59,13 +59,13 @@ const BINDINGS: &str = "bindings";
 const KINDS: &[Kind] = &[
     kind("queue", "Overview", "", &[], &["list_queues"]),
     kind(
-        "queue-messages",
+        messages::NAME,
         "Messages",
         "messages_ready",
         &["browse"],
         &["browse", NAME],
     ),
-    kind("queue-tail", "Tail", "", &["tail"], &["tail", NAME]),
+    kind("queue-tail", "Live", "", &["tail"], &["tail", NAME]),
     kind(
         "queue-consumers",
         "Consumers",
@@ -125,7 +125,7 @@ impl Tabs {
                 .map(|all| all.saturating_sub(1)),
             field => queue[field].as_u64(),
         };
-        let here = visit.address.page();
+        let here = here(visit);
         let tab = |kind: &Kind| Tab {
             title: kind.title,
             count: count(kind).map(format::count).unwrap_or_default(),
@@ -136,9 +136,17 @@ impl Tabs {
     }
 }
 
+/// The page that one is on, or that it lies below.
+fn here(visit: &Visit) -> &str {
+    match visit.address.page() {
+        message::NAME => messages::NAME,
+        page => page,
+    }
+}
+
 /// How to get what the page shows without it.
 pub(super) fn copy_as(visit: &Visit, vhost: &str, name: &str) -> CopyAs {
-    let here = visit.address.page();
+    let here = here(visit);
     let kind = KINDS.iter().find(|kind| kind.page == here);
     let kind = kind.unwrap_or(&KINDS[0]);
     let call = Call::get(&[&["queues", vhost, name], kind.path].concat());

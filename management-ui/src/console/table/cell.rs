@@ -42,6 +42,11 @@ pub(crate) enum Cell {
         at: u64,
         text: String,
     },
+    /// How much of something is done, between 0 and 1.
+    Progress {
+        share: f64,
+        text: String,
+    },
     /// SVG of ours.
     Spark(String),
     /// Sends the form `form`, which stands outside of the table, with one more field.

@@ -1,7 +1,10 @@
 //! The console: sessions, forms, pages.
 
 mod bindings;
+mod dead_letters;
 mod exchanges;
+mod jobs;
+mod messages;
 mod queue;
 mod users;
 mod vhosts;
