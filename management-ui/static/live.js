@@ -114,8 +114,8 @@ function lost() {
 /** Comes back, unless the session is gone: then the page says so by asking for the password. */
 async function retry() {
   try {
-    const answer = await fetch(location.href, { method: "GET", redirect: "manual" });
-    if (answer.type === "opaqueredirect") {
+    const answer = await fetch(location.href);
+    if (answer.status === 401) {
       location.reload();
       return;
     }
