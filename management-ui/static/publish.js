@@ -30,7 +30,9 @@ function start(form) {
     remember(key, fields);
   });
   form.querySelector("[data-past]")?.addEventListener("change", (event) => {
-    const chosen = read(localStorage, key)[Number(/** @type {HTMLSelectElement} */ (event.target).value)];
+    const chosen = read(localStorage, key)[
+      Number(/** @type {HTMLSelectElement} */ (event.target).value)
+    ];
     if (chosen) {
       fill(form, chosen);
     }
