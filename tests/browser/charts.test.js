@@ -1,11 +1,11 @@
 /** Charts, on a page made for the test: whatever pages there are, these are their figures. */
 
-import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { after, before, test } from 'node:test';
-import { faults } from './harness/accessibility.js';
-import { Site } from './harness/site.js';
-import { eventually } from './harness/waiting.js';
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { after, before, test } from "node:test";
+import { faults } from "./harness/accessibility.js";
+import { Site } from "./harness/site.js";
+import { eventually } from "./harness/waiting.js";
 
 /** As the server sends it with every page. */
 const POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'";
@@ -23,7 +23,7 @@ before(async () => {
   const login = await (await fetch(`${site.broker.url}/console/login`)).text();
   assets = `../${login.match(/static\/[0-9a-f]+/)?.[0]}`;
 });
-after(() => site.stop());
+after(() => site?.stop());
 
 /** @param {string} name */
 function figure(name) {
@@ -48,7 +48,7 @@ function page() {
     <link rel="stylesheet" href="${assets}/vendor/uplot/uPlot.min.css">
     <link rel="stylesheet" href="${assets}/chart.css">
     <script type="module" src="${assets}/chart.js"></script></head>
-    <body><main><h1>Charts</h1>${figure('depth')}${figure('other')}</main></body></html>`;
+    <body><main><h1>Charts</h1>${figure("depth")}${figure("other")}</main></body></html>`;
 }
 
 /**
@@ -63,8 +63,8 @@ function columns(count) {
     step: STEP,
     times: numbers.map((at) => NOW - (count - 1 - at) * STEP),
     series: [
-      { name: 'ready', label: 'Ready', values: ready },
-      { name: 'unacked', label: 'Unacked', values: numbers },
+      { name: "ready", label: "Ready", values: ready },
+      { name: "unacked", label: "Unacked", values: numbers },
     ],
   };
 }
@@ -75,13 +75,13 @@ function columns(count) {
  * @param {{ theme?: 'light' | 'dark', count?: number }} how
  * @param {(page: import('playwright-core').Page) => Promise<void>} body
  */
-async function look({ theme = 'light', count = 121 }, body) {
+async function look({ theme = "light", count = 121 }, body) {
   await site.visit({ user: null, theme }, async ({ page: tab }) => {
-    const headers = { 'content-type': 'text/html', 'content-security-policy': POLICY };
-    await tab.route('**/console/charts', (route) => route.fulfill({ headers, body: page() }));
-    await tab.route('**/console/series?*', (route) => route.fulfill({ json: columns(count) }));
-    await tab.goto('charts');
-    await tab.locator('figure[tabindex]').nth(1).waitFor();
+    const headers = { "content-type": "text/html", "content-security-policy": POLICY };
+    await tab.route("**/console/charts", (route) => route.fulfill({ headers, body: page() }));
+    await tab.route("**/console/series?*", (route) => route.fulfill({ json: columns(count) }));
+    await tab.goto("charts");
+    await tab.locator("figure[tabindex]").nth(1).waitFor();
     await body(tab);
   });
 }
@@ -93,7 +93,7 @@ async function look({ theme = 'light', count = 121 }, body) {
  * @param {number} chart
  */
 function legend(tab, chart = 0) {
-  return tab.locator('figure').nth(chart).locator('.legend output').allTextContents();
+  return tab.locator("figure").nth(chart).locator(".legend output").allTextContents();
 }
 
 /**
@@ -102,88 +102,88 @@ function legend(tab, chart = 0) {
  * @param {Record<string, number>} values
  */
 function send(tab, time, values) {
-  const detail = { chart: 'queue-depth', time, values };
+  const detail = { chart: "queue-depth", time, values };
   return tab.evaluate((detail) => {
-    document.dispatchEvent(new CustomEvent('live:sample', { detail }));
+    document.dispatchEvent(new CustomEvent("live:sample", { detail }));
   }, detail);
 }
 
 /** @param {import('playwright-core').Page} tab */
 function pixels(tab) {
-  return tab.evaluate(() => document.querySelector('canvas')?.toDataURL());
+  return tab.evaluate(() => document.querySelector("canvas")?.toDataURL());
 }
 
-for (const theme of /** @type {const} */ (['light', 'dark'])) {
+for (const theme of /** @type {const} */ (["light", "dark"])) {
   test(`charts are drawn under the page's policy, ${theme}`, async () => {
     await look({ theme }, async (tab) => {
-      assert.equal(await tab.locator('canvas').count(), 2);
+      assert.equal(await tab.locator("canvas").count(), 2);
       assert.deepEqual(await faults(tab), []);
     });
   });
 }
 
-test('the legend tells what is under the crosshair of all charts', async () => {
+test("the legend tells what is under the crosshair of all charts", async () => {
   await look({}, async (tab) => {
-    assert.deepEqual(await legend(tab), ['12,000', '120']);
-    const plot = await tab.locator('.u-over').first().boundingBox();
+    assert.deepEqual(await legend(tab), ["12,000", "120"]);
+    const plot = await tab.locator(".u-over").first().boundingBox();
     assert(plot);
     await tab.mouse.move(plot.x + plot.width / 2, plot.y + 20);
-    await eventually(async () => (await legend(tab, 0))[1] === '60', 'the middle');
-    await eventually(async () => (await legend(tab, 1))[1] === '60', 'the middle');
+    await eventually(async () => (await legend(tab, 0))[1] === "60", "the middle");
+    await eventually(async () => (await legend(tab, 1))[1] === "60", "the middle");
     await tab.mouse.move(0, 0);
-    await eventually(async () => (await legend(tab, 1))[1] === '120', 'the last');
+    await eventually(async () => (await legend(tab, 1))[1] === "120", "the last");
   });
 });
 
-test('arrow keys move the crosshair and tell where it is', async () => {
+test("arrow keys move the crosshair and tell where it is", async () => {
   await look({}, async (tab) => {
-    const chart = tab.locator('figure').first();
+    const chart = tab.locator("figure").first();
     await chart.focus();
-    for (const key of ['ArrowLeft', 'ArrowLeft', 'ArrowLeft', 'ArrowRight']) {
+    for (const key of ["ArrowLeft", "ArrowLeft", "ArrowLeft", "ArrowRight"]) {
       await tab.keyboard.press(key);
     }
-    await eventually(async () => (await legend(tab, 1))[1] === '119', 'one before the last');
-    const said = chart.locator('.chart-announcement');
-    assert.match((await said.textContent()) ?? '', /^\d\d:\d\d:\d\d: Ready 11,900, Unacked 119$/);
-    await tab.keyboard.press('Home');
-    assert.match((await said.textContent()) ?? '', /Ready unknown, Unacked 0$/);
-    await tab.keyboard.press('Escape');
-    await eventually(async () => (await legend(tab, 1))[1] === '120', 'the last');
+    await eventually(async () => (await legend(tab, 1))[1] === "119", "one before the last");
+    const said = chart.locator(".chart-announcement");
+    assert.match((await said.textContent()) ?? "", /^\d\d:\d\d:\d\d: Ready 11,900, Unacked 119$/);
+    await tab.keyboard.press("Home");
+    assert.match((await said.textContent()) ?? "", /Ready unknown, Unacked 0$/);
+    await tab.keyboard.press("Escape");
+    await eventually(async () => (await legend(tab, 1))[1] === "120", "the last");
   });
 });
 
-test('live samples are added, and what is older than the range goes', async () => {
+test("live samples are added, and what is older than the range goes", async () => {
   await look({}, async (tab) => {
     await send(tab, NOW + 5, { ready: 7, unacked: 8 });
-    assert.deepEqual(await legend(tab, 0), ['7', '8']);
-    assert.deepEqual(await legend(tab, 1), ['12,000', '120']);
+    assert.deepEqual(await legend(tab, 0), ["7", "8"]);
+    assert.deepEqual(await legend(tab, 1), ["12,000", "120"]);
     await send(tab, NOW + 6, { ready: 9, unacked: 10 });
-    const table = tab.locator('details').first();
-    await table.getByText('Table').click();
-    const rows = table.locator('tbody tr');
-    await eventually(async () => (await rows.count()) === 20, 'the last 20 samples');
-    assert.match((await rows.nth(0).textContent()) ?? '', /910$/);
-    assert.match((await rows.nth(1).textContent()) ?? '', /12,000120$/);
-    const download = tab.waitForEvent('download');
-    await tab.getByRole('button', { name: 'CSV' }).first().click();
-    const lines = (await readFile(await (await download).path(), 'utf8')).split('\r\n');
-    assert.equal(lines[0], 'time,ready,unacked');
+    const table = tab.locator("details").first();
+    await table.getByText("Table").click();
+    const rows = table.locator("tbody tr");
+    await eventually(async () => (await rows.count()) === 20, "the last 20 samples");
+    assert.match((await rows.nth(0).textContent()) ?? "", /910$/);
+    assert.match((await rows.nth(1).textContent()) ?? "", /12,000120$/);
+    const download = tab.waitForEvent("download");
+    await tab.getByRole("button", { name: "CSV" }).first().click();
+    const lines = (await readFile(await (await download).path(), "utf8")).split("\r\n");
+    assert.equal(lines[0], "time,ready,unacked");
     assert.equal(lines[1], `${new Date((NOW - 595) * 1000).toISOString()},,1`);
     assert.equal(lines.length, 123);
   });
 });
 
-test('after a gap the samples are fetched anew', async () => {
+test("after a gap the samples are fetched anew", async () => {
   await look({}, async (tab) => {
-    const fetched = tab.waitForRequest('**/console/series?chart=depth');
+    const fetched = tab.waitForRequest("**/console/series?chart=depth");
     await send(tab, NOW + 60, { ready: 7, unacked: 8 });
     await fetched;
   });
 });
 
-test('who has zoomed in stays there until a double click', async () => {
+test("who has zoomed in stays there until a double click", async () => {
   await look({}, async (tab) => {
-    const plot = await tab.locator('.u-over').first().boundingBox();
+    const plot = await tab.locator(".u-over").first().boundingBox();
     assert(plot);
     const y = plot.y + 50;
     const whole = await pixels(tab);
@@ -191,30 +191,30 @@ test('who has zoomed in stays there until a double click', async () => {
     await tab.mouse.down();
     await tab.mouse.move(plot.x + plot.width * 0.5, y, { steps: 5 });
     await tab.mouse.up();
-    await eventually(async () => (await pixels(tab)) !== whole, 'a closer look');
+    await eventually(async () => (await pixels(tab)) !== whole, "a closer look");
     const close = await pixels(tab);
     await send(tab, NOW + 5, { ready: 900_000, unacked: 8 });
     await tab.evaluate(() => new Promise((drawn) => requestAnimationFrame(drawn)));
     assert.equal(await pixels(tab), close);
     await tab.mouse.dblclick(plot.x + plot.width / 2, y);
-    await eventually(async () => (await pixels(tab)) !== close, 'all of it');
+    await eventually(async () => (await pixels(tab)) !== close, "all of it");
   });
 });
 
-test('another theme gives other colours', async () => {
+test("another theme gives other colours", async () => {
   await look({}, async (tab) => {
     const light = await pixels(tab);
-    await tab.emulateMedia({ colorScheme: 'dark' });
-    await eventually(async () => (await pixels(tab)) !== light, 'other colours');
+    await tab.emulateMedia({ colorScheme: "dark" });
+    await eventually(async () => (await pixels(tab)) !== light, "other colours");
   });
 });
 
-test('a chart begins with its first sample', async () => {
+test("a chart begins with its first sample", async () => {
   await look({ count: 0 }, async (tab) => {
-    assert.equal(await tab.getByText('No samples yet').count(), 2);
+    assert.equal(await tab.getByText("No samples yet").count(), 2);
     await send(tab, NOW, { ready: 1, unacked: 0 });
     await send(tab, NOW + 5, { ready: 2, unacked: 0 });
-    assert.equal(await tab.locator('canvas').count(), 1);
-    assert.deepEqual(await legend(tab), ['2', '0']);
+    assert.equal(await tab.locator("canvas").count(), 1);
+    assert.deepEqual(await legend(tab), ["2", "0"]);
   });
 });

@@ -1,9 +1,9 @@
 /** axe-core: what people with other senses or devices would stumble over. */
 
-import axe from 'axe-core';
+import axe from "axe-core";
 
 /** Which findings count. */
-const GRAVE = ['serious', 'critical'];
+const GRAVE = ["serious", "critical"];
 
 /**
  * The serious and critical faults of what `page` shows, a line each. The page's policy
@@ -14,10 +14,10 @@ const GRAVE = ['serious', 'critical'];
 export async function faults(page) {
   await page.evaluate(axe.source);
   const { violations } = await page.evaluate(() => {
-    const loaded = /** @type {typeof axe} */ (Reflect.get(window, 'axe'));
+    const loaded = /** @type {typeof axe} */ (Reflect.get(window, "axe"));
     return loaded.run();
   });
-  return violations.filter(({ impact }) => GRAVE.includes(impact ?? '')).flatMap(describe);
+  return violations.filter(({ impact }) => GRAVE.includes(impact ?? "")).flatMap(describe);
 }
 
 /** @param {import('axe-core').Result} fault */

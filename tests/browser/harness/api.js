@@ -1,6 +1,6 @@
 /** The broker's HTTP API, as one user: how tests set things up, and see what a page has done. */
 
-import { inTime } from './waiting.js';
+import { inTime } from "./waiting.js";
 
 /**
  * Names as parts of a path.
@@ -8,7 +8,7 @@ import { inTime } from './waiting.js';
  * @param {string[]} names
  */
 export function path(...names) {
-  return names.map((name) => `/${encodeURIComponent(name)}`).join('');
+  return names.map((name) => `/${encodeURIComponent(name)}`).join("");
 }
 
 export class Api {
@@ -20,12 +20,12 @@ export class Api {
    * @param {string} user
    * @param {string} password
    */
-  constructor(url, user = 'guest', password = 'guest') {
+  constructor(url, user = "guest", password = "guest") {
     this.#url = `${url}/api`;
-    const credentials = Buffer.from(`${user}:${password}`).toString('base64');
+    const credentials = Buffer.from(`${user}:${password}`).toString("base64");
     this.#headers = {
       authorization: `Basic ${credentials}`,
-      'content-type': 'application/json',
+      "content-type": "application/json",
     };
   }
 
@@ -44,12 +44,12 @@ export class Api {
     });
     const answer = await inTime(request, () => `${method} ${path} is answered`);
     const text = await answer.text();
-    return { status: answer.status, body: text === '' ? undefined : JSON.parse(text) };
+    return { status: answer.status, body: text === "" ? undefined : JSON.parse(text) };
   }
 
   /** @param {string} path */
   async get(path) {
-    return this.#succeed('GET', path);
+    return this.#succeed("GET", path);
   }
 
   /**
@@ -57,7 +57,7 @@ export class Api {
    * @param {unknown} body
    */
   async put(path, body = {}) {
-    return this.#succeed('PUT', path, body);
+    return this.#succeed("PUT", path, body);
   }
 
   /**
@@ -65,12 +65,12 @@ export class Api {
    * @param {unknown} body
    */
   async post(path, body = {}) {
-    return this.#succeed('POST', path, body);
+    return this.#succeed("POST", path, body);
   }
 
   /** @param {string} path */
   async delete(path) {
-    return this.#succeed('DELETE', path);
+    return this.#succeed("DELETE", path);
   }
 
   /**
@@ -88,7 +88,7 @@ export class Api {
 
   /** @param {string} path */
   async exists(path) {
-    return (await this.call('GET', path)).status === 200;
+    return (await this.call("GET", path)).status === 200;
   }
 
   /**
@@ -98,7 +98,7 @@ export class Api {
    * @param {Record<string, unknown>} [args]
    */
   async declareQueue(name, args = {}) {
-    await this.put(`/queues${path('/', name)}`, { durable: true, arguments: args });
+    await this.put(`/queues${path("/", name)}`, { durable: true, arguments: args });
   }
 
   /**
@@ -109,8 +109,8 @@ export class Api {
    * @param {Record<string, unknown>} [properties]
    */
   async publish(queue, payload, properties = {}) {
-    const message = { routing_key: queue, payload, payload_encoding: 'string', properties };
-    const answer = await this.post(`/exchanges${path('/', 'amq.default')}/publish`, message);
+    const message = { routing_key: queue, payload, payload_encoding: "string", properties };
+    const answer = await this.post(`/exchanges${path("/", "amq.default")}/publish`, message);
     if (!answer.routed) {
       throw new Error(`no queue '${queue}'`);
     }
@@ -123,6 +123,6 @@ export class Api {
    * @returns {Promise<number>}
    */
   async ready(queue) {
-    return (await this.get(`/queues${path('/', queue)}`)).messages_ready;
+    return (await this.get(`/queues${path("/", queue)}`)).messages_ready;
   }
 }

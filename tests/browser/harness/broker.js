@@ -6,24 +6,24 @@
  * release build.
  */
 
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 
-import { inTime } from './waiting.js';
+import { inTime } from "./waiting.js";
 
 /** The workspace's folder. */
-export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+export const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
 /** The program to test. */
-export const PROGRAM = resolve(ROOT, process.env.FERRYMQ_BIN ?? 'target/release/ferrymq');
+export const PROGRAM = resolve(ROOT, process.env.FERRYMQ_BIN ?? "target/release/ferrymq");
 
 /** What the program logs when it has started. */
-const STARTED = 'Server startup complete';
+const STARTED = "Server startup complete";
 
 /** What it logs when it listens: for what, and where. */
 const LISTENS = /started (TCP|HTTP) listener on 127\.0\.0\.1:(\d+)/;
@@ -37,7 +37,7 @@ const WATCHDOG = 'read -r _ || { kill -KILL "$1"; rm -rf -- "$2"; }';
 export class Broker {
   #directory;
   #settings;
-  #ports = { TCP: '0', HTTP: '0' };
+  #ports = { TCP: "0", HTTP: "0" };
   /** @type {import('node:child_process').ChildProcess | undefined} */
   #child;
   /** @type {import('node:child_process').ChildProcess | undefined} */
@@ -60,9 +60,14 @@ export class Broker {
    * @param {string[]} settings each `name=value`
    */
   static async start(...settings) {
-    const directory = await mkdtemp(join(tmpdir(), 'ferrymq-browser-'));
+    const directory = await mkdtemp(join(tmpdir(), "ferrymq-browser-"));
     const broker = new Broker(directory, settings);
-    await broker.startAgain();
+    try {
+      await broker.startAgain();
+    } catch (error) {
+      await broker.remove();
+      throw error;
+    }
     return broker;
   }
 
@@ -71,36 +76,40 @@ export class Broker {
     return `http://127.0.0.1:${this.#ports.HTTP}`;
   }
 
-  /** Where it speaks AMQP, for its first user. */
-  get amqpUrl() {
-    return `amqp://guest:guest@127.0.0.1:${this.#ports.TCP}/%2f`;
+  /**
+   * Where it speaks AMQP.
+   *
+   * @param {string} user whose password is the name
+   */
+  amqpUrl(user = "guest") {
+    return `amqp://${user}:${user}@127.0.0.1:${this.#ports.TCP}/%2f`;
   }
 
   /** Starts it on its directory, after `stop` or `kill`. */
   async startAgain() {
-    const child = spawn(PROGRAM, this.#arguments(), { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(PROGRAM, this.#arguments(), { stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
-    this.#watchdog = spawn('sh', ['-c', WATCHDOG, 'watchdog', `${child.pid}`, this.#directory], {
-      stdio: ['pipe', 'ignore', 'ignore'],
+    this.#watchdog = spawn("sh", ["-c", WATCHDOG, "watchdog", `${child.pid}`, this.#directory], {
+      stdio: ["pipe", "ignore", "ignore"],
     });
     const started = new Promise((succeed, fail) => {
       for (const output of [child.stdout, child.stderr]) {
-        createInterface({ input: output }).on('line', (line) => this.#note(line, succeed));
+        createInterface({ input: output }).on("line", (line) => this.#note(line, succeed));
       }
-      child.once('error', fail);
-      child.once('exit', () => fail(new Error(`the broker did not start:\n${this.log}`)));
+      child.once("error", fail);
+      child.once("exit", () => fail(new Error(`the broker did not start:\n${this.log}`)));
     });
     await inTime(started, () => `the broker has started:\n${this.log}`);
   }
 
   #arguments() {
     const fixed = [
-      ...['--data-dir', join(this.#directory, 'data')],
-      ...['--amqp-listen', `127.0.0.1:${this.#ports.TCP}`],
-      ...['--http-listen', `127.0.0.1:${this.#ports.HTTP}`],
-      ...['--metrics-listen', 'none'],
+      ...["--data-dir", join(this.#directory, "data")],
+      ...["--amqp-listen", `127.0.0.1:${this.#ports.TCP}`],
+      ...["--http-listen", `127.0.0.1:${this.#ports.HTTP}`],
+      ...["--metrics-listen", "none"],
     ];
-    return ['serve', ...fixed, ...this.#settings.flatMap((setting) => ['--set', setting])];
+    return ["serve", ...fixed, ...this.#settings.flatMap((setting) => ["--set", setting])];
   }
 
   /**
@@ -110,7 +119,7 @@ export class Broker {
   #note(line, started) {
     this.#log.push(line);
     const [, protocol, port] = line.match(LISTENS) ?? [];
-    if (protocol === 'TCP' || protocol === 'HTTP') {
+    if (protocol === "TCP" || protocol === "HTTP") {
       this.#ports[protocol] = port;
     }
     if (line.includes(STARTED)) {
@@ -120,17 +129,17 @@ export class Broker {
 
   /** What it has logged, all starts together. */
   get log() {
-    return this.#log.join('\n');
+    return this.#log.join("\n");
   }
 
   /** Asks it to stop, and waits until it has. */
   async stop() {
-    await this.#end('SIGTERM');
+    await this.#end("SIGTERM");
   }
 
   /** Ends it without warning. */
   async kill() {
-    await this.#end('SIGKILL');
+    await this.#end("SIGKILL");
   }
 
   /** Ends it, and its directory; fails if it has ever panicked. */
@@ -139,7 +148,7 @@ export class Broker {
       await this.kill();
     }
     await rm(this.#directory, { recursive: true, force: true });
-    if (this.log.includes('panicked')) {
+    if (this.log.includes("panicked")) {
       throw new Error(`the broker panicked:\n${this.log}`);
     }
   }
@@ -148,12 +157,12 @@ export class Broker {
   async #end(signal) {
     const child = this.#child;
     if (!child) {
-      throw new Error('the broker does not run');
+      throw new Error("the broker does not run");
     }
     this.#child = undefined;
-    const ended = once(child, 'exit');
-    child.kill(signal);
-    await inTime(ended, () => `the broker has ended:\n${this.log}`);
-    this.#watchdog?.stdin?.end('done\n');
+    if (child.kill(signal)) {
+      await inTime(once(child, "exit"), () => `the broker has ended:\n${this.log}`);
+    }
+    this.#watchdog?.stdin?.end("done\n");
   }
 }

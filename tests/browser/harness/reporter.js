@@ -3,21 +3,22 @@
  * `N passed, N failed`, which `tests/run.sh` counts.
  */
 
-import { inspect } from 'node:util';
+/** Lines of a stack that lead away from our files. */
+const ELSEWHERE = /^ +at .*node:internal/;
 
 /** @param {AsyncIterable<import('node:test/reporters').TestEvent>} source */
 export default async function* report(source) {
   let passed = 0;
   let failed = 0;
   for await (const { type, data } of source) {
-    if (type === 'test:stdout' || type === 'test:stderr') {
+    if (type === "test:stdout" || type === "test:stderr") {
       yield data.message;
-    } else if (type === 'test:pass') {
+    } else if (type === "test:pass") {
       passed += 1;
       yield `ok     ${seconds(data)} ${data.name}\n`;
-    } else if (type === 'test:fail') {
+    } else if (type === "test:fail") {
       failed += 1;
-      yield `FAILED ${seconds(data)} ${data.name}\n${inspect(cause(data.details.error))}\n`;
+      yield `FAILED ${seconds(data)} ${data.name}\n${story(data.details.error)}\n`;
     }
   }
   yield `${passed} passed, ${failed} failed\n`;
@@ -28,7 +29,13 @@ function seconds({ details }) {
   return `${(details.duration_ms / 1000).toFixed(1).padStart(5)} s`;
 }
 
-/** The error that the test threw, which the runner wraps into one of its own. @param {Error} error */
-function cause(error) {
-  return error.cause ?? error;
+/**
+ * What the test threw, which the runner wraps into an error of its own, and where.
+ *
+ * @param {Error} error
+ */
+function story(error) {
+  const { stack, message } = error.cause instanceof Error ? error.cause : error;
+  const lines = (stack ?? message).split("\n");
+  return lines.filter((line) => !ELSEWHERE.test(line)).join("\n");
 }

@@ -1,23 +1,23 @@
 /** A broker and a browser: what most tests are about. */
 
-import { chromium } from 'playwright-core';
+import { chromium } from "playwright-core";
 
-import { Api } from './api.js';
-import { Broker } from './broker.js';
-import { Troubles } from './troubles.js';
-import { PATIENCE_MS } from './waiting.js';
+import { Api } from "./api.js";
+import { Broker } from "./broker.js";
+import { Troubles } from "./troubles.js";
+import { PATIENCE_MS } from "./waiting.js";
 
 /** Chromium as Debian has it, quiet and without its sandbox, which root can't have. */
 const CHROMIUM = {
-  executablePath: '/usr/bin/chromium',
+  executablePath: "/usr/bin/chromium",
   args: [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
   ],
 };
 
@@ -30,6 +30,7 @@ const CHROMIUM = {
  * @property {'light' | 'dark'} [theme]
  * @property {number} [width] of the window, in pixels
  * @property {boolean} [scripts] whether JavaScript runs
+ * @property {boolean} [policy] whether the pages' Content-Security-Policy holds
  */
 
 /**
@@ -84,14 +85,21 @@ export class Site {
    * @param {(tab: Tab) => Promise<void>} body
    */
   async visit(visitor, body) {
-    const { user = 'guest', theme = 'light', width = 1280, scripts = true } = visitor;
+    const {
+      user = "guest",
+      theme = "light",
+      width = 1280,
+      scripts = true,
+      policy = true,
+    } = visitor;
     const password = visitor.password ?? user;
-    const session = user === null ? undefined : await this.#session(user, password ?? '');
+    const session = user === null ? undefined : await this.#session(user, password ?? "");
     const context = await this.#browser.newContext({
+      bypassCSP: !policy,
       baseURL: `${this.broker.url}/console/`,
       colorScheme: theme,
       javaScriptEnabled: scripts,
-      reducedMotion: 'reduce',
+      reducedMotion: "reduce",
       viewport: { width, height: 800 },
       ...(session && { storageState: session }),
     });
@@ -138,7 +146,7 @@ export class Site {
     let state;
     await this.visit({ user: null }, async ({ page, context }) => {
       await signIn(page, user, password);
-      await page.waitForURL('**/console/overview');
+      await page.waitForURL("**/console/overview");
       state = await context.storageState();
     });
     return /** @type {State} */ (state);
@@ -153,10 +161,10 @@ export class Site {
  * @param {string} password
  */
 export async function signIn(page, user, password) {
-  await page.goto('login');
-  await page.getByLabel('Name').fill(user);
-  await page.getByLabel('Password', { exact: true }).fill(password);
-  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.goto("login");
+  await page.getByLabel("Name").fill(user);
+  await page.getByLabel("Password", { exact: true }).fill(password);
+  await page.getByRole("button", { name: "Log in" }).click();
 }
 
 /** @typedef {Awaited<ReturnType<import('playwright-core').BrowserContext['storageState']>>} State */

@@ -1,29 +1,33 @@
 /** Clients that publish and consume, from the load generator in the program itself. */
 
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 
-import { PROGRAM } from './broker.js';
-import { inTime } from './waiting.js';
+import { PROGRAM } from "./broker.js";
+import { inTime } from "./waiting.js";
 
-/**
- * Runs `ferrymq perf` on `broker` while `body` runs.
- *
- * @template T
- * @param {import('./broker.js').Broker} broker
- * @param {string[]} options of `ferrymq perf`
- * @param {() => Promise<T>} body
- * @returns {Promise<T>}
- */
-export async function withTraffic(broker, options, body) {
-  const child = spawn(PROGRAM, ['perf', '--uri', broker.amqpUrl, '--duration', '600', ...options], {
-    stdio: 'ignore',
-  });
-  const ended = once(child, 'exit');
-  try {
-    return await body();
-  } finally {
-    child.kill('SIGKILL');
-    await inTime(ended, () => 'the load generator has ended');
+/** Long enough for any test; whoever starts it stops it. */
+const DURATION_SECONDS = "600";
+
+export class Traffic {
+  #child;
+  #ended;
+
+  /**
+   * Runs `ferrymq perf` from now on.
+   *
+   * @param {string} url of the broker, with a user
+   * @param {string[]} options
+   */
+  constructor(url, ...options) {
+    const fixed = ["perf", "--uri", url, "--duration", DURATION_SECONDS];
+    this.#child = spawn(PROGRAM, [...fixed, ...options], { stdio: "ignore" });
+    this.#ended = once(this.#child, "exit");
+  }
+
+  /** Ends it without a word, and waits until it has. */
+  async stop() {
+    this.#child.kill("SIGKILL");
+    await inTime(this.#ended, () => "the load generator has ended");
   }
 }

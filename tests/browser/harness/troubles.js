@@ -16,10 +16,10 @@ export class Troubles {
    */
   constructor(context, home) {
     this.#home = home;
-    context.on('console', (message) => this.#noteMessage(message));
-    context.on('weberror', ({ error }) => this.#found.push(`exception: ${error().stack}`));
-    context.on('request', (request) => this.#noteRequest(request.url()));
-    context.on('requestfailed', (request) => this.#noteFailure(request));
+    context.on("console", (message) => this.#noteMessage(message));
+    context.on("weberror", ({ error }) => this.#found.push(`exception: ${error().stack}`));
+    context.on("request", (request) => this.#noteRequest(request.url()));
+    context.on("requestfailed", (request) => this.#noteFailure(request));
   }
 
   /**
@@ -35,13 +35,13 @@ export class Troubles {
   check() {
     const found = this.#found.filter((trouble) => !this.#expected.some((one) => one.test(trouble)));
     if (found.length > 0) {
-      throw new Error(`troubles in the browser:\n  ${found.join('\n  ')}`);
+      throw new Error(`troubles in the browser:\n  ${found.join("\n  ")}`);
     }
   }
 
   /** @param {import('playwright-core').ConsoleMessage} message */
   #noteMessage(message) {
-    if (message.type() === 'error' || message.type() === 'warning') {
+    if (message.type() === "error" || message.type() === "warning") {
       this.#found.push(`console: ${message.text()} (${message.location().url})`);
     }
   }
@@ -49,7 +49,7 @@ export class Troubles {
   /** @param {string} url */
   #noteRequest(url) {
     const { protocol, origin } = new URL(url);
-    if (protocol !== 'data:' && origin !== this.#home) {
+    if (protocol !== "data:" && origin !== this.#home) {
       this.#found.push(`request to elsewhere: ${url}`);
     }
   }
@@ -61,7 +61,7 @@ export class Troubles {
    */
   #noteFailure(request) {
     const why = request.failure()?.errorText;
-    if (why !== 'net::ERR_ABORTED') {
+    if (why !== "net::ERR_ABORTED") {
       this.#found.push(`request failed: ${request.url()}: ${why}`);
     }
   }

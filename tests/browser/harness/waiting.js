@@ -1,6 +1,6 @@
 /** Waiting with a deadline: nothing sleeps to wait. */
 
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as pause } from "node:timers/promises";
 
 /** How long anything may take before the test fails. */
 export const PATIENCE_MS = 30_000;

@@ -1,0 +1,55 @@
+/** Every page, as everybody sees it: with scripts and without, wide and narrow, light and dark. */
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { faults } from "./harness/accessibility.js";
+import { assertFitsItsWindow, takePicture } from "./harness/looks.js";
+import { Site } from "./harness/site.js";
+import { declareOddQueues, setTheStage } from "./harness/stage.js";
+import { Traffic } from "./harness/traffic.js";
+import { PAGES } from "./pages.js";
+
+const WIDE = 1280;
+const NARROW = 360;
+const THEMES = /** @type {const} */ (["light", "dark"]);
+
+/** @type {Site} */
+let site;
+/** @type {Traffic} */
+let traffic;
+before(async () => {
+  site = await Site.start();
+  await setTheStage(site.api);
+  await declareOddQueues(site.api);
+  traffic = new Traffic(site.broker.amqpUrl(), "--queue", "busy", "--rate", "50");
+});
+after(async () => {
+  await traffic?.stop();
+  await site?.stop();
+});
+
+for (const { name, address } of PAGES) {
+  for (const scripts of [true, false]) {
+    for (const width of [WIDE, NARROW]) {
+      test(`${name} ${scripts ? "with" : "without"} scripts, ${width} px`, async () => {
+        await site.visit({ scripts, width }, async ({ page }) => {
+          const answer = await page.goto(await address(site.api));
+          assert.equal(answer?.status(), 200);
+          await assertFitsItsWindow(page);
+          assert.equal(await page.locator("h1").count(), 1);
+        });
+      });
+    }
+  }
+
+  for (const theme of THEMES) {
+    test(`${name} is accessible, ${theme}`, async () => {
+      await site.visit({ theme, policy: false }, async ({ page }) => {
+        await page.goto(await address(site.api));
+        await takePicture(page, `${name}-${theme}`);
+        assert.deepEqual(await faults(page), []);
+      });
+    });
+  }
+}
