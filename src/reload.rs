@@ -20,6 +20,7 @@ pub(crate) fn run(broker: &Broker, sources: &Sources, flags: &[Override]) {
         warn!("{warning}");
     }
     let changes = broker.reconfigure(&loaded.config);
+    broker.set_origins(loaded.origins);
     if changes.is_empty() {
         info!("the configuration was read again; nothing has changed");
     }

@@ -133,6 +133,7 @@ async fn serve(
     tell(&loaded);
     raise_file_limit();
     let broker = open(loaded.config).await?;
+    broker.set_origins(loaded.origins);
     let pid_file = broker.config().pid_file.clone();
     let opened = match pid_file.as_deref().map(write_pid_file).transpose() {
         Ok(pid_file) => import_and_listen(&broker).await.map(|()| pid_file),

@@ -40,6 +40,8 @@ use crate::vhost::{Shared, VHost};
 /// How long connections get to be closed in an orderly way when the broker stops.
 const CLOSING_TIME: Duration = Duration::from_secs(5);
 
+use settings::Origins;
+
 pub use accounts::{AccountError, check_user};
 pub use bulk::{Accounts, Batch, BatchError, GivenPermission, GivenTopicPermission};
 pub use vhosts::VHostError;
@@ -63,6 +65,7 @@ pub struct Broker {
     node_name: String,
     /// Live settings change; the others are those of the start.
     config: watch::Sender<Arc<Config>>,
+    origins: Mutex<Origins>,
     paging: Arc<Paging>,
     users: Arc<Users>,
     events: Arc<Events>,
@@ -135,6 +138,7 @@ impl Broker {
             node_name: config.node_name.clone(),
             statistics: Statistics::new(&config, now),
             config: watch::Sender::new(Arc::new(config)),
+            origins: Mutex::default(),
             paging,
             users,
             events,

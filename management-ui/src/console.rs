@@ -38,6 +38,7 @@ mod exchange;
 mod exchanges;
 mod jobs;
 mod limits;
+mod node;
 mod overview;
 mod permissions;
 mod queue;
@@ -70,6 +71,7 @@ const SHEETS: &[&Sheet] = &[
     &queue::bindings::SHEET,
     &exchanges::SHEET,
     &bindings::SHEET,
+    &node::settings::SHEET,
     &connections::SHEET,
     &channels::SHEET,
     &consumers::SHEET,
@@ -125,6 +127,7 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(console: &Console) -> Rou
     let pages = page::route::<overview::Overview>(pages);
     let pages = queue::routes(queues::routes(pages));
     let pages = bindings::routes(exchange::routes(exchanges::routes(pages)));
+    let pages = node::routes(pages);
     let pages = connection::routes(connections::routes(pages));
     let pages = consumers::routes(channel::routes(channels::routes(pages)));
     let pages = administration(pages);

@@ -1,12 +1,19 @@
 //! The configuration of a running broker: what holds now, and how it changes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
 use super::Broker;
-use crate::config::{Change, ChangeError, Config};
+use crate::config::{Change, ChangeError, Config, keys};
 use crate::resources;
+
+/// Where settings that somebody has set come from, by their names.
+pub(super) type Origins = BTreeMap<&'static str, String>;
+
+/// Where settings come from that were changed while the broker runs.
+const CHANGED: &str = "changed over HTTP, until the next start";
 
 impl Broker {
     /// This node's name, which never changes.
@@ -48,6 +55,16 @@ impl Broker {
         changes
     }
 
+    /// Where the setting `name` comes from: file and line, variable, flag; `None`: it is the default.
+    pub fn origin(&self, name: &str) -> Option<String> {
+        self.origins.lock().get(name).cloned()
+    }
+
+    /// From now on it is known where settings come from.
+    pub fn set_origins(&self, origins: BTreeMap<&'static str, String>) {
+        *self.origins.lock() = origins;
+    }
+
     /// Puts the live setting `name` to what `text` says, until the configuration is read again.
     ///
     /// # Errors
@@ -66,6 +83,9 @@ impl Broker {
             modified
         });
         if outcome.is_ok() {
+            let changed = keys().iter().find(|key| key.name == name);
+            let changed = changed.map(|key| (key.name, CHANGED.to_owned()));
+            self.origins.lock().extend(changed);
             tracing::info!("setting {name} is {text} from now on");
         }
         outcome

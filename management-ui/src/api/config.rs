@@ -5,14 +5,36 @@ use std::fmt::Write as _;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use ferrymq_broker::config::keys;
+use ferrymq_broker::config::{Config, Key, keys};
+use serde_json::json;
 
 use crate::answer::{self, Answer};
 use crate::auth::Administrator;
 use crate::body::Object;
 use crate::http::Site;
 use crate::http::path::Names;
+use crate::query::Query;
 use crate::refusal::Refusal;
+
+/// `GET /api/config`: all settings, with what each is for, where it comes from, and whether it can change now;
+/// secrets are stars.
+pub(crate) async fn list(_: Administrator, State(site): State<Site>, query: Query) -> Answer {
+    let (config, default) = (site.broker.config(), Config::default());
+    let row = |key: &Key| {
+        json!({
+            "name": key.name,
+            "value": key.shown(&config),
+            "default": key.shown(&default),
+            "origin": site.broker.origin(key.name),
+            "live": key.live,
+            "about": key.about,
+            "allowed": key.allowed,
+            "variable": key.variable(),
+        })
+    };
+    let rows: Vec<_> = keys().iter().map(row).collect();
+    query.list(&site, rows).await
+}
 
 /// `GET /api/config/effective`: a line per setting, as in a TOML file with dotted keys; secrets are stars.
 pub(crate) async fn effective(_: Administrator, State(site): State<Site>) -> Response {
@@ -57,6 +79,29 @@ mod tests {
         assert!(all.text.contains("\nlog.level = \"info\"\n"), "{all:?}");
         assert!(all.text.contains("\nauth.default_pass = ***\n"));
         assert!(!all.text.contains("= \"guest\"\nauth.default_vhost"));
+    }
+
+    #[tokio::test]
+    async fn settings_tell_where_they_come_from() {
+        let fixture = Fixture::start().await;
+        let find = async |name: &str| {
+            let path = format!("/api/config?page=1&filter=name:={name}");
+            let found = fixture.check("GET", &path, "", 200).await;
+            found.json["items"][0].clone()
+        };
+        let level = find("log.level").await;
+        assert_eq!(level["value"], "\"info\"");
+        assert_eq!(
+            (&level["live"], &level["origin"]),
+            (&true.into(), &().into())
+        );
+        assert_eq!(find("auth.default_pass").await["value"], "***");
+        let debug = r#"{"value": "debug"}"#;
+        fixture
+            .check("PUT", "/api/config/log.level", debug, 204)
+            .await;
+        let origin = find("log.level").await["origin"].clone();
+        assert_eq!(origin, "changed over HTTP, until the next start");
     }
 
     #[tokio::test]

@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::http::Method;
-use axum::http::header::HOST;
 
 use super::client::Call;
 use super::visit::Visit;
@@ -11,7 +10,7 @@ use super::visit::Visit;
 #[derive(Template)]
 #[template(path = "parts/copy_as.html")]
 pub(crate) struct CopyAs {
-    /// Where the browser reaches the broker, as far as the request tells; a script knows it for sure.
+    /// As [`Visit::origin`].
     origin: String,
     user: String,
     /// What stands before the API's address, and behind it.
@@ -26,8 +25,7 @@ pub(crate) struct CopyAs {
 impl CopyAs {
     /// For the request `call`; `ctl` are the words after `ferrymq ctl` that do the same in the vhost `vhost`.
     pub(crate) fn new(visit: &Visit, call: &Call, vhost: &str, ctl: &[&str]) -> Self {
-        let prefix = visit.console.site.broker.config().http.path_prefix.clone();
-        let host = visit.headers.get(HOST).and_then(|host| host.to_str().ok());
+        let prefix = visit.prefix();
         let options = match &call.method {
             &Method::GET => String::new(),
             method => format!(" -X {method}"),
@@ -39,7 +37,7 @@ impl CopyAs {
         let words = ["-p", vhost].into_iter().chain(ctl.iter().copied());
         let words = words.map(quoted);
         Self {
-            origin: format!("http://{}", host.unwrap_or(&visit.host)),
+            origin: visit.origin(),
             user: quoted(visit.user.name()),
             options,
             path: format!("{prefix}{}", call.path),

@@ -96,6 +96,17 @@ impl Visit {
         self.vhost().is_some() || self.console.site.broker.vhosts().len() == 1
     }
 
+    /// Where the browser reaches the broker, as far as its request tells; a script knows it for sure.
+    pub(crate) fn origin(&self) -> String {
+        let host = self.headers.get(HOST).and_then(|host| host.to_str().ok());
+        format!("http://{}", host.unwrap_or(&self.host))
+    }
+
+    /// What stands before all paths.
+    pub(crate) fn prefix(&self) -> String {
+        self.console.site.broker.config().http.path_prefix.clone()
+    }
+
     /// Carries the tag `administrator`.
     pub(crate) fn is_administrator(&self) -> bool {
         self.user.has_tag("administrator")

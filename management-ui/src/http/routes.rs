@@ -43,6 +43,7 @@ impl Routes {
 pub(crate) fn api() -> Routes {
     let routes = node::routes(admin::routes(live::routes(Routes::default())));
     queues(exchanges(clients(routes)))
+        .route("/api/config", get(api::config::list))
         .route("/api/config/effective", get(api::config::effective))
         .route("/api/config/{name}", put(api::config::put))
 }

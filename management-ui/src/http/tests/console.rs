@@ -5,6 +5,7 @@ mod dead_letters;
 mod exchanges;
 mod jobs;
 mod messages;
+mod node;
 mod queue;
 mod users;
 mod vhosts;

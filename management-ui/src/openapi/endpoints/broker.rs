@@ -147,6 +147,13 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     .shared(Shared::PlainList),
     delete("/api/auth/attempts/{node}/source", "Forgets them").tag(Tag::Administrator),
     get(
+        "/api/config",
+        Reply::Paged("Any"),
+        "All settings, where each comes from, and what it may be; secrets left out",
+    )
+    .tag(Tag::Administrator)
+    .shared(Shared::PlainList),
+    get(
         "/api/config/effective",
         Reply::Text,
         "The settings in effect, secrets left out",

@@ -1,0 +1,244 @@
+//! `node-disk`: the log, how long the disk takes to make it durable, and what a start has to read.
+
+use askama::Template;
+use ferrymq_broker::StoreStatistics;
+
+use super::Head;
+use crate::console::client::Problem;
+use crate::console::format;
+use crate::console::page::{Page, Part};
+use crate::console::shell::Shell;
+use crate::console::visit::Visit;
+
+/// Shares of all syncs that are told about.
+const QUANTILES: [(&str, f64); 4] = [
+    ("half", 0.5),
+    ("90 %", 0.9),
+    ("99 %", 0.99),
+    ("99.9 %", 0.999),
+];
+
+/// The page.
+#[derive(Template)]
+#[template(path = "node/disk.html", blocks = ["log", "syncs"])]
+pub(in crate::console) struct Disk {
+    shell: Shell,
+    head: Head,
+    /// Something that went wrong for good, or until there is room.
+    problems: Vec<String>,
+    /// Name, value.
+    facts: Vec<(&'static str, String)>,
+    syncs: Syncs,
+}
+
+/// How long syncs took.
+struct Syncs {
+    count: u64,
+    mean: String,
+    bars: Vec<Bar>,
+    /// Of so many the time was at most so long.
+    quantiles: Vec<(&'static str, String)>,
+}
+
+/// Syncs that took about the same time.
+struct Bar {
+    at_most: String,
+    count: u64,
+    shown: String,
+}
+
+impl Page for Disk {
+    const NAME: &'static str = "node-disk";
+
+    async fn load(visit: &Visit) -> Result<Self, Problem> {
+        let head = Head::load(visit).await?;
+        // What /metrics tells, from where it has it.
+        let store = visit.console.site.broker.store().statistics();
+        Ok(Self {
+            shell: Shell::new(visit, "Node"),
+            problems: problems(&store),
+            facts: facts(&head, &store),
+            syncs: Syncs::of(&store),
+            head,
+        })
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        vec![
+            Part::new("log", &self.as_log()),
+            Part::new("syncs", &self.as_syncs()),
+        ]
+    }
+}
+
+fn problems(store: &StoreStatistics) -> Vec<String> {
+    let failed = store.failure.as_ref();
+    let failed = failed.map(|why| format!("The log failed, a restart is needed: {why}"));
+    let full = "There is no room on the disk: messages wait until there is.";
+    let checkpoints = "A checkpoint failed: the log grows until a restart.";
+    let damaged = format!(
+        "{} records were found damaged; the broker's log names them.",
+        format::count(store.damaged_records)
+    );
+    let states = [
+        (store.disk_full, full.to_owned()),
+        (store.checkpoint_failed, checkpoints.to_owned()),
+        (store.damaged_records > 0, damaged),
+    ];
+    let states = states.into_iter().filter(|(is_so, _)| *is_so);
+    failed
+        .into_iter()
+        .chain(states.map(|(_, text)| text))
+        .collect()
+}
+
+fn facts(head: &Head, store: &StoreStatistics) -> Vec<(&'static str, String)> {
+    let bytes = |bytes: u64| format::bytes(bytes as f64);
+    let count = format::count;
+    let checkpoint = match store.checkpoints {
+        0 => "none yet".to_owned(),
+        checkpoints => {
+            let each = store.checkpoint_time.div_f64(checkpoints as f64);
+            format!("{}, {} each", count(checkpoints), span(each.as_secs_f64()))
+        }
+    };
+    let dead = store.log_bytes.saturating_sub(store.live_bytes);
+    vec![
+        ("Free disk space", bytes(head.number("disk_free"))),
+        (
+            "Log",
+            format!("{} in {} segments", bytes(store.log_bytes), store.segments),
+        ),
+        ("Of messages in queues", bytes(store.live_bytes)),
+        ("Of no message any more", bytes(dead)),
+        ("Messages in its index", count(store.live_messages)),
+        ("Waits to be written", bytes(store.pending_bytes as u64)),
+        ("A power loss may take back", bytes(store.unsynced_bytes)),
+        ("Checkpoints", checkpoint),
+        ("Written since the start", bytes(store.written_bytes)),
+        ("Groups written", count(store.groups)),
+        (
+            "Messages that waited for no sync",
+            count(store.relaxed_messages),
+        ),
+        ("Reads", count(store.reads.count)),
+    ]
+}
+
+impl Syncs {
+    fn of(store: &StoreStatistics) -> Self {
+        let syncs = &store.syncs;
+        let mut before = 0;
+        let mut bars = Vec::new();
+        for (bound, at_most) in &syncs.at_most {
+            bars.push(Bar::new(
+                format!("up to {}", span(bound.as_secs_f64())),
+                at_most - before,
+            ));
+            before = *at_most;
+        }
+        bars.push(Bar::new(
+            "longer".to_owned(),
+            syncs.count.saturating_sub(before),
+        ));
+        let mean = syncs.time.as_secs_f64() / syncs.count.max(1) as f64;
+        let quantile = |(name, share): (&'static str, f64)| {
+            let wanted = (share * syncs.count as f64).ceil() as u64;
+            let mut bounds = syncs.at_most.iter();
+            let found = bounds.find(|(_, at_most)| *at_most >= wanted);
+            let text = found.map_or("longer than all bounds".to_owned(), |(bound, _)| {
+                format!("at most {}", span(bound.as_secs_f64()))
+            });
+            (name, text)
+        };
+        Self {
+            count: syncs.count,
+            mean: span(mean),
+            bars: used(bars),
+            quantiles: QUANTILES.into_iter().map(quantile).collect(),
+        }
+    }
+
+    fn most(&self) -> u64 {
+        let counts = self.bars.iter().map(|bar| bar.count);
+        counts.max().unwrap_or_default().max(1)
+    }
+}
+
+impl Bar {
+    fn new(at_most: String, count: u64) -> Self {
+        Self {
+            at_most,
+            count,
+            shown: format::count(count),
+        }
+    }
+}
+
+/// Without those at both ends that count nothing.
+fn used(bars: Vec<Bar>) -> Vec<Bar> {
+    let counts = |bar: &Bar| bar.count > 0;
+    let first = bars.iter().position(counts).unwrap_or(bars.len());
+    let last = bars.iter().rposition(counts).map_or(first, |last| last + 1);
+    bars.into_iter().take(last).skip(first).collect()
+}
+
+/// Seconds as `250 µs`, `4 ms`, `1.5 s`.
+fn span(seconds: f64) -> String {
+    let (value, unit) = match seconds {
+        _ if seconds < 1e-3 => (seconds * 1e6, "µs"),
+        _ if seconds < 1.0 => (seconds * 1e3, "ms"),
+        _ => (seconds, "s"),
+    };
+    let text = match value < 10.0 {
+        true => format!("{value:.1}"),
+        false => format!("{value:.0}"),
+    };
+    format!("{} {unit}", text.trim_end_matches(".0"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn check(seconds: f64, expected: &str) {
+        assert_eq!(span(seconds), expected);
+    }
+
+    #[test]
+    fn spans_are_readable() {
+        check(0.0, "0 µs");
+        check(0.000_25, "250 µs");
+        check(0.004, "4 ms");
+        check(0.0052, "5.2 ms");
+        check(1.5, "1.5 s");
+        check(12.0, "12 s");
+    }
+
+    #[test]
+    fn syncs_are_counted_by_their_time() {
+        let mut store = StoreStatistics::default();
+        let ms = Duration::from_millis;
+        store.syncs.count = 10;
+        store.syncs.time = ms(50);
+        store.syncs.at_most = [(ms(1), 0), (ms(2), 5), (ms(4), 9), (ms(8), 9)].into();
+        let syncs = Syncs::of(&store);
+        let bars = syncs
+            .bars
+            .iter()
+            .map(|bar| (bar.at_most.as_str(), bar.count));
+        let expected = [
+            ("up to 2 ms", 5),
+            ("up to 4 ms", 4),
+            ("up to 8 ms", 0),
+            ("longer", 1),
+        ];
+        assert_eq!(bars.collect::<Vec<_>>(), expected);
+        assert_eq!(syncs.mean, "5 ms");
+        assert_eq!(syncs.quantiles[0], ("half", "at most 2 ms".to_owned()));
+        assert_eq!(syncs.quantiles[1], ("90 %", "at most 4 ms".to_owned()));
+        assert_eq!(syncs.quantiles[2].1, "longer than all bounds");
+    }
+}

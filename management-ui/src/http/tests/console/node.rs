@@ -1,0 +1,69 @@
+//! Pages about the node.
+
+use super::super::super::fixture::Fixture;
+use super::Browser;
+
+#[tokio::test]
+async fn the_node_tells_what_it_is_and_uses() {
+    let browser = Browser::start().await;
+    let page = browser.page("node").await;
+    for part in [
+        "<h1>ferrymq@&#60;b&#62;</h1>",
+        "Messages in queues",
+        "x-consistent-hash",
+        "rabbitmq_management",
+        "data-chart=\"node-memory\"",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    let page = browser.page("node-health").await;
+    assert!(page.contains("curl -fsS http://x/api/health/checks/is-in-service"));
+    assert!(page.contains("ok"), "{page}");
+}
+
+#[tokio::test]
+async fn syncs_are_shown_as_bars() {
+    let browser = Browser::start().await;
+    browser
+        .made("PUT", "/api/queues/%2F/q", "{\"durable\":true}")
+        .await;
+    let page = browser.page("node-disk").await;
+    assert!(page.contains("in the mean; half at most"), "{page}");
+    assert!(page.contains("<th scope=\"row\">up to "), "{page}");
+}
+
+#[tokio::test]
+async fn settings_are_shown_and_changed() {
+    let browser = Browser::start().await;
+    let page = browser.page("node-settings?filter=log.level").await;
+    let link = "node-settings?form=change-setting&#38;name=log.level&#38;value=info#change-setting";
+    assert!(page.contains(link), "{page}");
+    let page = browser.page("node-settings?filter=default_pass").await;
+    assert!(page.contains("***"), "{page}");
+    let fields = "name=log.level&value=debug";
+    let sent = browser
+        .send("change-setting", "node-settings", fields)
+        .await;
+    assert_eq!(sent.status, 303, "{sent:?}");
+    let page = browser.page("node-settings?filter=log.level").await;
+    assert!(
+        page.contains("changed over HTTP, until the next start"),
+        "{page}"
+    );
+    let fields = "name=log.level&value=loud";
+    let sent = browser
+        .send("change-setting", "node-settings", fields)
+        .await;
+    assert_eq!(sent.status, 400);
+    assert!(sent.text.contains("value=\"loud\""), "{sent:?}");
+}
+
+#[tokio::test]
+async fn settings_are_for_administrators() {
+    let fixture = Fixture::start().await;
+    let user = r#"{"password":"eve","tags":"monitoring"}"#;
+    fixture.check("PUT", "/api/users/eve", user, 201).await;
+    let browser = Browser::log_in(fixture, "eve", "eve").await;
+    assert!(!browser.page("node").await.contains("node-settings"));
+    assert_eq!(browser.open("node-settings").await.status, 403);
+}
