@@ -9,6 +9,7 @@ mod definition;
 mod keys;
 mod merge;
 mod policies;
+mod schema;
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,6 +24,7 @@ use crate::queue::arguments::QueueType;
 pub use definition::PolicyDefinition;
 pub use merge::merge;
 pub use policies::{Applied, Policies};
+pub use schema::{KeyDescription, Subject, ValueDescription, schema};
 
 /// Whose policy it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -155,6 +157,17 @@ impl ApplyTo {
         ("exchanges", Self::Exchanges),
     ];
 
+    /// The names of all of them in definitions.
+    pub const TEXTS: &[&str] = &{
+        let mut texts = [""; Self::NAMES.len()];
+        let mut at = 0;
+        while at < texts.len() {
+            texts[at] = Self::NAMES[at].0;
+            at += 1;
+        }
+        texts
+    };
+
     /// Its name in definitions.
     pub fn as_str(self) -> &'static str {
         let named = Self::NAMES.iter().find(|(_, named)| *named == self);
@@ -230,6 +243,27 @@ impl Policy {
         })
     }
 
+    /// A policy that somebody thinks about: it may ask for nothing yet.
+    ///
+    /// # Errors
+    /// As [`Policy::parse`].
+    pub fn draft(
+        kind: PolicyKind,
+        name: &str,
+        request: PolicyRequest,
+    ) -> Result<Self, PolicyError> {
+        if !request.definition.is_empty() {
+            return Self::parse(kind, name, request);
+        }
+        Ok(Self {
+            name: name.into(),
+            pattern: Pattern::parse(&request.pattern)?,
+            apply_to: request.apply_to,
+            priority: request.priority,
+            definition: PolicyDefinition::default(),
+        })
+    }
+
     /// A policy that was checked when it was stored.
     pub fn trusted(name: &str, request: PolicyRequest) -> Self {
         Self {
@@ -258,7 +292,7 @@ impl Policy {
             && self.pattern.is_match(name)
     }
 
-    fn matches_exchange(&self, name: &str) -> bool {
+    pub(crate) fn matches_exchange(&self, name: &str) -> bool {
         self.apply_to.contains_exchanges() && self.pattern.is_match(name)
     }
 }

@@ -29,6 +29,7 @@ pub(crate) mod parameters;
 pub(crate) mod permissions;
 pub(crate) mod plugins;
 pub(crate) mod policies;
+pub(crate) mod policy_preview;
 pub(crate) mod properties;
 pub(crate) mod queues;
 pub(crate) mod route;

@@ -34,6 +34,7 @@ mod connection;
 mod connections;
 mod consumers;
 mod dead_letters;
+mod definitions;
 mod exchange;
 mod exchanges;
 mod jobs;
@@ -41,6 +42,7 @@ mod limits;
 mod node;
 mod overview;
 mod permissions;
+mod policies;
 mod queue;
 mod queues;
 mod user;
@@ -75,6 +77,8 @@ const SHEETS: &[&Sheet] = &[
     &connections::SHEET,
     &channels::SHEET,
     &consumers::SHEET,
+    &policies::SHEET,
+    &policies::OPERATOR_SHEET,
     &users::SHEET,
     &vhosts::SHEET,
     &jobs::SHEET,
@@ -90,6 +94,7 @@ const ACTIONS: &[&[Action]] = &[
     consumers::ACTIONS,
     limits::ACTIONS,
     permissions::ACTIONS,
+    policies::ACTIONS,
     users::ACTIONS,
     vhosts::ACTIONS,
     jobs::ACTIONS,
@@ -154,7 +159,8 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(console: &Console) -> Rou
 fn administration(router: Router<Console>) -> Router<Console> {
     let router = vhost::routes(vhosts::routes(router));
     let router = user::routes(users::routes(router));
-    limits::routes(permissions::routes(router))
+    let router = policies::routes(permissions::routes(router));
+    definitions::routes(limits::routes(router))
 }
 
 async fn first(State(console): State<Console>) -> Response {

@@ -10,10 +10,11 @@ export function startForms() {
     if (!(form instanceof HTMLFormElement)) {
       return;
     }
-    if (form.method === "post" && "form" in form.dataset) {
+    const method = event.submitter?.getAttribute("formmethod") ?? form.method;
+    if (method === "post" && "form" in form.dataset) {
       event.preventDefault();
       send(form, event.submitter);
-    } else if (form.method === "get" && form.getAttribute("action") === "confirm") {
+    } else if (method === "get" && form.getAttribute("action") === "confirm") {
       event.preventDefault();
       ask(`confirm?${fields(form, event.submitter)}`);
     }
@@ -55,7 +56,8 @@ async function send(form, submitter) {
     button.disabled = true;
   }
   try {
-    const answer = await fetch(form.action, {
+    const action = submitter?.getAttribute("formaction") ?? form.action;
+    const answer = await fetch(action, {
       method: "POST",
       headers: { accept: "application/json" },
       body,

@@ -40,6 +40,12 @@ export const PAGES = [
   place("users"),
   place("user", { name: "viewer" }),
   place("limits"),
+  place("policies"),
+  {
+    name: "operator-policies",
+    address: async () => address("policies", { of: "operator" }),
+  },
+  place("definitions"),
 ];
 
 /**

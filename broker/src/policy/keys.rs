@@ -78,7 +78,7 @@ const NAME: Check = Text(NAME_BYTES);
 
 /// All of them. Compat: delivery limit, consumer time-out and delayed retry work on classic queues too;
 /// obsolete keys keep no policy from matching.
-static KEYS: &[Key] = &[
+pub(super) static KEYS: &[Key] = &[
     key(
         ALTERNATE_EXCHANGE,
         "alternate exchange name",

@@ -185,6 +185,11 @@ impl Problem {
         }
     }
 
+    /// 403: a form without the session's secret.
+    pub(crate) fn foreign_form() -> Self {
+        Self::forbidden("this form was not made for this session: load the page again")
+    }
+
     /// 500: a fault of ours, which the log tells of.
     pub(crate) fn internal(why: &str) -> Self {
         tracing::error!("console: {why}");

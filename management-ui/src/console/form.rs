@@ -242,8 +242,7 @@ impl FromRequest<Console> for Submission {
         let form = Form(Address::parse("", &text));
         // SameSite keeps other sites out already; this holds where a browser does not know of it.
         if form.text(CSRF) != visit.csrf {
-            let reason = "this form was not made for this session: load the page again";
-            return Err(Problem::forbidden(reason).into_response());
+            return Err(Problem::foreign_form().into_response());
         }
         Ok(Self {
             visit,

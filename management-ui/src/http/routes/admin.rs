@@ -4,7 +4,8 @@ use axum::routing::{delete, get, post, put};
 
 use super::Routes;
 use crate::api::{
-    definitions, limits, parameters, permissions, policies, topic_permissions, users, vhosts,
+    definitions, limits, parameters, permissions, policies, policy_preview, topic_permissions,
+    users, vhosts,
 };
 
 pub(super) fn routes(routes: Routes) -> Routes {
@@ -87,6 +88,8 @@ fn policies(routes: Routes) -> Routes {
                 .put(policies::put)
                 .delete(policies::delete),
         )
+        .route("/api/policy-keys", get(policy_preview::keys))
+        .route("/api/policy-preview/{vhost}", get(policy_preview::get))
         .route("/api/operator-policies", get(policies::list_operator))
         .route(
             "/api/operator-policies/{vhost}",

@@ -2,10 +2,12 @@
 
 mod bindings;
 mod dead_letters;
+mod definitions;
 mod exchanges;
 mod jobs;
 mod messages;
 mod node;
+mod policies;
 mod queue;
 mod users;
 mod vhosts;

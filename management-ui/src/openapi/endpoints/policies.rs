@@ -1,7 +1,9 @@
 //! Policies, parameters, definitions.
 
+use ferrymq_broker::policy::ApplyTo;
+
 use crate::openapi::endpoint::{
-    Endpoint, Parameter, Reply, Shared, Tag, delete, flag, get, post, put, text,
+    Endpoint, Parameter, Reply, Shared, Tag, delete, flag, get, one_of, post, put, text,
 };
 
 const DOWNLOAD: &[Parameter] = &[text(
@@ -12,6 +14,17 @@ const DRY_RUN: &[Parameter] = &[flag(
     "dry_run",
     "Tells what would change, and changes nothing",
 )];
+const PREVIEW: &[Parameter] = &[
+    text("pattern", "As a policy has it"),
+    one_of("apply-to", ApplyTo::TEXTS, "The same"),
+    text("priority", "The same"),
+    text(
+        "definition",
+        "The same, in JSON; without it the policy asks for nothing",
+    ),
+    text("name", "The policy that it would replace"),
+    flag("operator", "It is a policy of the operator"),
+];
 /// A dry run answers; a form may name a page to go to.
 const IMPORTED: &[u16] = &[200, 204, 303];
 
@@ -38,6 +51,18 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     .tag(Tag::Policymaker)
     .body_required(),
     delete("/api/policies/{vhost}/{name}", "Deletes a policy").tag(Tag::Policymaker),
+    get(
+        "/api/policy-keys",
+        Reply::List("PolicyKey"),
+        "What a policy's definition may hold",
+    ),
+    get(
+        "/api/policy-preview/{vhost}",
+        Reply::One("PolicyPreview"),
+        "What a policy would change, before it is set",
+    )
+    .tag(Tag::Policymaker)
+    .query(PREVIEW),
     get(
         "/api/operator-policies",
         Reply::Paged("Policy"),
