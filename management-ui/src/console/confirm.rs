@@ -116,23 +116,16 @@ async fn act(submission: &Submission) -> Result<String, Problem> {
     if form.text("typed") != to_type {
         return Err(Problem::bad_request(format!("Type {to_type} to go on")));
     }
-    let mut done = 0;
-    for key in &targets.keys {
+    for (done, key) in targets.keys.iter().enumerate() {
         let key: Vec<_> = key.iter().map(String::as_str).collect();
         if let Err(problem) = visit.call((targets.action.call)(&key)).await {
-            let name = name_of(&key);
-            return Err(Problem {
-                reason: match done {
-                    0 => format!("{name}: {}", problem.reason),
-                    _ => format!(
-                        "{done} {}; then {name}: {}",
-                        targets.action.done, problem.reason
-                    ),
-                },
-                ..problem
-            });
+            let (name, why) = (name_of(&key), &problem.reason);
+            let reason = match done {
+                0 => format!("{name}: {why}"),
+                _ => format!("{done} {}; then {name}: {why}", targets.action.done),
+            };
+            return Err(Problem { reason, ..problem });
         }
-        done += 1;
     }
     Ok(targets.told())
 }

@@ -14,7 +14,7 @@ use super::page::{Part, rendered};
 use super::visit::Visit;
 use crate::query::field;
 
-pub(crate) use cell::{Badge, Cell, byte_rate, bytes, flag, moment, number, rate, text, time};
+pub(crate) use cell::{Badge, Cell, bytes, moment, number, text, time};
 pub(crate) use column::{Column, Kind, Preset};
 
 /// Rows on a page, unless the address says otherwise.
