@@ -160,6 +160,13 @@ impl Shell {
         &self.navigation
     }
 
+    /// The page of lists that this one belongs to: another vhost is chosen for it, not for a page about one object.
+    pub(crate) fn list(&self) -> &str {
+        let mut links = self.navigation.iter().flat_map(|group| &group.links);
+        let here = links.find(|link| link.here);
+        here.map_or("overview", |link| link.page)
+    }
+
     /// The address of another page about the same vhost.
     pub(crate) fn to(&self, page: &str) -> String {
         let address = Address::new(page);
