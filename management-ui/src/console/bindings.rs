@@ -22,7 +22,7 @@ use super::table::{Bulk, Cell, Column, Kind, Sheet, Table};
 use super::visit::Visit;
 
 pub(super) use forms::{Ends, form, unbind_form, undo};
-pub(super) use shown::Bindings;
+pub(super) use shown::{Bindings, End};
 
 /// What tells a binding from all others.
 const KEY: &[&str] = &[

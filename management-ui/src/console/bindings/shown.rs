@@ -11,10 +11,21 @@ use crate::console::visit::Visit;
 /// Bindings that a page about something else shows; all of them are on the page `bindings`.
 const MAX_SHOWN: usize = 100;
 
+/// An end of bindings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::console) enum End {
+    /// The exchange that messages come from.
+    Source,
+    /// Where they go.
+    Destination,
+}
+
 /// Some bindings. Shown by being written into a page, unescaped; beside it stands [`super::unbind_form`].
 #[derive(Template)]
 #[template(path = "parts/bindings.html")]
 pub(in crate::console) struct Bindings {
+    /// Where the other end is, which is told; this end is what the page is about.
+    other: End,
     rows: Vec<Row>,
     total: u64,
     may_unbind: bool,
@@ -31,21 +42,30 @@ struct Row {
 }
 
 impl Bindings {
-    /// Those in a list of the API.
+    /// Those in a list of the API, told by their `other` end.
     ///
     /// # Errors
     /// What the API refuses.
-    pub(in crate::console) async fn load(visit: &Visit, list: Call) -> Result<Self, Problem> {
+    pub(in crate::console) async fn load(
+        visit: &Visit,
+        list: Call,
+        other: End,
+    ) -> Result<Self, Problem> {
         let page = list.with("page", "1");
         let found = visit
             .call(page.with("page_size", &MAX_SHOWN.to_string()))
             .await?;
         let rows = found["items"].as_array().into_iter().flatten();
         Ok(Self {
+            other,
             rows: rows.map(Row::of).collect(),
             total: found["total_count"].as_u64().unwrap_or_default(),
             may_unbind: !visit.is_read_only(),
         })
+    }
+
+    fn is_from(&self) -> bool {
+        self.other == End::Source
     }
 
     /// Are there none?

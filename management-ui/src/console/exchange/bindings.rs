@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::Head;
-use crate::console::bindings::{self, Bindings, Ends};
+use crate::console::bindings::{self, Bindings, End, Ends};
 use crate::console::client::{Call, Problem};
 use crate::console::page::{Page, Part};
 use crate::console::shell::Shell;
@@ -48,8 +48,8 @@ impl Page for ExchangeBindings {
             false => String::new(),
         };
         Ok(Self {
-            from: Bindings::load(visit, list("source")).await?,
-            to: Bindings::load(visit, list("destination")).await?,
+            from: Bindings::load(visit, list("source"), End::Destination).await?,
+            to: Bindings::load(visit, list("destination"), End::Source).await?,
             undo: bindings::undo(visit, &shell),
             unbind: bindings::unbind_form(visit, &shell),
             bind,

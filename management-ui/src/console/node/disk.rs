@@ -107,7 +107,7 @@ fn facts(head: &Head, store: &StoreStatistics) -> Vec<(&'static str, String)> {
         ("Free disk space", bytes(head.number("disk_free"))),
         (
             "Log",
-            format!("{} in {} segments", bytes(store.log_bytes), store.segments),
+            format!("{} in {}", bytes(store.log_bytes), segments(store.segments)),
         ),
         ("Of messages in queues", bytes(store.live_bytes)),
         ("Of no message any more", bytes(dead)),
@@ -123,6 +123,13 @@ fn facts(head: &Head, store: &StoreStatistics) -> Vec<(&'static str, String)> {
         ),
         ("Reads", count(store.reads.count)),
     ]
+}
+
+fn segments(count: usize) -> String {
+    match count {
+        1 => "1 segment".to_owned(),
+        count => format!("{} segments", format::count(count as u64)),
+    }
 }
 
 impl Syncs {

@@ -49,7 +49,7 @@ const CHECKS: &[(&[&str], &str, bool)] = &[
 
 /// The page.
 #[derive(Template)]
-#[template(path = "node/health.html", blocks = ["checks"])]
+#[template(path = "node/health.html")]
 pub(in crate::console) struct Health {
     shell: Shell,
     head: Head,
@@ -58,11 +58,18 @@ pub(in crate::console) struct Health {
 
 struct Check {
     about: &'static str,
+    outcome: Outcome,
+    /// A command that fails when the check does.
+    probe: String,
+}
+
+/// What a check says now.
+#[derive(Template)]
+#[template(path = "node/outcome.html")]
+struct Outcome {
     state: Cell,
     /// Why it fails; empty when it does not.
     reason: String,
-    /// A command that fails when the check does.
-    probe: String,
 }
 
 impl Page for Health {
@@ -82,7 +89,11 @@ impl Page for Health {
     }
 
     fn parts(&self) -> Vec<Part> {
-        vec![Part::new("checks", &self.as_checks())]
+        let checks = self.checks.iter().enumerate();
+        let part = |(index, check): (usize, &Check)| {
+            Part::new(&format!("check-{}", index + 1), &check.outcome)
+        };
+        checks.map(part).collect()
     }
 }
 
@@ -104,8 +115,7 @@ impl Check {
         };
         Self {
             about,
-            state,
-            reason,
+            outcome: Outcome { state, reason },
             probe,
         }
     }
