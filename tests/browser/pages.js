@@ -52,6 +52,10 @@ export const PAGES = [
     address: async () => address("policies", { of: "operator" }),
   },
   place("definitions"),
+  place("node"),
+  place("node-disk"),
+  place("node-health"),
+  place("node-settings"),
 ];
 
 /**

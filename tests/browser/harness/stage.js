@@ -33,7 +33,8 @@ export const ORDERS = 3;
 
 /**
  * Orders come in by the exchange `shop`; those that nobody takes in time end in `orders.dead`. `viewer` may
- * look at everything and change nothing, `app` may use AMQP only.
+ * look at everything and change nothing, `app` may
+ * use AMQP only.
  *
  * @param {import('./api.js').Api} api
  */
@@ -75,5 +76,5 @@ async function addPeople(api) {
   await api.put(`/users${path("viewer")}`, { password: "viewer", tags: "management" });
   await api.put(`/permissions${path("/", "viewer")}`, { configure: "", write: "", read: ".*" });
   await api.put(`/users${path("app")}`, { password: "app", tags: "" });
-  await api.put(`/permissions${path("/", "app")}`, { configure: "", write: ".*", read: ".*" });
+  await api.put(`/permissions${path("/", "app")}`, { configure: "^app", write: ".*", read: ".*" });
 }
