@@ -70,7 +70,6 @@ use visit::Visit;
 /// All tables that can be exported.
 const SHEETS: &[&Sheet] = &[
     &queues::SHEET,
-    &queue::bindings::SHEET,
     &exchanges::SHEET,
     &bindings::SHEET,
     &node::settings::SHEET,

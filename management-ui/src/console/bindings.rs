@@ -43,6 +43,8 @@ pub(super) static SHEET: Sheet = Sheet {
         action: "delete-binding",
         title: "Unbind",
     }],
+    // Queues are bound to the default exchange for ever.
+    fixed: |binding| binding["source"] == "",
     columns: &[
         Column::usual("source", "From exchange", Kind::Of(source)),
         Column::usual("routing_key", "Routing key", Kind::Text),

@@ -20,6 +20,7 @@ pub(super) static SHEET: Sheet = Sheet {
     nouns: ("channel", "channels"),
     key: &["name"],
     bulk: &[],
+    fixed: |_| false,
     columns: &[
         Column::usual("name", "Channel", Kind::Of(name)),
         Column::usual("user", "User", Kind::Text),

@@ -33,6 +33,7 @@ pub(super) static SHEET: Sheet = Sheet {
         action: "cancel-consumer",
         title: "Cancel",
     }],
+    fixed: |_| false,
     columns: &[
         Column::usual("consumer_tag", "Consumer", Kind::Text),
         Column::usual("queue.name", "Queue", Kind::Of(queue)),

@@ -14,7 +14,7 @@ use super::Console;
 use super::charts::Charts;
 use super::client::{Call, Problem};
 use super::copy_as::CopyAs;
-use super::exchanges::{in_path, of_exchange, title};
+use super::exchanges::{in_path, is_predeclared, of_exchange, title};
 use super::format;
 use super::page;
 use super::visit::Visit;
@@ -75,7 +75,7 @@ impl Head {
         Ok(Self {
             copy_as: copy_as(visit, vhost, name),
             tabs: tabs(visit, &exchange, vhost, name),
-            may_delete: !is_default && !name.starts_with("amq.") && may(Permission::Configure),
+            may_delete: !is_predeclared(name) && may(Permission::Configure),
             may_bind: !is_default && !visit.is_read_only() && may(Permission::Read),
             vhost: vhost.to_owned(),
             name: name.to_owned(),

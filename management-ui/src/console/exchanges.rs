@@ -33,6 +33,7 @@ pub(super) static SHEET: Sheet = Sheet {
         action: "delete-exchange",
         title: "Delete",
     }],
+    fixed: |exchange| is_predeclared(text(exchange, "name")),
     columns: &[
         Column::usual("name", "Name", Kind::Of(name)),
         Column::usual("vhost", "Virtual host", Kind::Text),
@@ -313,4 +314,9 @@ fn loss(exchange: &Value) -> String {
         1 => "1 binding".to_owned(),
         count => format!("{} bindings", format::count(count)),
     }
+}
+
+/// Is it one that every virtual host has? Nobody deletes those.
+pub(super) fn is_predeclared(name: &str) -> bool {
+    name.is_empty() || name.starts_with("amq.")
 }

@@ -58,6 +58,7 @@ static VHOST_SHEET: Sheet = Sheet {
     path: &["vhost-limits"],
     key: &["vhost", "limit"],
     bulk: &[clear("clear-vhost-limit")],
+    fixed: |_| false,
     columns: &[
         Column::usual("vhost", "Virtual host", Kind::Of(vhost)),
         LIMIT,
@@ -71,6 +72,7 @@ static USER_SHEET: Sheet = Sheet {
     path: &["user-limits"],
     key: &["user", "limit"],
     bulk: &[clear("clear-user-limit")],
+    fixed: |_| false,
     columns: &[Column::usual("user", "User", Kind::Of(user)), LIMIT, VALUE],
     nouns: NOUNS,
 };

@@ -77,19 +77,23 @@ const CHANGE: Column = Column::usual("change", "Change", Kind::Of(change));
 
 /// Of a virtual host.
 static OF_VHOST: Sheet = Sheet {
+    fixed: |_| false,
     columns: &[USER, CONFIGURE, WRITE, READ, CHANGE],
     ..sheet("permissions", NOUNS, KEY, REMOVE)
 };
 /// Of a user.
 static OF_USER: Sheet = Sheet {
+    fixed: |_| false,
     columns: &[VHOST, CONFIGURE, WRITE, READ, CHANGE],
     ..sheet("permissions", NOUNS, KEY, REMOVE)
 };
 static TOPICS_OF_VHOST: Sheet = Sheet {
+    fixed: |_| false,
     columns: &[USER, EXCHANGE, WRITE, READ, CHANGE],
     ..sheet("topic-permissions", TOPIC_NOUNS, TOPIC_KEY, REMOVE_TOPIC)
 };
 static TOPICS_OF_USER: Sheet = Sheet {
+    fixed: |_| false,
     columns: &[VHOST, EXCHANGE, WRITE, READ, CHANGE],
     ..sheet("topic-permissions", TOPIC_NOUNS, TOPIC_KEY, REMOVE_TOPIC)
 };
@@ -104,6 +108,7 @@ const fn sheet(
         id,
         path: &[],
         nouns,
+        fixed: |_| false,
         columns: &[],
         key,
         bulk,

@@ -46,6 +46,7 @@ static USER: Of = Of {
     sheet: &SHEET,
     sheet_to_read: &Sheet {
         bulk: &[],
+        fixed: |_| false,
         columns: &[NAME, VHOST, PATTERN, APPLY_TO, DEFINITION, PRIORITY],
         ..SHEET_OF_POLICIES
     },
@@ -60,6 +61,7 @@ static OPERATOR: Of = Of {
     sheet: &OPERATOR_SHEET,
     sheet_to_read: &Sheet {
         bulk: &[],
+        fixed: |_| false,
         columns: &[NAME, VHOST, PATTERN, APPLY_TO, DEFINITION, PRIORITY],
         ..SHEET_OF_OPERATOR
     },
@@ -81,6 +83,7 @@ const SHEET_OF_POLICIES: Sheet = Sheet {
         action: "delete-policy",
         title: "Delete",
     }],
+    fixed: |_| false,
     columns: &[NAME, VHOST, PATTERN, APPLY_TO, DEFINITION, PRIORITY, EDIT],
 };
 const SHEET_OF_OPERATOR: Sheet = Sheet {
@@ -91,6 +94,7 @@ const SHEET_OF_OPERATOR: Sheet = Sheet {
         action: "delete-operator-policy",
         title: "Delete",
     }],
+    fixed: |_| false,
     columns: &[
         NAME,
         VHOST,

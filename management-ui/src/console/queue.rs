@@ -174,5 +174,5 @@ pub(super) fn routes(router: Router<Console>) -> Router<Console> {
     let router = page::route::<delayed::Delayed>(router);
     let router = page::route::<settings::Settings>(router);
     let router = tail::routes(message::routes(messages::routes(router)));
-    part::routes(publish::routes(bindings::routes(router)))
+    part::routes(publish::routes(page::route::<bindings::Bindings>(router)))
 }

@@ -31,6 +31,7 @@ pub(super) static SHEET: Sheet = Sheet {
         bulk("pause-queue", "Pause"),
         bulk("resume-queue", "Resume"),
     ],
+    fixed: |_| false,
     columns: &[
         Column::usual("name", "Name", Kind::Of(name)),
         Column::usual("vhost", "Virtual host", Kind::Text),

@@ -36,6 +36,8 @@ pub(crate) struct Sheet {
     pub(crate) columns: &'static [Column],
     /// The fields that tell a row from all others.
     pub(crate) key: &'static [&'static str],
+    /// Rows that nothing can be done to: they are not selected.
+    pub(crate) fixed: fn(&Value) -> bool,
     /// Actions on rows that are selected.
     pub(crate) bulk: &'static [Bulk],
 }
@@ -256,7 +258,7 @@ impl Sheet {
                 table: self.id,
                 key: self.key_of(row),
                 name: self.name_of(row),
-                selectable: !table.bulk.is_empty(),
+                selectable: !table.bulk.is_empty() && !(self.fixed)(row),
                 cells: shown.collect(),
             }
         };
@@ -397,12 +399,6 @@ impl Table {
     pub(crate) fn is_empty(&self) -> bool {
         self.total == 0 && self.problem.is_none()
     }
-
-    /// Rows, whatever the filter.
-    pub(crate) fn total(&self) -> u64 {
-        self.total
-    }
-
     fn counts(&self) -> Counts {
         Counts {
             first: self.first(),

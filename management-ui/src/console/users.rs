@@ -30,6 +30,7 @@ pub(super) static SHEET: Sheet = Sheet {
         action: "delete-user",
         title: "Delete",
     }],
+    fixed: |_| false,
     columns: &[
         Column::usual("name", "Name", Kind::Of(name)),
         Column::usual("tags", "Tags", Kind::Of(tags)),

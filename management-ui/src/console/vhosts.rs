@@ -33,6 +33,7 @@ pub(super) static SHEET: Sheet = Sheet {
         action: "delete-vhost",
         title: "Delete",
     }],
+    fixed: |_| false,
     columns: &[
         Column::usual("name", "Name", Kind::Of(name)),
         Column::usual("description", "Description", Kind::Text),

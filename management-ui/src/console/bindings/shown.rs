@@ -42,7 +42,7 @@ struct Row {
 }
 
 impl Bindings {
-    /// Those in a list of the API, told by their `other` end.
+    /// Those in a list of the API, told by their `other` end; `may_unbind` puts a button beside each.
     ///
     /// # Errors
     /// What the API refuses.
@@ -50,6 +50,7 @@ impl Bindings {
         visit: &Visit,
         list: Call,
         other: End,
+        may_unbind: bool,
     ) -> Result<Self, Problem> {
         let page = list.with("page", "1");
         let found = visit
@@ -60,12 +61,17 @@ impl Bindings {
             other,
             rows: rows.map(Row::of).collect(),
             total: found["total_count"].as_u64().unwrap_or_default(),
-            may_unbind: !visit.is_read_only(),
+            may_unbind,
         })
     }
 
     fn is_from(&self) -> bool {
         self.other == End::Source
+    }
+
+    /// How many there are.
+    pub(in crate::console) fn total(&self) -> u64 {
+        self.total
     }
 
     /// Are there none?

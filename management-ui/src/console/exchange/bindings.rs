@@ -48,8 +48,8 @@ impl Page for ExchangeBindings {
             false => String::new(),
         };
         Ok(Self {
-            from: Bindings::load(visit, list("source"), End::Destination).await?,
-            to: Bindings::load(visit, list("destination"), End::Source).await?,
+            from: Bindings::load(visit, list("source"), End::Destination, head.may_bind).await?,
+            to: Bindings::load(visit, list("destination"), End::Source, head.may_bind).await?,
             undo: bindings::undo(visit, &shell),
             unbind: bindings::unbind_form(visit, &shell),
             bind,

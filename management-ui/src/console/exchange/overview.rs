@@ -21,6 +21,7 @@ static INCOMING: Sheet = Sheet {
     nouns: ("publisher", "publishers"),
     key: &["channel_details.name"],
     bulk: &[],
+    fixed: |_| false,
     columns: &[
         Column::usual("channel_details.name", "Channel", Kind::Of(channel)),
         Column::usual("channel_details.user", "User", Kind::Text),
@@ -36,6 +37,7 @@ static OUTGOING: Sheet = Sheet {
     nouns: ("queue", "queues"),
     key: &["queue.vhost", "queue.name"],
     bulk: &[],
+    fixed: |_| false,
     columns: &[
         Column::usual("queue.name", "Queue", Kind::Of(queue)),
         Column::usual("stats.publish_details.rate", "Out", Kind::Rate),

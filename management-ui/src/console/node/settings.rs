@@ -29,6 +29,7 @@ pub(in crate::console) static SHEET: Sheet = Sheet {
     nouns: ("setting", "settings"),
     key: &["name"],
     bulk: &[],
+    fixed: |_| false,
     columns: &[
         Column::usual("name", "Setting", Kind::Of(name)),
         Column::usual("value", "Value", Kind::Of(value)),

@@ -26,6 +26,7 @@ static SHEET: Sheet = Sheet {
         action: "cancel-consumer",
         title: "Cancel",
     }],
+    fixed: |_| false,
     columns: &[
         Column::usual("consumer_tag", "Consumer", Kind::Text),
         Column::usual("activity_status", "State", Kind::Of(state)),

@@ -27,6 +27,7 @@ static SHEET: Sheet = Sheet {
         action: CANCEL.name,
         title: "Cancel",
     }],
+    fixed: |_| false,
     columns: &[
         Column::usual("sequence", "Message", Kind::Number),
         Column::usual("due", "Due", Kind::Time),

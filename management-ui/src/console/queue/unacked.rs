@@ -22,6 +22,7 @@ static SHEET: Sheet = Sheet {
     nouns: ("delivery", "deliveries"),
     key: &["sequence"],
     bulk: &[],
+    fixed: |_| false,
     columns: &[
         Column::usual("sequence", "Message", Kind::Number)
             .about("Its number in the queue: the oldest has the smallest"),

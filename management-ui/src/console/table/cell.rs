@@ -49,13 +49,6 @@ pub(crate) enum Cell {
     },
     /// SVG of ours.
     Spark(String),
-    /// Sends the form `form`, which stands outside of the table, with one more field.
-    Button {
-        form: &'static str,
-        name: &'static str,
-        value: String,
-        title: &'static str,
-    },
 }
 
 /// A short remark.

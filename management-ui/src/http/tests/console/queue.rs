@@ -123,28 +123,29 @@ async fn a_queue_is_bound_and_unbound() {
     let browser = Browser::start().await;
     fill(&browser, "a/b", json!({}), &[]).await;
     let from = escaped(&of("queue-bindings", "a/b"));
-    let fields = "vhost=%2F&name=a%2Fb&source=amq.headers&routing_key=k%20%2F\
-                  &arguments-key=x-match&arguments-type=string&arguments-value=any";
-    let bound = browser.send("bind-queue", &from, fields).await;
+    let bind = |source: &str| {
+        format!(
+            "vhost=%2F&source={source}&destination_type=queue&destination=a%2Fb&routing_key=k%20%2F\
+             &arguments-key=x-match&arguments-type=string&arguments-value=any&back={from}"
+        )
+    };
+    let bound = browser.send("bind", &from, &bind("amq.headers")).await;
     assert_eq!(bound.status, 303, "{bound:?}");
     let page = browser.page(bound.header("location").unwrap()).await;
     assert!(page.contains("x-match: any"), "{page}");
-    let binding = page
-        .split_once("form=\"unbind-queue\" name=\"binding\" value=\"")
-        .unwrap()
-        .1;
-    let binding = binding.split('"').next().unwrap().replace("&#34;", "\"");
-    let fields = format!("vhost=%2F&name=a%2Fb&binding={}", escaped(&binding));
-    let unbound = browser.send("unbind-queue", &from, &fields).await;
+    let button = "form=\"unbind\" name=\"key\" value=\"";
+    let key = page.split_once(button).unwrap().1;
+    let key = key.split('"').next().unwrap().replace("&#34;", "\"");
+    let fields = format!("key={}&back={from}", escaped(&key));
+    let unbound = browser.send("unbind", &from, &fields).await;
     assert_eq!(unbound.status, 303, "{unbound:?}");
     let page = browser.page(unbound.header("location").unwrap()).await;
-    assert!(page.contains("Bind it again"), "{page}");
+    assert!(page.contains("action=\"bind\""), "{page}");
     assert!(
         page.contains("name=\"arguments-value\" value=\"&#34;any&#34;\""),
         "{page}"
     );
-    let missing = "vhost=%2F&name=a%2Fb&source=none&routing_key=";
-    let refused = browser.send("bind-queue", &from, missing).await;
+    let refused = browser.send("bind", &from, &bind("none")).await;
     assert_eq!(refused.status, 404);
     assert!(refused.text.contains("value=\"none\""), "{}", refused.text);
 }
@@ -285,7 +286,7 @@ async fn who_may_only_look_finds_no_forms() {
         for form in [
             "purge-queue",
             "delete-queue",
-            "unbind-queue",
+            "action=\"unbind\"",
             "Get messages",
             "action=\"publish\"",
         ] {
