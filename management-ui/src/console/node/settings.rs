@@ -36,7 +36,7 @@ pub(in crate::console) static SHEET: Sheet = Sheet {
         Column::usual("origin", "Comes from", Kind::Of(origin)),
         Column::usual("live", "Changes", Kind::Of(live))
             .about("Whether it can change while the broker runs"),
-        Column::usual("about", "What it is for", Kind::Text),
+        Column::usual("about", "What it is for", Kind::Of(about)),
         Column::of("default", "Default", Kind::Text, &[Preset::State]),
         Column::of("allowed", "May be", Kind::Text, &[Preset::State]),
         Column::of("variable", "Variable", Kind::Text, &[Preset::State]),
@@ -149,4 +149,10 @@ fn live(row: &Value) -> Cell {
         true => Cell::state("good", "at once"),
         false => Cell::state("quiet", "at the next start"),
     }
+}
+
+/// What a setting is for, without the marks that it has in the documentation.
+fn about(row: &Value) -> Cell {
+    let about = row["about"].as_str().unwrap_or_default();
+    Cell::Text(about.replace('`', ""))
 }
