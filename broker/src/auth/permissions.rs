@@ -67,10 +67,19 @@ impl PermissionSet {
 
     /// Is `permission` given on `name`?
     pub fn allows(&self, permission: Permission, name: &str) -> bool {
+        permits(self.pattern(permission), name)
+    }
+
+    /// Is `permission` given on anything that has a name, as far as its pattern tells at a glance?
+    pub fn allows_anything(&self, permission: Permission) -> bool {
+        !self.pattern(permission).as_str().is_empty()
+    }
+
+    fn pattern(&self, permission: Permission) -> &Pattern {
         match permission {
-            Permission::Configure => permits(&self.configure, name),
-            Permission::Write => permits(&self.write, name),
-            Permission::Read => permits(&self.read, name),
+            Permission::Configure => &self.configure,
+            Permission::Write => &self.write,
+            Permission::Read => &self.read,
         }
     }
 }

@@ -6,6 +6,7 @@ mod shown;
 use askama::Template;
 use axum::Router;
 use axum::routing::post;
+use ferrymq_broker::auth::Permission;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -90,11 +91,13 @@ impl Page for AllBindings {
             let to = Address::parse_whole(&shell.to(page));
             to.with("filter", filter).to_string()
         };
+        let may_bind =
+            visit.may_anywhere(Permission::Read) && visit.may_anywhere(Permission::Write);
         Ok(Self {
-            table: SHEET.load(visit).await?,
-            bind: match visit.is_read_only() {
-                true => String::new(),
-                false => form(visit, &shell, Ends::default()).await?,
+            table: SHEET.load(visit).await?.actions_if(may_bind),
+            bind: match may_bind {
+                true => form(visit, &shell, Ends::default()).await?,
+                false => String::new(),
             },
             // Those that are always there are nobody's fault.
             without_bindings: orphans("exchanges", "bindings_from:0 -/^amq\\./"),

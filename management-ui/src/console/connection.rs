@@ -49,7 +49,7 @@ impl Page for Connection {
             })?;
         let found = visit.get(&["connections", name, "channels"]).await?;
         let rows = found.as_array().map_or(&[][..], Vec::as_slice);
-        let own = connection["user"] == visit.user.name();
+        let text = |field: &str| connection[field].as_str().unwrap_or_default();
         let given = connection["user_provided_name"].as_str();
         Ok(Self {
             shell: Shell::new(visit, given.unwrap_or(name)),
@@ -58,7 +58,7 @@ impl Page for Connection {
             state: connections::state(&connection),
             charts: Charts::new(visit, "connection", &[("name", name)], &connection),
             channels: channels::SHEET.of(visit, rows),
-            may_close: !visit.is_read_only() && (own || visit.is_administrator()),
+            may_close: visit.may_cut(text("user")),
             may_see_user: visit.is_administrator(),
             connection,
         })

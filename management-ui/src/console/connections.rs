@@ -110,7 +110,10 @@ impl Page for Connections {
     async fn load(visit: &Visit) -> Result<Self, Problem> {
         Ok(Self {
             shell: Shell::new(visit, "Connections"),
-            table: SHEET.load(visit).await?,
+            table: SHEET
+                .load(visit)
+                .await?
+                .actions_if(visit.may_cut_what_is_listed()),
             own_only: !visit.may_monitor(),
         })
     }

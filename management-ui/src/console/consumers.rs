@@ -80,7 +80,10 @@ impl Page for Consumers {
     async fn load(visit: &Visit) -> Result<Self, Problem> {
         Ok(Self {
             shell: Shell::new(visit, "Consumers"),
-            table: SHEET.load(visit).await?,
+            table: SHEET
+                .load(visit)
+                .await?
+                .actions_if(visit.may_cut_what_is_listed()),
         })
     }
 

@@ -6,6 +6,7 @@ mod targets;
 
 use askama::Template;
 use axum::Router;
+use ferrymq_broker::auth::Permission;
 use serde_json::{Value, json};
 
 use super::Console;
@@ -103,7 +104,7 @@ impl Page for DeadLetters {
             page,
             pages,
             is_cut: found.is_cut,
-            may_retry: !visit.is_read_only(),
+            may_retry: visit.may_anywhere(Permission::Read),
             one_vhost: visit.is_about_one_vhost(),
         })
     }

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::Router;
 use axum::response::Response;
 use axum::routing::post;
+use ferrymq_broker::auth::Permission;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -114,6 +115,8 @@ pub(super) const ACTIONS: &[Action] = &[Action {
 pub(super) struct Exchanges {
     shell: Shell,
     table: Table,
+    /// May the visitor declare exchanges at all?
+    may_declare: bool,
     /// Those that the API knows, with what each does.
     types: Vec<(String, String)>,
     arguments: &'static [Argument],
@@ -178,9 +181,11 @@ impl Page for Exchanges {
     const PERIOD: Duration = Duration::from_secs(2);
 
     async fn load(visit: &Visit) -> Result<Self, Problem> {
+        let may_declare = visit.may_anywhere(Permission::Configure);
         Ok(Self {
             shell: Shell::new(visit, "Exchanges"),
-            table: SHEET.load(visit).await?,
+            table: SHEET.load(visit).await?.actions_if(may_declare),
+            may_declare,
             types: types(visit).await?,
             arguments: ARGUMENTS,
         })

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::Router;
 use axum::response::Response;
 use axum::routing::post;
+use ferrymq_broker::auth::Permission;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -253,12 +254,17 @@ impl Page for Queues {
     const PERIOD: Duration = Duration::from_secs(2);
 
     async fn load(visit: &Visit) -> Result<Self, Problem> {
-        let table = SHEET.load(visit).await?;
+        let table = SHEET.load(visit).await?.actions_that(|action| {
+            visit.may_anywhere(match action {
+                "purge-queue" => Permission::Read,
+                _ => Permission::Configure,
+            })
+        });
         Ok(Self {
             shell: Shell::new(visit, "Queues"),
             first_message: table.is_empty().then(|| FirstMessage::new(visit)),
             table,
-            may_declare: !visit.is_read_only(),
+            may_declare: visit.may_anywhere(Permission::Configure),
             arguments: ARGUMENTS,
         })
     }

@@ -385,12 +385,15 @@ impl Table {
     }
 
     /// The same, where nothing can be done to rows: unless it `may`.
-    pub(crate) fn actions_if(mut self, may: bool) -> Self {
-        if !may {
-            self.bulk.clear();
-            for row in &mut self.rows {
-                row.selectable = false;
-            }
+    pub(crate) fn actions_if(self, may: bool) -> Self {
+        self.actions_that(|_| may)
+    }
+
+    /// The same, where of what can be done to rows only that is left which the visitor `may`: by the action's name.
+    pub(crate) fn actions_that(mut self, may: impl Fn(&str) -> bool) -> Self {
+        self.bulk.retain(|bulk| may(bulk.action));
+        for row in &mut self.rows {
+            row.selectable &= !self.bulk.is_empty();
         }
         self
     }

@@ -132,6 +132,34 @@ impl Visit {
         self.console.site.broker.config().http.read_only
     }
 
+    /// May the visitor cut connections and consumers of `user`?
+    pub(crate) fn may_cut(&self, user: &str) -> bool {
+        !self.is_read_only() && (self.is_administrator() || user == self.user.name())
+    }
+
+    /// May the visitor cut all connections and consumers that lists show? They are the visitor's own, or everybody's.
+    pub(crate) fn may_cut_what_is_listed(&self) -> bool {
+        !self.is_read_only() && (self.is_administrator() || !self.may_monitor())
+    }
+
+    /// Might there be a queue or an exchange to which the broker would let the user do this, where the page is
+    /// about? What nothing allows is not offered.
+    pub(crate) fn may_anywhere(&self, permission: Permission) -> bool {
+        let users = self.console.site.broker.users();
+        let allows = |vhost: &str| {
+            let given = users.permissions(self.user.name(), vhost);
+            given.is_some_and(|given| given.allows_anything(permission))
+        };
+        let allowed = match self.vhost() {
+            Some(vhost) => allows(vhost),
+            None => users
+                .vhosts_of(self.user.name())
+                .iter()
+                .any(|vhost| allows(vhost)),
+        };
+        !self.is_read_only() && allowed
+    }
+
     /// Would the broker let the user do this to a queue or an exchange?
     pub(crate) fn may(
         &self,

@@ -72,9 +72,14 @@ impl Page for Consumers {
             let count = |held: &Held| held.get(&of(row)).copied().unwrap_or_default();
             row["in_flight"] = held.as_ref().map(count).into();
         }
+        let user = |row: &Value| row["channel_details"]["user"].as_str().map(str::to_owned);
+        let may_cancel = rows
+            .iter()
+            .filter_map(user)
+            .all(|user| visit.may_cut(&user));
         Ok(Self {
             shell: Shell::new(visit, head.name.clone()),
-            table: SHEET.of(visit, &rows),
+            table: SHEET.of(visit, &rows).actions_if(may_cancel),
             head,
         })
     }
