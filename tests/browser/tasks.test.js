@@ -84,7 +84,7 @@ function entry(page, name) {
 
 task("find the queue that is growing, and why", async (page, pointer) => {
   const attention = page.locator(".attention");
-  await attention.getByText("grow without a consumer").waitFor();
+  await attention.getByText(/grows? without a consumer/).waitFor();
   await pointer.click(attention.getByRole("link", { name: "orders", exact: true }));
   await page.getByRole("heading", { level: 1, name: "orders" }).waitFor();
 });

@@ -13,10 +13,10 @@ export default async function* report(source) {
   for await (const { type, data } of source) {
     if (type === "test:stdout" || type === "test:stderr") {
       yield data.message;
-    } else if (type === "test:pass") {
+    } else if (type === "test:pass" && data.details.type !== "suite") {
       passed += 1;
       yield `ok     ${seconds(data)} ${data.name}\n`;
-    } else if (type === "test:fail") {
+    } else if (type === "test:fail" && data.details.type !== "suite") {
       failed += 1;
       yield `FAILED ${seconds(data)} ${data.name}\n${story(data.details.error)}\n`;
     }

@@ -33,8 +33,7 @@ export const ORDERS = 3;
 
 /**
  * Orders come in by the exchange `shop`; those that nobody takes in time end in `orders.dead`. `viewer` may
- * look at everything and change nothing, `app` may
- * use AMQP only.
+ * open the console and do nothing there, `app` may use AMQP only.
  *
  * @param {import('./api.js').Api} api
  */
@@ -74,7 +73,7 @@ async function declareTheShop(api) {
 async function addPeople(api) {
   await api.put(`/vhosts${path("other")}`, { description: "for trying things out" });
   await api.put(`/users${path("viewer")}`, { password: "viewer", tags: "management" });
-  await api.put(`/permissions${path("/", "viewer")}`, { configure: "", write: "", read: ".*" });
+  await api.put(`/permissions${path("/", "viewer")}`, { configure: "", write: "", read: "" });
   await api.put(`/users${path("app")}`, { password: "app", tags: "" });
   await api.put(`/permissions${path("/", "app")}`, { configure: "^app", write: ".*", read: ".*" });
 }
