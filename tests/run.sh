@@ -185,7 +185,7 @@ step 'documentation' env RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps
 step 'alert rules' promtool check rules deploy/prometheus-rules.yml || true
 step 'amqp-tools' tests/clients/amqp_tools.sh || true
 step 'python clients' "$python/bin/pytest" -q tests/python || true
-step 'browser' npm --prefix tests/browser test || true
+step 'browser' timeout 900 npm --prefix tests/browser test || true
 step 'simulation' env FERRYMQ_SIMULATION_SECONDS=60 \
     cargo test --profile long-tests --package ferrymq-tests --test simulation --locked -- \
     --nocapture || true
