@@ -5,6 +5,9 @@ use std::fmt;
 
 use form_urlencoded::Serializer;
 
+/// Where those go who want nothing in particular.
+pub(crate) const FIRST_PAGE: &str = "overview";
+
 /// `queue?vhost=%2F&name=orders`
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Address {
@@ -31,10 +34,15 @@ impl Address {
         }
     }
 
-    /// A whole address, `queue?vhost=%2F` for example.
+    /// A whole address that came from outside, `queue?vhost=%2F` for example. Only a page of ours is gone to, never
+    /// another site: anything else means the first page.
     pub(crate) fn parse_whole(address: &str) -> Self {
         let (page, query) = address.split_once('?').unwrap_or((address, ""));
-        Self::parse(page, query)
+        let in_names = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
+        match !page.is_empty() && page.bytes().all(in_names) {
+            true => Self::parse(page, query),
+            false => Self::new(FIRST_PAGE),
+        }
     }
 
     /// The name of the page.
@@ -139,5 +147,21 @@ mod tests {
         );
         let bare = address.without(&["page", "sort", "filter"]);
         assert_eq!(bare.to_string(), "queues");
+    }
+
+    fn check(from_outside: &str, expected: &str) {
+        let address = Address::parse_whole(from_outside);
+        assert_eq!(address.to_string(), expected, "{from_outside}");
+    }
+
+    #[test]
+    fn only_pages_of_ours_are_gone_to() {
+        check("queue?vhost=%2F&name=a", "queue?vhost=%2F&name=a");
+        check("dead-letters", "dead-letters");
+        check("", "overview");
+        check("//evil.example", "overview");
+        check("https://evil.example?a=b", "overview");
+        check("javascript:alert(1)", "overview");
+        check("../api", "overview");
     }
 }

@@ -91,13 +91,13 @@ async fn confirm(visit: &Visit) -> Result<Confirm, Problem> {
             .map(|key| Value::from(key.clone()).to_string())
             .collect(),
         listed,
-        back: back(address),
+        back: back(address).to_string(),
     })
 }
 
 /// `POST /console/confirm`
 pub(crate) async fn carry_out(submission: Submission) -> Response {
-    let to = Address::parse_whole(&back(submission.form.address()));
+    let to = back(submission.form.address());
     match act(&submission).await {
         Ok(done) => submission.finish(Ok(done), to).await,
         Err(problem) => match submission.by_script() {
@@ -261,8 +261,8 @@ fn capital(noun: &str) -> String {
 }
 
 /// The page that one comes from.
-fn back(fields: &Address) -> String {
-    fields.get("back").unwrap_or("overview").to_owned()
+fn back(fields: &Address) -> Address {
+    Address::parse_whole(fields.get("back").unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use axum::http::header::SET_COOKIE;
 use axum::response::{IntoResponse, Response};
 use cookie::{Cookie, SameSite};
 
+use super::address::Address;
 use super::form::Submission;
 use super::login::see_other;
 use super::visit::THEME_COOKIE;
@@ -22,6 +23,6 @@ pub(crate) async fn choose(submission: Submission) -> Response {
         .permanent()
         .build();
     let cookie = HeaderValue::from_str(&cookie.to_string()).expect("a cookie is ASCII");
-    let back = submission.form.text("from").to_owned();
+    let back = Address::parse_whole(submission.form.text("from")).to_string();
     ([(SET_COOKIE, cookie)], see_other(&back)).into_response()
 }

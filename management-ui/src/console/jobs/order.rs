@@ -71,7 +71,10 @@ impl Page for OrderPage {
                 true => Vec::new(),
                 false => proposed(visit, &vhost).await?,
             },
-            back: text("back"),
+            back: match visit.address.get("back") {
+                Some(back) => Address::parse_whole(back).to_string(),
+                None => "jobs".to_owned(),
+            },
             task,
             vhost,
             source,
