@@ -118,6 +118,11 @@ impl Caller {
         }
     }
 
+    /// Is nothing left out of lists by the header `x-vhost`?
+    pub(crate) fn asks_about_all(&self) -> bool {
+        self.only.is_none()
+    }
+
     /// Are lists about `vhost`, too? The header `x-vhost` may leave it out.
     pub(crate) fn asks_about(&self, vhost: &str) -> bool {
         self.only.as_deref().is_none_or(|only| only == vhost)

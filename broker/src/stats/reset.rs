@@ -43,11 +43,13 @@ pub async fn run(broker: &Broker) {
         messages,
         churn,
         node,
+        traffic_history,
         ..
     } = broker.statistics();
     messages.forget(moments);
     churn.forget(moments);
     node.forget(moments);
+    traffic_history.forget(moments);
 }
 
 /// How many objects were looked at.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::auth_attempts::AuthAttempts;
-use super::fields::{ChurnField, MessageField, NodeField};
+use super::fields::{ChurnField, MessageField, NodeField, TrafficField};
 use super::history::History;
 use super::series::{Grid, Moments, Tick};
 use super::sums::Sums;
@@ -29,6 +29,8 @@ pub struct Statistics {
     pub auth_attempts: AuthAttempts,
     /// What went over all sockets.
     pub traffic: TrafficTotals,
+    /// How that went.
+    pub traffic_history: History<TrafficField>,
     pub(super) rates_mode: RatesMode,
     grid: Grid,
     /// The first tick that was recorded, as soon as one was.
@@ -52,6 +54,7 @@ impl Statistics {
             node: History::default(),
             auth_attempts: AuthAttempts::default(),
             traffic: TrafficTotals::default(),
+            traffic_history: History::default(),
             rates_mode: config.rates_mode,
             grid,
             oldest: AtomicU32::new(oldest.number()),

@@ -200,6 +200,8 @@ impl Pass<'_> {
             self.look().await;
         }
         self.sums.traffic = self.statistics.traffic.find(sum);
+        let history = &self.statistics.traffic_history;
+        self.record_traffic(history, Reach::Coarse, self.sums.traffic);
         for vhost in vhosts.values() {
             let sum = vhost.traffic().find(in_vhosts[vhost.name()]);
             self.record_traffic(&vhost.traffic_history, Reach::Coarse, sum);

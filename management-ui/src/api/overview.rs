@@ -45,6 +45,7 @@ fn overview(caller: &Caller, site: &Site, view: &View) -> Map<String, Value> {
             ),
             ("statistics_db_event_queue".into(), 0.into()),
         ]);
+        shown.extend(scope.traffic(view));
     }
     if caller.may_monitor() {
         let listeners = site.listeners();

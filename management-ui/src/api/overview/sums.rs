@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use ferrymq_broker::stats::series::{Details, Moments};
-use ferrymq_broker::stats::{Activity, ChurnField, History, MessageField, QueueSums};
+use ferrymq_broker::stats::{Activity, ChurnField, History, MessageField, QueueSums, TrafficSums};
 use ferrymq_broker::vhost::VHost;
 use serde_json::{Map, Value, json};
 
@@ -22,9 +22,9 @@ pub(super) struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    /// What `caller` may see.
+    /// What `caller` may see, and asks about.
     pub(super) fn of(caller: &'a Caller, site: &'a Site) -> Self {
-        let all = caller.may_monitor();
+        let all = caller.may_monitor() && caller.asks_about_all();
         Self {
             site,
             caller,
@@ -45,17 +45,55 @@ impl<'a> Scope<'a> {
                 "exchanges": declared.exchanges(),
             });
         };
-        let usage = broker.usage_of(self.caller.user.name());
+        let (connections, channels) = self.open(vhosts);
         let snapshots = || vhosts.iter().map(|vhost| vhost.snapshot());
         let queues = snapshots().map(|snapshot| snapshot.queues.len());
         let exchanges = snapshots().map(|snapshot| snapshot.topology.exchange_count());
         json!({
-            "connections": usage.connections.count(),
-            "channels": usage.channels.count(),
+            "connections": connections,
+            "channels": channels,
             "consumers": self.queue_sums().consumers,
             "queues": queues.sum::<usize>(),
             "exchanges": exchanges.sum::<usize>(),
         })
+    }
+
+    /// Connections and channels: everybody's in `vhosts`, or the caller's own.
+    fn open(&self, vhosts: &[Arc<VHost>]) -> (usize, usize) {
+        if !self.caller.may_monitor() {
+            let usage = self.site.broker.usage_of(self.caller.user.name());
+            return (usage.connections.count(), usage.channels.count());
+        }
+        let usage = || vhosts.iter().map(|vhost| vhost.usage());
+        let connections = usage().map(|usage| usage.connections.count());
+        let channels = usage().map(|usage| usage.channels.count());
+        (connections.sum(), channels.sum())
+    }
+
+    /// What went over sockets.
+    pub(super) fn traffic(&self, view: &View) -> Map<String, Value> {
+        let range = view.ranges.data;
+        let statistics = self.site.broker.statistics();
+        let mut numbers = Numbers::new(self.site);
+        match &self.vhosts {
+            None => {
+                let history = &statistics.traffic_history;
+                numbers.add_traffic(&statistics.sums().traffic, |fields, moments| {
+                    history.details(fields, moments, range)
+                });
+            }
+            Some(vhosts) => {
+                let mut sum = TrafficSums::default();
+                for vhost in vhosts {
+                    sum += vhost.traffic().get();
+                }
+                numbers.add_traffic(&sum, |fields, moments| {
+                    let all = vhosts.iter().map(|vhost| &vhost.traffic_history);
+                    sum_of(all.map(|history| history.details(fields, moments, range)))
+                });
+            }
+        }
+        numbers.into_map()
     }
 
     /// How many messages queues held at the last tick.
@@ -127,13 +165,16 @@ impl<'a> Scope<'a> {
         let Some(vhosts) = &self.vhosts else {
             return details(&self.site.broker.statistics().messages);
         };
-        let all = vhosts.iter().map(|vhost| details(&vhost.history));
-        let sum = all.reduce(|mut sum, other| {
-            sum += other;
-            sum
-        });
-        sum.unwrap_or_default()
+        sum_of(vhosts.iter().map(|vhost| details(&vhost.history)))
     }
+}
+
+fn sum_of(all: impl Iterator<Item = Details>) -> Details {
+    let sum = all.reduce(|mut sum, other| {
+        sum += other;
+        sum
+    });
+    sum.unwrap_or_default()
 }
 
 /// What came and went in the whole broker.

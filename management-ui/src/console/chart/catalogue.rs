@@ -67,6 +67,7 @@ const OVERVIEW: &[Chart] = &[
         ],
     ),
     RATES_OF_PUBLISHERS,
+    DATA,
     chart(
         "disk",
         "Disk operations",

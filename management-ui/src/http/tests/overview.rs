@@ -149,3 +149,21 @@ async fn a_reset_forgets_how_it_went_not_what_there_is() {
     assert_eq!(rate(after), Some(0.0));
     fixture.check("GET", "/api/queues/%2F/q", "", 200).await;
 }
+
+#[tokio::test]
+async fn one_vhost_can_be_asked_about() {
+    let fixture = Fixture::start().await;
+    fixture.check("PUT", "/api/vhosts/v", "{}", 201).await;
+    for queue in ["v/a", "%2F/b", "%2F/c"] {
+        let path = format!("/api/queues/{queue}");
+        fixture.check("PUT", &path, "{}", 201).await;
+    }
+    // guest:guest
+    let headers = "Authorization: Basic Z3Vlc3Q6Z3Vlc3Q=\r\nX-Vhost: v\r\n";
+    let of_one = fixture.call_with(headers, "GET", "/api/overview", "").await;
+    assert_eq!(of_one.json["object_totals"]["queues"], 1, "{of_one:?}");
+    assert_eq!(of_one.json["recv_oct"], 0);
+    let of_all = fixture.check("GET", "/api/overview", "", 200).await;
+    assert_eq!(of_all.json["object_totals"]["queues"], 3);
+    assert!(of_all.json["send_oct_details"].is_object());
+}
