@@ -69,7 +69,8 @@ const RULES: &[Rule] = &[
     Rule {
         kind: "busy",
         page: "queues",
-        filter: "consumers:>0 messages_details.rate:>1",
+        // A few messages more or less are the usual ups and downs.
+        filter: "consumers:>0 messages:>1k messages_details.rate:>1",
         sort: "messages_details.rate",
         texts: (
             "queue grows faster than its consumers take messages",
