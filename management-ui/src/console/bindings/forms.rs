@@ -34,6 +34,8 @@ pub(in crate::console) struct Ends<'a> {
     pub(in crate::console) source: Option<&'a str>,
     /// The queue that it leads to.
     pub(in crate::console) queue: Option<&'a str>,
+    /// Is there none yet, so that the form lies open?
+    pub(in crate::console) first: bool,
 }
 
 #[derive(Template)]

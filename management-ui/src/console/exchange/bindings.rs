@@ -38,17 +38,20 @@ impl Page for ExchangeBindings {
             "bindings",
         ];
         let list = |end| Call::get(&[&path[..], &[end]].concat());
+        let from = list("source");
+        let from = Bindings::load(visit, from, End::Destination, head.may_bind).await?;
         let ends = Ends {
             vhost: Some(&head.vhost),
             source: Some(&head.name),
             queue: None,
+            first: from.is_empty(),
         };
         let bind = match head.may_bind {
             true => bindings::form(visit, &shell, ends).await?,
             false => String::new(),
         };
         Ok(Self {
-            from: Bindings::load(visit, list("source"), End::Destination, head.may_bind).await?,
+            from,
             to: Bindings::load(visit, list("destination"), End::Source, head.may_bind).await?,
             undo: bindings::undo(visit, &shell),
             unbind: bindings::unbind_form(visit, &shell),

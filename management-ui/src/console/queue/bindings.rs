@@ -30,12 +30,16 @@ impl Page for Bindings {
     async fn load(visit: &Visit) -> Result<Self, Problem> {
         let head = Head::load(visit).await?;
         let shell = Shell::new(visit, head.name.clone());
+        let may_bind = head.may.write;
+        let list = head.call(&["bindings"]);
+        let from = bindings::Bindings::load(visit, list, End::Source, may_bind).await?;
         let ends = Ends {
             vhost: Some(&head.vhost),
             source: None,
             queue: Some(&head.name),
+            // The one with the default exchange is always there.
+            first: from.total() <= 1,
         };
-        let may_bind = head.may.write;
         let (bind, unbind) = match may_bind {
             true => (
                 bindings::form(visit, &shell, ends).await?,
@@ -43,9 +47,8 @@ impl Page for Bindings {
             ),
             false => Default::default(),
         };
-        let list = head.call(&["bindings"]);
         Ok(Self {
-            from: bindings::Bindings::load(visit, list, End::Source, may_bind).await?,
+            from,
             undo: bindings::undo(visit, &shell),
             unbind,
             bind,
