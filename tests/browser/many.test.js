@@ -39,11 +39,11 @@ async function serverTime(page, address) {
   });
 }
 
-for (const [what, address, count] of [
+for (const [what, address, shown] of [
   ["are listed", "queues", "100,000"],
   ["are sorted", "queues?sort=messages&sort_reverse=true", "100,000"],
-  ["are filtered by name", "queues?filter=.999", "101"],
-  ["are filtered by number", "queues?filter=messages%3A%3E0", "0"],
+  ["are filtered by name", "queues?filter=.999", "1–50 of 111"],
+  ["are filtered by number", "queues?filter=messages%3A%3E0", "None of 100,000"],
 ]) {
   test(`${QUEUES} queues ${what} in ${PATIENCE_MS} ms`, async () => {
     await site.visit({}, async ({ page }) => {
@@ -52,7 +52,7 @@ for (const [what, address, count] of [
         times.push(await serverTime(page, address));
       }
       assert.ok(Math.min(...times) < PATIENCE_MS, `${times} ms`);
-      await page.getByText(count).first().waitFor();
+      await page.getByText(shown).first().waitFor();
     });
   });
 }
