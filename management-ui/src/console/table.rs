@@ -104,6 +104,9 @@ struct Row {
     table: &'static str,
     key: String,
     name: String,
+    /// Is there a column for ticks?
+    has_tick: bool,
+    /// Can it be ticked?
     selectable: bool,
     cells: Vec<Shown>,
 }
@@ -258,7 +261,8 @@ impl Sheet {
                 table: self.id,
                 key: self.key_of(row),
                 name: self.name_of(row),
-                selectable: !table.bulk.is_empty() && !(self.fixed)(row),
+                has_tick: !table.bulk.is_empty(),
+                selectable: !(self.fixed)(row),
                 cells: shown.collect(),
             }
         };
@@ -393,7 +397,7 @@ impl Table {
     pub(crate) fn actions_that(mut self, may: impl Fn(&str) -> bool) -> Self {
         self.bulk.retain(|bulk| may(bulk.action));
         for row in &mut self.rows {
-            row.selectable &= !self.bulk.is_empty();
+            row.has_tick = !self.bulk.is_empty();
         }
         self
     }

@@ -115,3 +115,18 @@ async fn headers_are_routed_by() {
     assert!(page.contains("1 queue gets it"), "{page}");
     assert!(page.contains("value=\"size\""), "what was typed is kept");
 }
+
+#[tokio::test]
+async fn what_every_vhost_has_can_not_be_selected() {
+    let browser = Browser::start().await;
+    let exchange = "/api/exchanges/%2F/own";
+    browser.fixture.check("PUT", exchange, "{}", 201).await;
+    let page = browser.page("exchanges").await;
+    let row = |name: &str| {
+        let row = format!("<tr data-key=\"[&#34;/&#34;,&#34;{name}&#34;]\">");
+        let row = page.split_once(&row).unwrap().1;
+        row.split_once("</td>").unwrap().0.to_owned()
+    };
+    assert_eq!(row("amq.topic"), "<td class=\"tick\">");
+    assert!(row("own").contains("<input type=\"checkbox\""));
+}
