@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, Weak};
 
-use ferrymq_tests::harness::Options;
+use ferrymq_tests::harness::{Broker, Options};
 use ferrymq_tests::raw::{AMQPClass, BasicProperties, Channel, Connection, channels, queue};
 use tempfile::TempDir;
 
@@ -22,6 +24,9 @@ const MESSAGES: usize = 300;
 /// and the first few of the first queue are acked.
 const ACKED: usize = 20;
 const BODY_BYTES: usize = 1_000;
+
+/// More looks than any checkpoint takes.
+const MOST_LOOKS: usize = 100_000;
 
 /// How the broker ended that left the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +107,11 @@ impl Specimen {
         connection.close();
         match left {
             Left::Closed => drop(broker.stop()),
-            Left::Killed => broker.kill(),
+            Left::Killed => {
+                // Before the first one only the log knows of the messages.
+                await_checkpoint(&broker);
+                broker.kill();
+            }
         }
         specimen
     }
@@ -155,6 +164,22 @@ impl Specimen {
         broker.stop();
         Ok((contents, broker.log()))
     }
+}
+
+/// Waits until the index knows what the log held at some moment: so much was written that a checkpoint is due.
+fn await_checkpoint(broker: &Broker) {
+    let is_there = |_| !metrics(broker).contains("\nferrymq_checkpoints_total 0\n");
+    let found = (0..MOST_LOOKS).any(is_there);
+    assert!(found, "no checkpoint:\n{}", broker.log());
+}
+
+fn metrics(broker: &Broker) -> String {
+    let mut stream = TcpStream::connect(broker.metrics()).expect("connect");
+    let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    stream.write_all(request).expect("ask");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer
 }
 
 fn exists(channel: &Channel, name: &str) -> bool {
