@@ -44,6 +44,7 @@ pub(super) static SHEET: Sheet = Sheet {
         action: "delete-binding",
         title: "Unbind",
     }],
+    command: "list_bindings",
     // Queues are bound to the default exchange for ever.
     fixed: |binding| binding["source"] == "",
     columns: &[

@@ -20,6 +20,7 @@ pub(super) static SHEET: Sheet = Sheet {
     nouns: ("channel", "channels"),
     key: &["name"],
     bulk: &[],
+    command: "list_channels",
     fixed: |_| false,
     columns: &[
         Column::usual("name", "Channel", Kind::Of(name)),

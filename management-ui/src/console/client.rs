@@ -36,7 +36,7 @@ pub(crate) struct Call {
     pub(crate) path: String,
     /// JSON.
     pub(crate) body: Option<Value>,
-    headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// Why the API did not do what was asked for.

@@ -24,6 +24,7 @@ pub(super) static SHEET: Sheet = Sheet {
         action: "close-connection",
         title: "Close",
     }],
+    command: "list_connections",
     fixed: |_| false,
     columns: &[
         Column::usual("name", "Connection", Kind::Of(name)),

@@ -33,6 +33,7 @@ pub(super) static SHEET: Sheet = Sheet {
         action: "cancel-consumer",
         title: "Cancel",
     }],
+    command: "list_consumers",
     fixed: |_| false,
     columns: &[
         Column::usual("consumer_tag", "Consumer", Kind::Text),

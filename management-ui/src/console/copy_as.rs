@@ -26,10 +26,14 @@ impl CopyAs {
     /// For the request `call`; `ctl` are the words after `ferrymq ctl` that do the same in the vhost `vhost`.
     pub(crate) fn new(visit: &Visit, call: &Call, vhost: &str, ctl: &[&str]) -> Self {
         let prefix = visit.prefix();
-        let options = match &call.method {
+        let mut options = match &call.method {
             &Method::GET => String::new(),
             method => format!(" -X {method}"),
         };
+        for (name, value) in &call.headers {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            options.push_str(&format!(" -H {}", quoted(&format!("{name}: {value}"))));
+        }
         let body = call.body.as_ref().map(|body| {
             let body = quoted(&body.to_string());
             format!(" -H content-type:application/json -d {body}")

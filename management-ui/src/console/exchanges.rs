@@ -34,6 +34,7 @@ pub(super) static SHEET: Sheet = Sheet {
         action: "delete-exchange",
         title: "Delete",
     }],
+    command: "list_exchanges",
     fixed: |exchange| is_predeclared(text(exchange, "name")),
     columns: &[
         Column::usual("name", "Name", Kind::Of(name)),

@@ -31,6 +31,7 @@ pub(super) static SHEET: Sheet = Sheet {
         action: "stop-job",
         title: "Stop",
     }],
+    command: "",
     fixed: |_| false,
     columns: &[
         Column::usual("id", "Job", Kind::Of(number)),

@@ -58,6 +58,7 @@ static VHOST_SHEET: Sheet = Sheet {
     path: &["vhost-limits"],
     key: &["vhost", "limit"],
     bulk: &[clear("clear-vhost-limit")],
+    command: "",
     fixed: |_| false,
     columns: &[
         Column::usual("vhost", "Virtual host", Kind::Of(vhost)),
@@ -72,6 +73,7 @@ static USER_SHEET: Sheet = Sheet {
     path: &["user-limits"],
     key: &["user", "limit"],
     bulk: &[clear("clear-user-limit")],
+    command: "",
     fixed: |_| false,
     columns: &[Column::usual("user", "User", Kind::Of(user)), LIMIT, VALUE],
     nouns: NOUNS,

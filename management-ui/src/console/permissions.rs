@@ -77,22 +77,26 @@ const CHANGE: Column = Column::usual("change", "Change", Kind::Of(change));
 
 /// Of a virtual host.
 static OF_VHOST: Sheet = Sheet {
+    command: "",
     fixed: |_| false,
     columns: &[USER, CONFIGURE, WRITE, READ, CHANGE],
     ..sheet("permissions", NOUNS, KEY, REMOVE)
 };
 /// Of a user.
 static OF_USER: Sheet = Sheet {
+    command: "",
     fixed: |_| false,
     columns: &[VHOST, CONFIGURE, WRITE, READ, CHANGE],
     ..sheet("permissions", NOUNS, KEY, REMOVE)
 };
 static TOPICS_OF_VHOST: Sheet = Sheet {
+    command: "",
     fixed: |_| false,
     columns: &[USER, EXCHANGE, WRITE, READ, CHANGE],
     ..sheet("topic-permissions", TOPIC_NOUNS, TOPIC_KEY, REMOVE_TOPIC)
 };
 static TOPICS_OF_USER: Sheet = Sheet {
+    command: "",
     fixed: |_| false,
     columns: &[VHOST, EXCHANGE, WRITE, READ, CHANGE],
     ..sheet("topic-permissions", TOPIC_NOUNS, TOPIC_KEY, REMOVE_TOPIC)
@@ -108,6 +112,7 @@ const fn sheet(
         id,
         path: &[],
         nouns,
+        command: "",
         fixed: |_| false,
         columns: &[],
         key,

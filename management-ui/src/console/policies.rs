@@ -46,6 +46,7 @@ static USER: Of = Of {
     sheet: &SHEET,
     sheet_to_read: &Sheet {
         bulk: &[],
+        command: "list_policies",
         fixed: |_| false,
         columns: &[NAME, VHOST, PATTERN, APPLY_TO, DEFINITION, PRIORITY],
         ..SHEET_OF_POLICIES
@@ -61,6 +62,7 @@ static OPERATOR: Of = Of {
     sheet: &OPERATOR_SHEET,
     sheet_to_read: &Sheet {
         bulk: &[],
+        command: "list_operator_policies",
         fixed: |_| false,
         columns: &[NAME, VHOST, PATTERN, APPLY_TO, DEFINITION, PRIORITY],
         ..SHEET_OF_OPERATOR
@@ -83,6 +85,7 @@ const SHEET_OF_POLICIES: Sheet = Sheet {
         action: "delete-policy",
         title: "Delete",
     }],
+    command: "list_policies",
     fixed: |_| false,
     columns: &[NAME, VHOST, PATTERN, APPLY_TO, DEFINITION, PRIORITY, EDIT],
 };
@@ -94,6 +97,7 @@ const SHEET_OF_OPERATOR: Sheet = Sheet {
         action: "delete-operator-policy",
         title: "Delete",
     }],
+    command: "list_operator_policies",
     fixed: |_| false,
     columns: &[
         NAME,

@@ -32,6 +32,7 @@ pub(super) static SHEET: Sheet = Sheet {
         bulk("pause-queue", "Pause"),
         bulk("resume-queue", "Resume"),
     ],
+    command: "list_queues",
     fixed: |_| false,
     columns: &[
         Column::usual("name", "Name", Kind::Of(name)),

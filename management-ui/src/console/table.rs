@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::address::Address;
 use super::client::{Call, Problem};
+use super::copy_as::CopyAs;
 use super::page::{Part, rendered};
 use super::visit::Visit;
 use crate::query::field;
@@ -36,6 +37,8 @@ pub(crate) struct Sheet {
     pub(crate) columns: &'static [Column],
     /// The fields that tell a row from all others.
     pub(crate) key: &'static [&'static str],
+    /// What `ferrymq ctl` has for the same list; a table that is part of another page has none.
+    pub(crate) command: &'static str,
     /// Rows that nothing can be done to: they are not selected.
     pub(crate) fixed: fn(&Value) -> bool,
     /// Actions on rows that are selected.
@@ -73,6 +76,8 @@ pub(crate) struct Table {
     size: u64,
     /// Can it be filtered, sorted and paged?
     whole: bool,
+    /// A menu that tells how to get the same by other means; may be empty.
+    copy_as: String,
 }
 
 /// Which rows of how many are shown.
@@ -161,6 +166,10 @@ impl Sheet {
         let mut table = self.empty(visit);
         let list = self.asked(visit, list, &table);
         let page = list.clone().with("page", &table.page.to_string());
+        if !self.command.is_empty() && !visit.is_live {
+            let vhost = visit.vhost().unwrap_or("/");
+            table.copy_as = rendered(&CopyAs::new(visit, &page, vhost, &[self.command]));
+        }
         let answer = match visit.call(page).await {
             // There were more rows when the address was made.
             Err(problem) if problem.reason.starts_with("Page out of range") => {
@@ -236,6 +245,7 @@ impl Sheet {
             pages: 0,
             size: number("page_size", DEFAULT_SIZE).min(SIZES[SIZES.len() - 1]),
             whole: true,
+            copy_as: String::new(),
             address: address.clone(),
         }
     }

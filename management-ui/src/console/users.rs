@@ -30,6 +30,7 @@ pub(super) static SHEET: Sheet = Sheet {
         action: "delete-user",
         title: "Delete",
     }],
+    command: "list_users",
     fixed: |_| false,
     columns: &[
         Column::usual("name", "Name", Kind::Of(name)),

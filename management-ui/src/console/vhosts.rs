@@ -33,6 +33,7 @@ pub(super) static SHEET: Sheet = Sheet {
         action: "delete-vhost",
         title: "Delete",
     }],
+    command: "list_vhosts",
     fixed: |_| false,
     columns: &[
         Column::usual("name", "Name", Kind::Of(name)),

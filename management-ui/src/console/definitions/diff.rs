@@ -32,6 +32,7 @@ static SHEET: Sheet = Sheet {
     nouns: ("object", "objects"),
     key: &["section", "index"],
     bulk: &[],
+    command: "",
     fixed: |_| false,
     columns: &[
         Column::usual("outcome", "Outcome", Kind::Of(outcome)),

@@ -21,6 +21,7 @@ static INCOMING: Sheet = Sheet {
     nouns: ("publisher", "publishers"),
     key: &["channel_details.name"],
     bulk: &[],
+    command: "",
     fixed: |_| false,
     columns: &[
         Column::usual("channel_details.name", "Channel", Kind::Of(channel)),
@@ -37,6 +38,7 @@ static OUTGOING: Sheet = Sheet {
     nouns: ("queue", "queues"),
     key: &["queue.vhost", "queue.name"],
     bulk: &[],
+    command: "",
     fixed: |_| false,
     columns: &[
         Column::usual("queue.name", "Queue", Kind::Of(queue)),

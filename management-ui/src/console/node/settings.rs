@@ -29,6 +29,7 @@ pub(in crate::console) static SHEET: Sheet = Sheet {
     nouns: ("setting", "settings"),
     key: &["name"],
     bulk: &[],
+    command: "",
     fixed: |_| false,
     columns: &[
         Column::usual("name", "Setting", Kind::Of(name)),

@@ -23,6 +23,7 @@ static SHEET: Sheet = Sheet {
     nouns: ("queue or exchange", "queues or exchanges"),
     key: &["vhost", "type", "name"],
     bulk: &[],
+    command: "",
     fixed: |_| false,
     columns: &[
         Column::usual("name", "Name", Kind::Of(name)),

@@ -26,6 +26,7 @@ static SHEET: Sheet = Sheet {
         action: "cancel-consumer",
         title: "Cancel",
     }],
+    command: "",
     fixed: |_| false,
     columns: &[
         Column::usual("consumer_tag", "Consumer", Kind::Text),

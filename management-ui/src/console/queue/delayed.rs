@@ -27,6 +27,7 @@ static SHEET: Sheet = Sheet {
         action: CANCEL.name,
         title: "Cancel",
     }],
+    command: "",
     fixed: |_| false,
     columns: &[
         Column::usual("sequence", "Message", Kind::Number),

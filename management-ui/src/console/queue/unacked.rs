@@ -22,6 +22,7 @@ static SHEET: Sheet = Sheet {
     nouns: ("delivery", "deliveries"),
     key: &["sequence"],
     bulk: &[],
+    command: "",
     fixed: |_| false,
     columns: &[
         Column::usual("sequence", "Message", Kind::Number)
