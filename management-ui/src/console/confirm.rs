@@ -13,13 +13,19 @@ use super::form::Submission;
 use super::page;
 use super::shell::Shell;
 use super::visit::Visit;
-use super::{ACTIONS, format};
+use super::{ACTIONS, SHEETS, format};
 use crate::query::field;
 
 /// Objects that are listed before it is done; of more only their number is told.
 const MAX_LISTED: usize = 20;
 /// More objects than that are destroyed only when their number was typed.
-const MAX_WITHOUT_TYPING: usize = 10;
+pub(super) const MAX_WITHOUT_TYPING: usize = 10;
+/// The fields of an object's key, of a filter that finds objects, of the vhost that it finds them in, and of how many
+/// it has found.
+const KEY: &str = "key";
+const ALL: &str = "all";
+const VHOST: &str = "vhost";
+const COUNT: &str = "count";
 
 /// Something that can be done to objects.
 pub(crate) struct Action {
@@ -62,7 +68,9 @@ struct Target {
 struct Confirm {
     shell: Shell,
     action: &'static Action,
-    keys: Vec<String>,
+    /// What tells the objects, once more.
+    fields: Vec<(&'static str, String)>,
+    count: usize,
     listed: Vec<Target>,
     /// What has to be typed; empty: nothing.
     to_type: String,
@@ -85,11 +93,8 @@ async fn confirm(visit: &Visit) -> Result<Confirm, Problem> {
         shell: Shell::new(visit, targets.title()),
         action: targets.action,
         to_type: targets.to_type(&listed),
-        keys: targets
-            .keys
-            .iter()
-            .map(|key| Value::from(key.clone()).to_string())
-            .collect(),
+        fields: targets.fields(address),
+        count: targets.keys.len(),
         listed,
         back: back(address).to_string(),
     })
@@ -112,6 +117,12 @@ pub(crate) async fn carry_out(submission: Submission) -> Response {
 async fn act(submission: &Submission) -> Result<String, Problem> {
     let Submission { visit, form, .. } = submission;
     let targets = Targets::find(visit, form.address()).await?;
+    let count = targets.keys.len().to_string();
+    if form.get(COUNT).is_some_and(|shown| shown != count) {
+        let nouns = targets.action.nouns.1;
+        let reason = format!("Now {count} {nouns} match: look at them again");
+        return Err(Problem::bad_request(reason));
+    }
     let to_type = targets.to_type(&targets.look(visit).await?);
     if form.text("typed") != to_type {
         return Err(Problem::bad_request(format!("Type {to_type} to go on")));
@@ -141,10 +152,10 @@ impl Targets {
             .find(|action| action.name == name);
         let action =
             action.ok_or_else(|| Problem::not_found(format!("There is no action {name}")))?;
-        let keys = match fields.all("all").next() {
-            Some(filter) => matching(visit, action, filter).await?,
+        let keys = match fields.all(ALL).next() {
+            Some(filter) => matching(visit, action, filter, fields.get(VHOST)).await?,
             None => {
-                let keys = fields.all("key").map(|text| parse_key(action, text));
+                let keys = fields.all(KEY).map(|text| parse_key(action, text));
                 keys.collect::<Result<_, _>>()?
             }
         };
@@ -155,6 +166,21 @@ impl Targets {
             ))),
             false => Ok(Self { action, keys }),
         }
+    }
+
+    /// What tells a form the same objects: their keys, or the filter that found them, and how many it found.
+    fn fields(&self, address: &Address) -> Vec<(&'static str, String)> {
+        let Some(filter) = address.all(ALL).next() else {
+            let keys = self.keys.iter();
+            let keys = keys.map(|key| Value::from(key.clone()).to_string());
+            return keys.map(|key| (KEY, key)).collect();
+        };
+        let vhost = address.get(VHOST).unwrap_or_default();
+        vec![
+            (ALL, filter.to_owned()),
+            (VHOST, vhost.to_owned()),
+            (COUNT, self.keys.len().to_string()),
+        ]
     }
 
     /// What is lost, object by object, as far as it is listed.
@@ -204,17 +230,18 @@ impl Targets {
     }
 }
 
-/// The keys of all objects that match a filter.
+/// The keys of all objects that match a filter, in one vhost or all, and that something can be done to.
 async fn matching(
     visit: &Visit,
     action: &Action,
     filter: &str,
+    vhost: Option<&str>,
 ) -> Result<Vec<Vec<String>>, Problem> {
     let list = Call::get(action.list)
         .with("filter", filter)
         .with("columns", &action.key.join(","))
         .with("disable_stats", "true");
-    let list = match visit.vhost() {
+    let list = match vhost {
         Some(vhost) => list.header("x-vhost", vhost),
         None => list,
     };
@@ -227,7 +254,10 @@ async fn matching(
             .map(|path| field(row, path).map(text).unwrap_or_default());
         fields.collect()
     };
-    Ok(found.iter().map(key).collect())
+    let sheet = SHEETS.iter().find(|sheet| sheet.path == action.list);
+    let is_fixed = |row: &&Value| sheet.is_some_and(|sheet| (sheet.fixed)(row));
+    let found = found.iter().filter(|row| !is_fixed(row));
+    Ok(found.map(key).collect())
 }
 
 fn parse_key(action: &Action, text: &str) -> Result<Vec<String>, Problem> {

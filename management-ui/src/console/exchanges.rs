@@ -5,6 +5,7 @@ use axum::Router;
 use axum::response::Response;
 use axum::routing::post;
 use ferrymq_broker::auth::Permission;
+use ferrymq_broker::routing::ExchangeName;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -324,5 +325,5 @@ fn loss(exchange: &Value) -> String {
 
 /// Is it one that every virtual host has? Nobody deletes those.
 pub(super) fn is_predeclared(name: &str) -> bool {
-    name.is_empty() || name.starts_with("amq.")
+    name.is_empty() || ExchangeName::from(name).is_reserved()
 }

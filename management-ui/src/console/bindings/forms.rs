@@ -75,6 +75,10 @@ pub(in crate::console) async fn form(
     shell: &Shell,
     ends: Ends<'_>,
 ) -> Result<String, Problem> {
+    if visit.is_live {
+        // Forms stand outside of what changes.
+        return Ok(String::new());
+    }
     let vhost = ends.vhost.unwrap_or(shell.default_vhost());
     Ok(rendered(&Bind {
         shell,

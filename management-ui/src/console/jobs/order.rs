@@ -7,13 +7,12 @@ use serde_json::{Map, Value, json};
 use super::{counted, of_job};
 use crate::console::address::Address;
 use crate::console::client::{Call, Problem};
+use crate::console::confirm::MAX_WITHOUT_TYPING;
 use crate::console::form::{Form, Submission};
 use crate::console::page::Page;
 use crate::console::shell::Shell;
 use crate::console::visit::Visit;
 
-/// More messages than that are deleted only when the queue's name was typed.
-const MAX_WITHOUT_TYPING: u64 = 10;
 /// Queues that are proposed as targets.
 const MAX_PROPOSED: &str = "500";
 /// Messages that are looked for to say how many match.
@@ -63,7 +62,7 @@ impl Page for OrderPage {
         Ok(Self {
             shell: Shell::new(visit, title(&task)),
             count: found.text(),
-            to_type: match task == "purge" && found.messages > MAX_WITHOUT_TYPING {
+            to_type: match task == "purge" && found.is_much() {
                 true => source.clone(),
                 false => String::new(),
             },
@@ -142,6 +141,11 @@ impl Found {
         })
     }
 
+    /// So many are deleted only when the queue's name was typed.
+    fn is_much(&self) -> bool {
+        self.messages > MAX_WITHOUT_TYPING as u64
+    }
+
     fn text(&self) -> String {
         let messages = counted(self.messages);
         match self.looked_at {
@@ -188,7 +192,7 @@ async fn confirmed(visit: &Visit, form: &Form) -> Result<(), Problem> {
     let (vhost, source) = (form.text("vhost"), form.text("source"));
     let (filter, selected) = (form.text("filter"), form.text("selected"));
     let found = Found::look(visit, vhost, source, filter, selected).await?;
-    match found.messages > MAX_WITHOUT_TYPING && form.text("typed") != source {
+    match found.is_much() && form.text("typed") != source {
         true => Err(Problem::bad_request(format!(
             "This deletes {}: type {source} to go on",
             found.text()

@@ -267,3 +267,41 @@ async fn a_newcomer_is_shown_the_way() {
     let attention = page.split_once("Needs attention").unwrap().1;
     assert!(attention.contains("Nothing:"), "{attention}");
 }
+
+#[tokio::test]
+async fn all_that_match_are_those_of_the_table() {
+    let browser = Browser::start().await;
+    let fixture = &browser.fixture;
+    fixture.check("PUT", "/api/vhosts/v", "{}", 201).await;
+    for queue in ["v/a", "v/b", "%2F/a"] {
+        let path = format!("/api/queues/{queue}");
+        fixture.check("PUT", &path, "{}", 201).await;
+    }
+    let page = browser.page("queues?vhost=v&page_size=1").await;
+    let form = page.split_once("action=\"confirm\"").unwrap().1;
+    let form = form.split_once("</form>").unwrap().0;
+    assert!(form.contains("name=\"vhost\" value=\"v\""), "{form}");
+
+    let all = "do=delete-queue&back=queues&vhost=v&all=";
+    let asked = browser.page(&format!("confirm?{all}")).await;
+    assert!(asked.contains("Delete 2 queues"), "{asked}");
+    let stale = browser
+        .send("confirm", "queues", &format!("{all}&count=3"))
+        .await;
+    assert_eq!(stale.status, 400, "{stale:?}");
+    let done = browser
+        .send("confirm", "queues", &format!("{all}&count=2"))
+        .await;
+    assert_eq!(done.status, 303, "{done:?}");
+    let left = fixture
+        .check("GET", "/api/queues?columns=vhost", "", 200)
+        .await;
+    assert_eq!(left.json, serde_json::json!([{ "vhost": "/" }]));
+
+    fixture
+        .check("PUT", "/api/exchanges/v/own", "{}", 201)
+        .await;
+    let all = "do=delete-exchange&back=exchanges&vhost=v&all=";
+    let asked = browser.page(&format!("confirm?{all}")).await;
+    assert!(asked.contains("Delete exchange"), "{asked}");
+}
