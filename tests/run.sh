@@ -24,6 +24,8 @@ unset FERRYMQ_TEST_AMQP
 passed=0
 failed=0
 failures=()
+# What runs beside the current step: its process, by name.
+declare -A running=()
 
 say() {
     printf '[%2d:%02d] %s\n' $((SECONDS / 60)) $((SECONDS % 60)) "$*"
@@ -46,13 +48,30 @@ count() {
         END { print sum + 0 }' "$2"
 }
 
-# step NAME COMMAND...: runs the command; its output goes to a log, which is shown when it fails.
-step() {
-    local name=$1 log status=0 ran broken start=$SECONDS
+# start NAME COMMAND...: runs the command beside what comes next; its output goes to a log.
+start() {
+    local name=$1 log
     shift
     log=$logs/${name// /-}.log
     say "$name ..."
-    "$@" >"$log" 2>&1 </dev/null || status=$?
+    (
+        status=0
+        begun=$SECONDS
+        "$@" >"$log" 2>&1 </dev/null || status=$?
+        echo "$status $((SECONDS - begun))" >"$log.ended"
+    ) &
+    running[$name]=$!
+}
+
+# finish NAME: waits for what was started, tells how it went, and shows its log when it failed.
+finish() {
+    local name=$1 log status=1 spent=0 ran broken
+    log=$logs/${name// /-}.log
+    wait "${running[$name]}" || true
+    unset "running[$name]"
+    if [[ -e $log.ended ]]; then
+        read -r status spent <"$log.ended"
+    fi
     ran=$(count passed "$log")
     broken=$(count failed "$log")
     # A step that reports no single tests is one itself.
@@ -66,10 +85,16 @@ step() {
     if ((status != 0 || broken != 0)); then
         failures+=("$name ($log)")
         tail -n 300 "$log"
-        say "$name: FAILED, $broken of $((ran + broken)), $((SECONDS - start)) s"
+        say "$name: FAILED, $broken of $((ran + broken)), $spent s"
         return 1
     fi
-    say "$name: $ran passed, $((SECONDS - start)) s"
+    say "$name: $ran passed, $spent s"
+}
+
+# step NAME COMMAND...: runs the command, and waits for it.
+step() {
+    start "$@"
+    finish "$1"
 }
 
 # need COMMAND PACKAGE...: makes sure that the command is there.
@@ -154,6 +179,9 @@ install_rabbitmqadmin() {
 
 fail_unfinished() {
     trap - ERR EXIT
+    if ((${#running[@]})); then
+        kill "${running[@]}" || true
+    fi
     if ((failed == 0)); then
         failed=1
         failures+=("the run itself")
@@ -171,24 +199,34 @@ step 'packages' install_packages
 step 'rust components' install_rust_components
 step 'python packages' install_python_packages
 step 'node packages' install_node_packages
-step 'rabbitmqadmin' install_rabbitmqadmin
-step 'build' cargo build --release --locked
 
+# Linking the release takes one core for minutes. What needs no release has the other.
 # From here on every step runs, whatever became of those before.
+start 'build' cargo build --release --locked
 step 'formatting' cargo fmt --all --check || true
+step 'console scripts' npm --prefix tests/browser run check || true
 step 'lints' cargo clippy --workspace --all-targets --locked -- -D warnings || true
 step 'tidy' cargo test --package ferrymq-tests --test tidy --locked -- --nocapture || true
 awk '/^lines in the longest/ { show = 1 } /^test / { show = 0 } show' "$logs/tidy.log"
-step 'console scripts' npm --prefix tests/browser run check || true
-step 'rust tests' cargo test --workspace --locked --no-fail-fast || true
-step 'documentation' env RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps --locked || true
+step 'tests' cargo test --workspace --locked --no-run || true
+step 'long tests' cargo test --profile long-tests --package ferrymq-tests --test simulation \
+    --locked --no-run || true
+step 'rabbitmqadmin' install_rabbitmqadmin || true
 step 'alert rules' promtool check rules deploy/prometheus-rules.yml || true
+finish 'build'
+
+step 'rust tests' cargo test --workspace --locked --no-fail-fast || true
+
+# A browser waits much of the time.
+start 'browser' timeout 1500 npm --prefix tests/browser test
 step 'amqp-tools' tests/clients/amqp_tools.sh || true
 step 'python clients' "$python/bin/pytest" -q tests/python || true
-step 'browser' timeout 900 npm --prefix tests/browser test || true
 step 'simulation' env FERRYMQ_SIMULATION_SECONDS=60 \
     cargo test --profile long-tests --package ferrymq-tests --test simulation --locked -- \
     --nocapture || true
+step 'documentation' env RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps --locked || true
+finish 'browser' || true
+
 step 'kills under load' env FERRYMQ_CRASH_ROUNDS=40 \
     cargo test --package ferrymq-tests --test crash --locked -- --nocapture || true
 step 'power cuts under load' env FERRYMQ_POWER_CUT_ROUNDS=16 \
