@@ -22,17 +22,18 @@ const AXIS_PIXELS = 72;
  * @param {HTMLElement} place
  * @param {import('./units.js').Unit} unit
  * @param {import('./chart-data.js').Columns} columns
+ * @param {number} range seconds that the plot is about, up to the newest sample
  * @param {Look} look
  * @param {(at: number | null | undefined) => void} point is told at which sample the crosshair is
  */
-export function draw(place, unit, columns, look, point) {
+export function draw(place, unit, columns, range, look, point) {
   /** @type {uPlot.Options} */
   const options = {
     ...size(place),
     legend: { show: false },
     cursor: { y: false, drag: { x: true, y: false }, sync: { key: CROSSHAIR } },
     scales: {
-      x: { range: (_, from, to) => (from < to ? [from, to] : [from - columns.step, to]) },
+      x: { range: (plot, from, to) => (isWhole(plot, from, to) ? whole(plot, range) : [from, to]) },
       y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] },
     },
     axes: [axis(look, { values: times, space: 80 }), axis(look, values(unit))],
@@ -53,10 +54,34 @@ export function draw(place, unit, columns, look, point) {
  */
 export function redraw(plot, columns) {
   const { min = 0, max = 0 } = plot.scales.x;
-  const drawn = plot.data[0];
-  const isWhole = min <= drawn[0] && max >= drawn[drawn.length - 1];
-  plot.setData(data(columns), isWhole);
-  if (!isWhole) plot.redraw();
+  const follows = isWhole(plot, min, max);
+  plot.setData(data(columns), follows);
+  if (!follows) plot.redraw();
+}
+
+/**
+ * What is seen by who has not zoomed in.
+ *
+ * @param {uPlot} plot
+ * @param {number} range seconds
+ * @returns {uPlot.Range.MinMax}
+ */
+function whole(plot, range) {
+  const [times] = plot.data;
+  const newest = times[times.length - 1];
+  return [Math.min(times[0], newest - range), newest];
+}
+
+/**
+ * Is all that there is between two times?
+ *
+ * @param {uPlot} plot
+ * @param {number} from
+ * @param {number} to
+ */
+function isWhole(plot, from, to) {
+  const [times] = plot.data;
+  return from <= times[0] && to >= times[times.length - 1];
 }
 
 /** @param {HTMLElement} place */

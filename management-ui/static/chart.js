@@ -35,11 +35,15 @@ class Chart {
   #fetchedAt = 0;
   #announcement = element("output", { className: "chart-announcement" });
 
+  /** Seconds that it is about. */
+  #range;
+
   /** @param {HTMLElement} figure */
   constructor(figure) {
     this.figure = figure;
     this.place = /** @type {HTMLElement} */ (figure.querySelector(".plot"));
     this.unit = /** @type {import('./units.js').Unit} */ (figure.dataset.unit);
+    this.#range = Number(figure.dataset.range);
   }
 
   /** Fetches the columns and draws them. If that fails, the server's drawing stays. */
@@ -57,7 +61,7 @@ class Chart {
   /** @param {Sample} sample */
   take({ time, values }) {
     this.#now = { ...this.#now, ...values };
-    const done = add(this.#columns, Number(this.figure.dataset.range), time, values);
+    const done = add(this.#columns, this.#range, time, values);
     if (done === "gap") this.#catchUp(time);
     else if (!this.#plot) this.#drawAnew();
     // Who wants little motion gets it step by step.
@@ -100,7 +104,7 @@ class Chart {
     this.#readLook();
     this.place.setAttribute("aria-hidden", "true");
     const point = (/** @type {number | null | undefined} */ at) => this.#point(at);
-    this.#plot = draw(this.place, this.unit, this.#columns, this.#look, point);
+    this.#plot = draw(this.place, this.unit, this.#columns, this.#range, this.#look, point);
   }
 
   #readLook() {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use askama::filters::{Html, escape};
 
 use super::catalogue::Chart;
+use super::range::Range;
 use super::series::Columns;
 use crate::console::format;
 
@@ -47,8 +48,9 @@ pub(crate) fn spark(values: &[Option<f64>], width: u32, height: u32, label: &str
     )
 }
 
-/// What a figure shows before its script draws, and without it: lines, three values up the left side, the span below.
-pub(super) fn figure(chart: &Chart, columns: &Columns) -> String {
+/// What a figure shows before its script draws, and without it: lines, three values up the left side, the range below.
+/// The newest sample is at the right end; a history that is shorter than the range begins later.
+pub(super) fn figure(chart: &Chart, columns: &Columns, range: Range) -> String {
     let end = chart.unit.axis_end(columns.largest());
     let (mut texts, mut lines) = (String::new(), String::new());
     for part in [0.0, 0.5, 1.0] {
@@ -56,11 +58,13 @@ pub(super) fn figure(chart: &Chart, columns: &Columns) -> String {
         texts += &value(y, &chart.unit.short(end * part));
         lines += &grid_line(y);
     }
+    let plot = STRETCHED.right_part(covered(&columns.times, range));
     for (series, values) in chart.series.iter().zip(&columns.values) {
         let class = format!("series-{}", series.colour);
-        lines += &STRETCHED.lines(values, end, &class);
+        lines += &plot.lines(values, end, &class);
     }
-    let (label, span) = (escaped(chart.title), span(&columns.times));
+    let span = format::span(Duration::from_secs(range.seconds));
+    let label = escaped(chart.title);
     texts += &times(&span);
     let Plot { width, height, .. } = STRETCHED;
     format!(
@@ -91,16 +95,26 @@ fn times(span: &str) -> String {
     )
 }
 
-/// From the first time to the last.
-fn span(times: &[u64]) -> String {
+/// The share of `range` that lies between the first time and the last.
+fn covered(times: &[u64], range: Range) -> f64 {
     let seconds = match times {
         [first, .., last] => last - first,
         _ => 0,
     };
-    format::span(Duration::from_secs(seconds))
+    (seconds as f64 / range.seconds as f64).min(1.0)
 }
 
 impl Plot {
+    /// A `share` of it, up to its right end.
+    fn right_part(&self, share: f64) -> Self {
+        let width = self.width * share;
+        Self {
+            left: self.left + self.width - width,
+            width,
+            ..*self
+        }
+    }
+
     /// A line for each stretch of `values` without gaps. The plot's top stands for `end`.
     fn lines(&self, values: &[Option<f64>], end: f64, class: &str) -> String {
         let step = self.width / values.len().saturating_sub(1).max(1) as f64;
@@ -174,13 +188,17 @@ mod tests {
     fn a_figure_has_an_axis_and_a_line_per_series() {
         let columns = Columns {
             step_seconds: 5,
-            times: vec![5, 10],
+            times: vec![5, 35],
             values: vec![vec![Some(0.0), Some(1_500.0)], vec![Some(0.0); 2]],
         };
-        let svg = figure(find("queue", "depth").unwrap(), &columns);
-        let expected = ["0.0,168.0 1000.0,42.0", "0.0,168.0 1000.0,168.0"];
+        let svg = figure(
+            find("queue", "depth").unwrap(),
+            &columns,
+            Range::parse(Some("60")),
+        );
+        let expected = ["500.0,168.0 1000.0,42.0", "500.0,168.0 1000.0,168.0"];
         assert_eq!(points(&svg), expected);
-        for text in [">2k<", ">1k<", ">0<", "5 s ago", r#"class="series-2""#] {
+        for text in [">2k<", ">1k<", ">0<", "1 min ago", r#"class="series-2""#] {
             assert!(svg.contains(text), "{text}");
         }
     }

@@ -63,7 +63,7 @@ impl<'a> Figure<'a> {
     }
 
     fn drawing(&self) -> String {
-        drawing::figure(self.chart, self.columns)
+        drawing::figure(self.chart, self.columns, self.range)
     }
 }
 
