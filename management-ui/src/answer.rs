@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use ferrymq_broker::CommitPoint;
 use serde_json::Value;
@@ -16,9 +17,34 @@ use crate::refusal::Refusal;
 /// What every handler gives.
 pub(crate) type Answer = Result<Response, Refusal>;
 
-/// 200 with an object, a list, or a number.
+/// What an answer says, until somebody writes it down.
+#[derive(Clone)]
+struct Unwritten(Value);
+
+/// 200 with an object, a list, or a number. It stays a value as long as the answer does not leave the process.
 pub(crate) fn json(value: impl Into<Value>) -> Response {
-    Json(value.into()).into_response()
+    let mut response = Response::default();
+    let kind = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response.extensions_mut().insert(Unwritten(value.into()));
+    response
+}
+
+/// What an answer says, if nobody has written it down yet.
+pub(crate) fn take(response: &mut Response) -> Option<Value> {
+    let Unwritten(value) = response.extensions_mut().remove()?;
+    Some(value)
+}
+
+/// Writes down what an answer says.
+pub(crate) async fn write(mut response: Response) -> Response {
+    if let Some(value) = take(&mut response) {
+        let text = serde_json::to_vec(&value).expect("writing JSON to memory can't fail");
+        *response.body_mut() = Body::from(text);
+        // It was that of no text.
+        response.headers_mut().remove(CONTENT_LENGTH);
+    }
+    response
 }
 
 /// 204: done, nothing to say.

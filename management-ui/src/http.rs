@@ -21,6 +21,7 @@ use ferrymq_broker::vhost::VHost;
 use parking_lot::Mutex;
 use tower_http::compression::CompressionLayer;
 
+use crate::answer;
 use crate::api::{about, health};
 use crate::console::{self, Console};
 use crate::event_log::EventLog;
@@ -130,30 +131,37 @@ impl Site {
 
 /// Everything on the management port.
 pub fn management_routes(site: Site) -> Router {
-    let api = routes::api().into_router();
-    let console = Console::new(site.clone(), api.clone().with_state(site.clone()));
-    let routes = api
-        .merge(console::routes(&console))
+    // One router of the API for both: a clone is a reference as long as nothing is added to it.
+    let api = with_site(routes::api().into_router(), &site);
+    let console = Console::new(site.clone(), api.clone());
+    let routes = Router::new()
         .route("/static/{hash}/{*path}", get(console::assets::get))
         .route("/healthz", get(health::service::alive))
         .route("/readyz", get(health::service::in_service))
         .route("/cli/rabbitmqadmin", get(about::rabbitmqadmin))
-        .merge(metrics::routes("/metrics"));
-    finish(routes, site)
+        .merge(metrics::routes("/metrics"))
+        .merge(console::routes(&console))
+        .fallback_service(api);
+    finish(routes.with_state(site.clone()), site)
 }
 
 /// Everything on the metrics port.
 pub fn metrics_routes(site: Site) -> Router {
     let routes = metrics::routes(&site.broker.config().metrics_path);
-    finish(routes, site)
+    finish(with_site(routes, &site), site)
+}
+
+/// Routes about a site; what is not among them is not found.
+fn with_site(routes: Router<Site>, site: &Site) -> Router {
+    routes.fallback(not_found).with_state(site.clone())
 }
 
 /// What all requests and answers pass, the first layer last. Around the whole router, so that a path is changed before its
 /// route is found.
-fn finish(routes: Router<Site>, site: Site) -> Router {
-    let routes = routes.fallback(not_found).with_state(site.clone());
+fn finish(routes: Router, site: Site) -> Router {
     Router::new()
         .fallback_service(routes)
+        .layer(map_response(answer::write))
         .layer(map_request_with_state(site.clone(), path::prepare))
         .layer(from_fn_with_state(site, headers::share))
         .layer(CompressionLayer::new())

@@ -14,6 +14,7 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 
 use super::address::Address;
+use crate::answer;
 use crate::auth::KnownUser;
 
 /// What stays as it is in a path.
@@ -144,20 +145,28 @@ impl Api {
     /// # Errors
     /// What the API refuses, with its reason.
     pub(crate) async fn call(&self, user: &Arc<User>, call: Call) -> Result<Value, Problem> {
-        let answer = self.forward(user, call).await;
+        let mut answer = self.forward(user, call).await;
         let status = answer.status();
-        let bytes = to_bytes(answer.into_body(), usize::MAX).await;
-        let bytes = bytes.map_err(|why| Problem::internal(&why.to_string()))?;
-        let value = match bytes.is_empty() {
-            true => Value::Null,
-            false => serde_json::from_slice(&bytes)
-                .map_err(|why| Problem::internal(&format!("an answer of the API: {why}")))?,
+        let value = match answer::take(&mut answer) {
+            Some(value) => value,
+            None => read(answer).await?,
         };
         match status.is_success() {
             true => Ok(value),
             false => Err(Problem::of(status, &value)),
         }
     }
+}
+
+/// The JSON of an answer that was written down.
+async fn read(answer: Response) -> Result<Value, Problem> {
+    let bytes = to_bytes(answer.into_body(), usize::MAX).await;
+    let bytes = bytes.map_err(|why| Problem::internal(&why.to_string()))?;
+    if bytes.is_empty() {
+        return Ok(Value::Null);
+    }
+    let value = serde_json::from_slice(&bytes);
+    value.map_err(|why| Problem::internal(&format!("an answer of the API: {why}")))
 }
 
 impl Problem {

@@ -35,6 +35,7 @@ async fn answer(query: &str) -> Value {
     let site = Site::new(broker, ([127, 0, 0, 1], 5672).into());
     let query = Query::parse(query).unwrap();
     let response = query.list(&site, rows()).await.into_response();
+    let response = crate::answer::write(response).await;
     let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
     serde_json::from_slice(&bytes).unwrap()
 }
