@@ -7,7 +7,7 @@ use ferrymq_broker::queue::shared::SharedQueue;
 use ferrymq_broker::routing::Exchange;
 use ferrymq_broker::vhost::{Snapshot, VHost};
 
-use crate::list::{Part, Rows, slice};
+use crate::list::{Names, Part, Rows, pick, slice};
 
 /// An exchange, which does not know its vhost.
 #[derive(Clone)]
@@ -42,8 +42,22 @@ impl Part<Arc<SharedQueue>> for Queues {
         self.0.queues.len()
     }
 
+    /// A name lies nearer than its queue: the others are not looked at.
+    fn each(&self, names: Names<'_>, look: &mut dyn FnMut(usize, &Arc<SharedQueue>)) {
+        for (number, (name, queue)) in self.0.queues.iter().enumerate() {
+            if names.is_none_or(|wanted| wanted(name.as_str())) {
+                look(number, queue);
+            }
+        }
+    }
+
     fn slice(self: Box<Self>, numbers: Range<usize>) -> Vec<Arc<SharedQueue>> {
         let queues = slice(self.0.queues.values(), numbers);
+        queues.into_iter().cloned().collect()
+    }
+
+    fn pick(self: Box<Self>, numbers: &[usize]) -> Vec<Arc<SharedQueue>> {
+        let queues = pick(self.0.queues.values(), numbers);
         queues.into_iter().cloned().collect()
     }
 }
@@ -63,17 +77,37 @@ impl Exchanges {
     }
 }
 
+impl Exchanges {
+    fn row(&self, exchange: &Arc<Exchange>) -> ExchangeRow {
+        ExchangeRow {
+            vhost: Arc::clone(&self.vhost),
+            exchange: Arc::clone(exchange),
+        }
+    }
+}
+
 impl Part<ExchangeRow> for Exchanges {
     fn len(&self) -> usize {
         self.snapshot.topology.exchange_count()
     }
 
+    fn each(&self, names: Names<'_>, look: &mut dyn FnMut(usize, &ExchangeRow)) {
+        for (number, exchange) in self.snapshot.topology.exchanges().enumerate() {
+            if names.is_none_or(|wanted| wanted(exchange.name.as_str())) {
+                look(number, &self.row(exchange));
+            }
+        }
+    }
+
     fn slice(self: Box<Self>, numbers: Range<usize>) -> Vec<ExchangeRow> {
         let exchanges = slice(self.snapshot.topology.exchanges(), numbers);
-        let row = |exchange: &Arc<Exchange>| ExchangeRow {
-            vhost: Arc::clone(&self.vhost),
-            exchange: Arc::clone(exchange),
-        };
-        exchanges.into_iter().map(row).collect()
+        let exchanges = exchanges.into_iter();
+        exchanges.map(|exchange| self.row(exchange)).collect()
+    }
+
+    fn pick(self: Box<Self>, numbers: &[usize]) -> Vec<ExchangeRow> {
+        let exchanges = pick(self.snapshot.topology.exchanges(), numbers);
+        let exchanges = exchanges.into_iter();
+        exchanges.map(|exchange| self.row(exchange)).collect()
     }
 }

@@ -2,6 +2,8 @@
 //! that nobody pages leaves piece by piece.
 
 mod filter;
+mod rows;
+mod selection;
 mod sort;
 mod stream;
 mod values;
@@ -18,9 +20,11 @@ use crate::query::{Page, Query, View, field};
 use crate::refusal::Refusal;
 
 use filter::{BadFilter, Filter};
+use selection::{Selection, Wanted};
 
 #[cfg(test)]
 pub(crate) use filter::ALIASES;
+pub(crate) use rows::{Names, Part, Rows, pick, slice};
 pub(crate) use sort::SortKey;
 
 /// More rows are sorted, filtered and gathered where that disturbs nobody.
@@ -39,86 +43,6 @@ pub(crate) trait Row: Send + Sync + 'static {
     fn sort_key(&self, _site: &Site, _field: &str) -> Option<SortKey> {
         None
     }
-}
-
-/// What a list is made of, in the usual order.
-pub(crate) struct Rows<R>(Vec<Box<dyn Part<R>>>);
-
-/// Some rows, in their order.
-pub(crate) trait Part<R>: Send {
-    /// How many there are.
-    fn len(&self) -> usize;
-
-    /// Those with these numbers.
-    fn slice(self: Box<Self>, numbers: Range<usize>) -> Vec<R>;
-}
-
-impl<R: Send> Part<R> for Vec<R> {
-    fn len(&self) -> usize {
-        self.len()
-    }
-
-    fn slice(self: Box<Self>, numbers: Range<usize>) -> Vec<R> {
-        slice(self.into_iter(), numbers)
-    }
-}
-
-impl<R: Send + 'static> From<Vec<R>> for Rows<R> {
-    fn from(rows: Vec<R>) -> Self {
-        Self(vec![Box::new(rows)])
-    }
-}
-
-impl<R, P: Part<R> + 'static> FromIterator<P> for Rows<R> {
-    fn from_iter<T: IntoIterator<Item = P>>(parts: T) -> Self {
-        let parts = parts.into_iter();
-        Self(
-            parts
-                .map(|part| Box::new(part) as Box<dyn Part<R>>)
-                .collect(),
-        )
-    }
-}
-
-impl<R> Rows<R> {
-    /// All rows.
-    pub(crate) fn all(self) -> Vec<R> {
-        let all = 0..self.len();
-        self.slice(all)
-    }
-
-    fn len(&self) -> usize {
-        self.0.iter().map(|part| part.len()).sum()
-    }
-
-    fn slice(self, numbers: Range<usize>) -> Vec<R> {
-        let mut rows = Vec::with_capacity(numbers.len());
-        let mut before = 0;
-        for part in self.0 {
-            let length = part.len();
-            let within = |number: usize| number.saturating_sub(before).min(length);
-            let wanted = within(numbers.start)..within(numbers.end);
-            if !wanted.is_empty() {
-                rows.extend(part.slice(wanted));
-            }
-            before += length;
-        }
-        rows
-    }
-}
-
-/// Those of `all` with these numbers, searched from the end that is nearer.
-pub(crate) fn slice<T>(
-    all: impl DoubleEndedIterator<Item = T> + ExactSizeIterator,
-    numbers: Range<usize>,
-) -> Vec<T> {
-    let (count, after) = (numbers.len(), all.len() - numbers.end);
-    if numbers.start <= after {
-        return all.skip(numbers.start).take(count).collect();
-    }
-    let mut rows: Vec<_> = all.rev().skip(after).take(count).collect();
-    rows.reverse();
-    rows
 }
 
 impl Query {
@@ -147,46 +71,60 @@ impl Query {
 
     fn answer<R: Row>(self, site: Site, rows: Rows<R>, filter: &Filter) -> Answer {
         let total = rows.len();
-        let rows = self.select(&site, rows, filter);
+        let selected = self.select(&site, rows, filter);
         match &self.page {
-            Some(page) => self.page(&site, rows, total, page),
-            None => Ok(self.everything(site, rows)),
+            Some(page) => self.page(&site, selected, total, page),
+            None => Ok(self.everything(site, selected)),
         }
     }
 
     /// The rows that pass the filters, in the order that is asked for, but for the direction.
-    fn select<R: Row>(&self, site: &Site, rows: Rows<R>, filter: &Filter) -> Rows<R> {
-        let names = self.page.as_ref().and_then(|page| page.name.as_ref());
-        if names.is_none() && filter.is_empty() && self.sort.is_none() {
-            return rows;
-        }
-        let mut rows = rows.all();
-        rows.retain(|row| {
-            names.is_none_or(|names| names.accepts(&row.name())) && filter.accepts(site, row)
-        });
-        let Some(sort) = &self.sort else {
-            return rows.into();
+    fn select<R: Row>(&self, site: &Site, rows: Rows<R>, filter: &Filter) -> Selection<R> {
+        let name = self.page.as_ref().and_then(|page| page.name.as_ref());
+        let is_wanted =
+            |text: &str| name.is_none_or(|name| name.accepts(text)) && filter.accepts_name(text);
+        let by_name = name.is_some() || filter.asks_for_names();
+        let names = by_name.then_some(&is_wanted as &dyn Fn(&str) -> bool);
+        let wanted = match &self.sort {
+            None if names.is_none() && filter.is_empty() => Wanted::All,
+            None => {
+                let mut numbers = Vec::new();
+                rows.each(names, |number, row| {
+                    if filter.accepts_fields(site, row) {
+                        numbers.push(number);
+                    }
+                });
+                Wanted::Some(numbers)
+            }
+            Some(field) => {
+                let view = View::of([field.as_str()].into_iter());
+                let mut keyed = Vec::new();
+                rows.each(names, |number, row| {
+                    if filter.accepts_fields(site, row) {
+                        keyed.push((sort_key(site, row, field, &view), number));
+                    }
+                });
+                Wanted::Sorted(keyed)
+            }
         };
-        let view = View::of([sort.as_str()].into_iter());
-        let key = |row: &R| {
-            row.sort_key(site, sort)
-                .unwrap_or_else(|| SortKey::of(field(&row.render(site, &view), sort)))
-        };
-        let mut keyed: Vec<_> = rows.into_iter().map(|row| (key(&row), row)).collect();
-        keyed.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let sorted = keyed.into_iter().map(|(_, row)| row);
-        sorted.collect::<Vec<_>>().into()
+        Selection { rows, wanted }
     }
 
-    /// A page of `rows`, which were selected from `total`.
-    fn page<R: Row>(&self, site: &Site, rows: Rows<R>, total: usize, page: &Page) -> Answer {
-        let filtered = rows.len();
+    /// A page of what was selected from `total` rows.
+    fn page<R: Row>(
+        &self,
+        site: &Site,
+        selected: Selection<R>,
+        total: usize,
+        page: &Page,
+    ) -> Answer {
+        let filtered = selected.len();
         let first = (page.number - 1).saturating_mul(page.size);
         if first >= filtered && page.number > 1 {
             return Err(out_of_range(page, filtered));
         }
         let shown = first..filtered.min(first + page.size);
-        let shown = self.directed(rows, shown).into_iter();
+        let shown = self.directed(selected, shown).into_iter();
         let items = shown.map(|row| self.columns(row.render(site, &self.view)));
         let items: Vec<Value> = items.collect();
         Ok(answer::json(json!({
@@ -200,22 +138,28 @@ impl Query {
         })))
     }
 
-    fn everything<R: Row>(self, site: Site, rows: Rows<R>) -> Response {
-        let all = 0..rows.len();
-        let shown = self.directed(rows, all).into_iter();
+    fn everything<R: Row>(self, site: Site, selected: Selection<R>) -> Response {
+        let all = 0..selected.len();
+        let shown = self.directed(selected, all).into_iter();
         stream::array(shown.map(move |row| self.columns(row.render(&site, &self.view))))
     }
 
-    /// The rows with these numbers, counted in the direction that is asked for.
-    fn directed<R>(&self, rows: Rows<R>, numbers: Range<usize>) -> Vec<R> {
+    /// The rows at these places, counted in the direction that is asked for.
+    fn directed<R: Row>(&self, selected: Selection<R>, places: Range<usize>) -> Vec<R> {
         if !self.reverse {
-            return rows.slice(numbers);
+            return selected.take(places);
         }
-        let last = rows.len();
-        let mut shown = rows.slice(last - numbers.end..last - numbers.start);
+        let last = selected.len();
+        let mut shown = selected.take(last - places.end..last - places.start);
         shown.reverse();
         shown
     }
+}
+
+/// What `row` is sorted by; `view` shows nothing else of it.
+fn sort_key<R: Row>(site: &Site, row: &R, path: &str, view: &View) -> SortKey {
+    row.sort_key(site, path)
+        .unwrap_or_else(|| SortKey::of(field(&row.render(site, view), path)))
 }
 
 /// Compat: clients know the error by its name.

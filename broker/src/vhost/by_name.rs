@@ -49,6 +49,11 @@ impl Queues {
         self.ordered.values()
     }
 
+    /// All names with their queues, in the order of the names.
+    pub fn iter(&self) -> impl Iterator<Item = (&QueueName, &Arc<SharedQueue>)> {
+        self.ordered.iter()
+    }
+
     pub(crate) fn insert(&mut self, name: QueueName, queue: Arc<SharedQueue>) {
         self.hashed.insert(name.clone(), Arc::clone(&queue));
         self.ordered.insert(name, queue);

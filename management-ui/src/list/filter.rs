@@ -22,8 +22,11 @@ pub(crate) use parse::BadFilter;
 /// [`Filter::from_str`].
 #[derive(Debug, Default)]
 pub(crate) struct Filter {
-    terms: Vec<Term>,
-    /// The fields that they ask for.
+    /// About names.
+    names: Vec<Term>,
+    /// About fields.
+    fields: Vec<Term>,
+    /// Which those are.
     view: View,
 }
 
@@ -48,26 +51,46 @@ enum Subject {
 impl Filter {
     /// Does it take everything?
     pub(super) fn is_empty(&self) -> bool {
-        self.terms.is_empty()
+        self.names.is_empty() && self.fields.is_empty()
     }
 
-    /// Is `row` one of those? It is rendered only for fields that it does not know by themselves, and once.
-    pub(super) fn accepts<R: Row>(&self, site: &Site, row: &R) -> bool {
+    /// Does it matter what a row is called?
+    pub(super) fn asks_for_names(&self) -> bool {
+        !self.names.is_empty()
+    }
+
+    /// Can a row of this name be one of those?
+    pub(super) fn accepts_name(&self, name: &str) -> bool {
+        let mut terms = self.names.iter();
+        terms.all(|term| term.test.passes_text(name) != term.negated)
+    }
+
+    /// Is `row` one of those, whatever it is called? It is rendered only for fields that it does not know by
+    /// themselves, and once.
+    pub(super) fn accepts_fields<R: Row>(&self, site: &Site, row: &R) -> bool {
         let mut rendered = None;
-        let mut terms = self.terms.iter();
+        let mut terms = self.fields.iter();
         terms.all(|term| {
-            let passes = match &term.subject {
-                Subject::Name => term.test.passes_text(&row.name()),
-                Subject::Field(paths) => match known(site, row, paths) {
-                    Some(key) => term.test.passes(&key),
-                    None => {
-                        let all = rendered.get_or_insert_with(|| row.render(site, &self.view));
-                        paths.iter().any(|path| passes(&term.test, all, path))
-                    }
-                },
+            let paths = term.subject.paths();
+            let passes = match known(site, row, paths) {
+                Some(key) => term.test.passes(&key),
+                None => {
+                    let all = rendered.get_or_insert_with(|| row.render(site, &self.view));
+                    paths.iter().any(|path| passes(&term.test, all, path))
+                }
             };
             passes != term.negated
         })
+    }
+}
+
+impl Subject {
+    /// Where the field may stand; nowhere, if it is the name.
+    fn paths(&self) -> &[String] {
+        match self {
+            Self::Name => &[],
+            Self::Field(paths) => paths,
+        }
     }
 }
 
@@ -112,13 +135,15 @@ impl FromStr for Filter {
     /// # Errors
     /// When a term is none of these; it is named.
     fn from_str(text: &str) -> Result<Self, BadFilter> {
-        let terms = parse::terms(text)?;
-        let paths = terms.iter().flat_map(|term| match &term.subject {
-            Subject::Name => &[],
-            Subject::Field(paths) => &paths[..],
-        });
-        let view = View::of(paths.map(String::as_str));
-        Ok(Self { terms, view })
+        let terms = parse::terms(text)?.into_iter();
+        let (names, fields): (Vec<_>, Vec<_>) =
+            terms.partition(|term| matches!(term.subject, Subject::Name));
+        let paths = fields.iter().flat_map(|term| term.subject.paths());
+        Ok(Self {
+            view: View::of(paths.map(String::as_str)),
+            names,
+            fields,
+        })
     }
 }
 

@@ -1,7 +1,5 @@
 //! Text that is looked for, whatever its case.
 
-use std::borrow::Cow;
-
 use regex::{Regex, RegexBuilder};
 
 /// Memory that a regular expression may compile to, in bytes.
@@ -39,18 +37,21 @@ impl Pattern {
     /// Is `text` looked for?
     pub(crate) fn accepts(&self, text: &str) -> bool {
         match self {
-            Self::Contains(part) => lower_case(text).contains(part.as_str()),
+            Self::Contains(part) => contains(text, part),
             Self::Matches(expression) => expression.is_match(text),
             Self::Nothing => false,
         }
     }
 }
 
-/// Most names need no copy.
-fn lower_case(text: &str) -> Cow<'_, str> {
-    let is_lower = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
-    match text.bytes().all(is_lower) {
-        true => text.into(),
-        false => text.to_lowercase().into(),
+/// Does `text` contain `part`, which is in lower case? What is ASCII, as most names are, needs no copy.
+fn contains(text: &str, part: &str) -> bool {
+    if !text.is_ascii() {
+        return text.to_lowercase().contains(part);
     }
+    let (text, part) = (text.as_bytes(), part.as_bytes());
+    part.is_empty()
+        || text
+            .windows(part.len())
+            .any(|window| window.eq_ignore_ascii_case(part))
 }

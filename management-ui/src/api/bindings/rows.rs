@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::key::Key;
 use super::to_queue;
 use crate::http::Site;
-use crate::list::{Part, Row, Rows, SortKey, slice};
+use crate::list::{Names, Part, Row, Rows, SortKey, pick, slice};
 use crate::query::View;
 
 /// A binding, which does not know its vhost.
@@ -63,6 +63,30 @@ impl Source {
     }
 }
 
+impl Source {
+    /// Of the default exchange: all that it leads to.
+    fn queues(&self) -> impl DoubleEndedIterator<Item = &str> + ExactSizeIterator {
+        self.snapshot.queues.keys().map(|name| name.as_str())
+    }
+
+    /// Of any other: its bindings.
+    fn bindings(&self) -> impl Iterator<Item = &Arc<Binding>> {
+        let name = self.exchange.name.as_str();
+        self.snapshot.topology.bindings_from(name)
+    }
+
+    fn row(&self, binding: Arc<Binding>) -> BindingRow {
+        BindingRow {
+            vhost: Arc::clone(&self.vhost),
+            binding,
+        }
+    }
+
+    fn rows(&self, bindings: impl Iterator<Item = Arc<Binding>>) -> Vec<BindingRow> {
+        bindings.map(|binding| self.row(binding)).collect()
+    }
+}
+
 impl Part<BindingRow> for Source {
     fn len(&self) -> usize {
         match self.exchange.name.is_default() {
@@ -74,24 +98,36 @@ impl Part<BindingRow> for Source {
         }
     }
 
+    fn each(&self, names: Names<'_>, look: &mut dyn FnMut(usize, &BindingRow)) {
+        let mut number = 0;
+        let mut each = |binding| {
+            let row = self.row(binding);
+            if names.is_none_or(|wanted| wanted(&row.name())) {
+                look(number, &row);
+            }
+            number += 1;
+        };
+        match self.exchange.name.is_default() {
+            true => self.queues().map(default).for_each(&mut each),
+            false => self.bindings().cloned().for_each(&mut each),
+        }
+    }
+
     fn slice(self: Box<Self>, numbers: Range<usize>) -> Vec<BindingRow> {
-        let bindings: Vec<_> = match self.exchange.name.is_default() {
-            true => {
-                let names = slice(self.snapshot.queues.keys(), numbers).into_iter();
-                names.map(|name| default(name.as_str())).collect()
-            }
+        match self.exchange.name.is_default() {
+            true => self.rows(slice(self.queues(), numbers).into_iter().map(default)),
             false => {
-                let name = self.exchange.name.as_str();
-                let bindings = self.snapshot.topology.bindings_from(name);
-                let wanted = bindings.skip(numbers.start).take(numbers.len());
-                wanted.cloned().collect()
+                let wanted = self.bindings().skip(numbers.start).take(numbers.len());
+                self.rows(wanted.cloned())
             }
-        };
-        let row = |binding| BindingRow {
-            vhost: Arc::clone(&self.vhost),
-            binding,
-        };
-        bindings.into_iter().map(row).collect()
+        }
+    }
+
+    fn pick(self: Box<Self>, numbers: &[usize]) -> Vec<BindingRow> {
+        match self.exchange.name.is_default() {
+            true => self.rows(pick(self.queues(), numbers).into_iter().map(default)),
+            false => self.rows(pick(self.bindings(), numbers).into_iter().cloned()),
+        }
     }
 }
 

@@ -20,7 +20,8 @@ fn check(row: Value, cases: &[(&str, bool)]) {
     let (site, _directory) = site();
     for (text, expected) in cases {
         let filter: Filter = text.parse().unwrap();
-        assert_eq!(filter.accepts(&site, &row), *expected, "{text} of {row}");
+        let accepted = filter.accepts_name(&row.name()) && filter.accepts_fields(&site, &row);
+        assert_eq!(accepted, *expected, "{text} of {row}");
     }
 }
 
