@@ -28,6 +28,8 @@ pub struct ClientChannel {
     pub uncommitted_messages: Counter,
     /// and deliveries whose settlement does.
     pub uncommitted_acks: Counter,
+    /// When the oldest delivery that is not settled was sent, in seconds since the Unix epoch; 0: there is none.
+    pub oldest_unacked_at: Counter,
     confirm: AtomicBool,
     transactional: AtomicBool,
     connection: Weak<ClientConnection>,
@@ -49,6 +51,7 @@ impl ClientChannel {
             global_prefetch: Counter::default(),
             uncommitted_messages: Counter::default(),
             uncommitted_acks: Counter::default(),
+            oldest_unacked_at: Counter::default(),
             confirm: AtomicBool::new(false),
             transactional: AtomicBool::new(false),
             connection: Arc::downgrade(connection),

@@ -21,6 +21,12 @@ impl DeadLetterCounts {
         self.by_reason[reason as usize].load(Ordering::Relaxed)
     }
 
+    /// How many died and were sent on, for any reason.
+    fn sent(&self) -> u64 {
+        let counts = self.by_reason.iter();
+        counts.map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+
     /// How often one reached no queue: there was no exchange, no route, or the way led in a circle. It was
     /// dropped, or is tried again.
     pub fn unroutable(&self) -> u64 {
@@ -57,5 +63,10 @@ impl DeadLetterTotals {
     /// Those of queues of this type, that are sent on at least once, or at most.
     pub fn of(&self, queue_type: QueueType, at_least_once: bool) -> &DeadLetterCounts {
         &self.0[queue_type as usize][usize::from(at_least_once)]
+    }
+
+    /// How many died and were sent on, of all together.
+    pub fn sent(&self) -> u64 {
+        self.0.iter().flatten().map(DeadLetterCounts::sent).sum()
     }
 }

@@ -106,6 +106,7 @@ impl Channels {
             (channel.unacked.skip(), &sent.entry)
         } else {
             consumer.unacked += 1;
+            channel.note_sent(*now);
             let unacked = channel.unacked.push(Unacked::sent(handover, *now));
             (unacked.delivery_tag, &unacked.entry)
         };

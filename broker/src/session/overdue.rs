@@ -138,6 +138,7 @@ impl Channels {
             return Ok(());
         };
         let late = channel.unacked.take_of(number);
+        channel.note_settled();
         let stalled = channel.limit.put_back(late.len() as u32);
         let count = late.len() as u64;
         channel.entry.counters.add(Kind::Settle, count);

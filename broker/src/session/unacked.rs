@@ -97,6 +97,15 @@ impl UnackedList {
         })
     }
 
+    /// When the oldest was sent, in seconds since the Unix epoch; 0: there is none.
+    #[inline]
+    pub fn oldest_sent_at(&self) -> u32 {
+        match self.places.front() {
+            Some(Place::Held(delivery)) => delivery.sent_at_seconds,
+            _ => 0,
+        }
+    }
+
     /// The tag for a delivery that needs no ack.
     pub fn skip(&mut self) -> u64 {
         self.next_tag += 1;
@@ -218,6 +227,24 @@ mod tests {
             assert_eq!(list.push(delivery(number)).delivery_tag, u64::from(number));
         }
         list
+    }
+
+    #[test]
+    fn the_oldest_is_the_first_that_is_left() {
+        let mut list = UnackedList::default();
+        assert_eq!(list.oldest_sent_at(), 0);
+        for sent_at_seconds in [10, 20, 30] {
+            list.push(Unacked {
+                sent_at_seconds,
+                ..delivery(1)
+            });
+        }
+        taken(&mut list, 2, false);
+        assert_eq!(list.oldest_sent_at(), 10);
+        taken(&mut list, 1, false);
+        assert_eq!(list.oldest_sent_at(), 30);
+        taken(&mut list, 0, true);
+        assert_eq!(list.oldest_sent_at(), 0);
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub enum MessageField {
     DiskReads,
     /// Writes to the log. Of the broker only.
     DiskWrites,
+    /// Messages that died in a queue and were sent on. Of the broker only.
+    DeadLettered,
 }
 
 impl MessageField {
@@ -50,7 +52,9 @@ impl Field for MessageField {
     fn movement(self) -> Movement {
         match self {
             Self::Ready | Self::Unacked => Movement::Gauge,
-            Self::Happened(_) | Self::DiskReads | Self::DiskWrites => Movement::Counter,
+            Self::Happened(_) | Self::DiskReads | Self::DiskWrites | Self::DeadLettered => {
+                Movement::Counter
+            }
         }
     }
 }
@@ -62,6 +66,8 @@ pub enum ExchangeField {
     In,
     /// How often they went into a queue.
     Out,
+    /// Messages that reached nothing.
+    Unroutable,
 }
 
 impl Field for ExchangeField {
@@ -125,6 +131,8 @@ pub enum NodeField {
     Threads,
     /// Switches from one thread to another.
     ContextSwitches,
+    /// Time of processors, in milliseconds.
+    CpuMilliseconds,
     /// Reads from the log,
     Reads,
     /// their bytes,

@@ -99,6 +99,7 @@ mod tests {
     use crate::clock::Timestamp;
     use crate::stats::ExchangeField;
     use crate::stats::series::Grid;
+    use crate::stats::totals::Passed;
 
     #[test]
     fn the_least_busy_lose_their_long_samples_first() {
@@ -113,7 +114,10 @@ mod tests {
         for round in 0..1_000 {
             for (busy, exchange) in (1..).zip(&exchanges) {
                 // Nothing that a packed sample would take no room for.
-                exchange.add(busy * 1_000 + round % 7, 0);
+                exchange.add(&Passed {
+                    published: busy * 1_000 + round % 7,
+                    ..Passed::default()
+                });
                 let values = [(ExchangeField::In, exchange.published())];
                 exchange.history.record(moments, Reach::Middle, values);
             }

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use super::totals::Passed;
 use super::{Activity, BrokerTotals, ExchangeTotals, Kind, Sizes, Totals};
 use crate::queue::arguments::QueueType;
+use crate::vhost::Route;
 
 /// Counts of one connection that are not in the totals yet.
 #[derive(Default)]
@@ -12,8 +14,7 @@ pub struct Tally {
     consuming: [Activity; QueueType::ALL.len()],
     sizes: Sizes,
     exchange: Option<Arc<ExchangeTotals>>,
-    published: u64,
-    routed: u64,
+    passed: Passed,
     any: bool,
 }
 
@@ -38,15 +39,21 @@ impl Tally {
         self.sizes.add(body_bytes);
     }
 
-    /// Counts messages that were published to `exchange`, and how often they went into a queue.
-    pub fn exchange(&mut self, exchange: &Arc<ExchangeTotals>, published: u64, routed: u64) {
+    /// Counts `count` messages that were published to the exchange of `route`, and went along that.
+    pub(crate) fn exchange(&mut self, route: &Route, count: u64) {
+        let Some(exchange) = route.totals() else {
+            return;
+        };
         let same = |last: &Arc<ExchangeTotals>| Arc::ptr_eq(last, exchange);
         if !self.exchange.as_ref().is_some_and(same) {
             self.flush_exchange();
             self.exchange = Some(Arc::clone(exchange));
         }
-        self.published += published;
-        self.routed += routed;
+        self.passed.published += count;
+        self.passed.routed += count * route.reached() as u64;
+        if route.is_unroutable() {
+            self.passed.unroutable += count;
+        }
     }
 
     /// Adds everything to the totals, of the whole broker and of the vhost. Tells whether there was
@@ -76,13 +83,11 @@ impl Tally {
     }
 
     fn flush_exchange(&mut self) {
-        let (published, routed) = (self.published, self.routed);
-        if published > 0
+        let passed = std::mem::take(&mut self.passed);
+        if passed.published > 0
             && let Some(exchange) = &self.exchange
         {
-            exchange.add(published, routed);
+            exchange.add(&passed);
         }
-        self.published = 0;
-        self.routed = 0;
     }
 }

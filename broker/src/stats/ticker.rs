@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::sleep;
 
@@ -101,12 +102,14 @@ impl Pass<'_> {
         }
         let (activity, held) = (self.broker.totals().activity(), self.sums.queues);
         let store = self.broker.store().statistics();
-        let disk = [
+        let dead_lettered = self.broker.totals().dead_letters.sent();
+        let of_broker = [
             (MessageField::DiskReads, store.reads.count),
             (MessageField::DiskWrites, store.writes.count),
+            (MessageField::DeadLettered, dead_lettered),
         ];
         if self.statistics.has_rates() {
-            let values = messages(activity, &held).chain(disk);
+            let values = messages(activity, &held).chain(of_broker);
             let messages = &self.statistics.messages;
             messages.record(self.moments, Reach::Coarse, values);
         }
@@ -132,6 +135,7 @@ impl Pass<'_> {
             let values = [
                 (ExchangeField::In, exchange.published()),
                 (ExchangeField::Out, exchange.routed()),
+                (ExchangeField::Unroutable, exchange.unroutable()),
             ];
             exchange.history.record(self.moments, Reach::Middle, values);
         }
@@ -276,7 +280,8 @@ fn record_process(broker: &Broker, moments: Moments, process: &ProcessReading) {
         return;
     }
     let store = broker.store().statistics();
-    let microseconds = |time: std::time::Duration| time.as_micros() as u64;
+    let microseconds = |time: Duration| time.as_micros() as u64;
+    let cpu_ms = process.cpu_time.as_millis() as u64;
     let values = [
         (NodeField::MemoryUsed, process.memory_bytes),
         (NodeField::DiskFree, process.disk_free_bytes),
@@ -284,6 +289,7 @@ fn record_process(broker: &Broker, moments: Moments, process: &ProcessReading) {
         (NodeField::Sockets, broker.connection_count() as u64),
         (NodeField::Threads, process.threads),
         (NodeField::ContextSwitches, process.context_switches),
+        (NodeField::CpuMilliseconds, cpu_ms),
         (NodeField::Reads, store.reads.count),
         (NodeField::ReadBytes, store.reads.bytes),
         (NodeField::ReadMicroseconds, microseconds(store.reads.time)),

@@ -147,6 +147,7 @@ pub struct ExchangeTotals {
     pub name: ExchangeName,
     published: AtomicU64,
     routed: AtomicU64,
+    unroutable: AtomicU64,
     /// How that went.
     pub history: History<ExchangeField>,
 }
@@ -158,14 +159,20 @@ impl ExchangeTotals {
             name,
             published: AtomicU64::new(0),
             routed: AtomicU64::new(0),
+            unroutable: AtomicU64::new(0),
             history: History::default(),
         }
     }
 
-    /// Adds messages that were published to it, and how often they went into a queue.
-    pub fn add(&self, published: u64, routed: u64) {
-        self.published.fetch_add(published, Ordering::Relaxed);
-        self.routed.fetch_add(routed, Ordering::Relaxed);
+    /// Adds what passed.
+    pub fn add(&self, passed: &Passed) {
+        self.published
+            .fetch_add(passed.published, Ordering::Relaxed);
+        self.routed.fetch_add(passed.routed, Ordering::Relaxed);
+        if passed.unroutable > 0 {
+            self.unroutable
+                .fetch_add(passed.unroutable, Ordering::Relaxed);
+        }
     }
 
     /// Messages that were published to it: RabbitMQ's `publish_in`.
@@ -177,6 +184,22 @@ impl ExchangeTotals {
     pub fn routed(&self) -> u64 {
         self.routed.load(Ordering::Relaxed)
     }
+
+    /// How many of the messages reached nothing, and were returned or dropped.
+    pub fn unroutable(&self) -> u64 {
+        self.unroutable.load(Ordering::Relaxed)
+    }
+}
+
+/// Messages on their way through an exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Passed {
+    /// Those that were published to it.
+    pub published: u64,
+    /// How often they went into a queue.
+    pub routed: u64,
+    /// Those that reached nothing.
+    pub unroutable: u64,
 }
 
 /// Upper bounds, in bytes of the body, by which messages are counted; larger ones come last.

@@ -122,9 +122,7 @@ impl VHost {
         if route.is_unroutable() {
             tally.publishing(Kind::ReturnUnroutable, 1);
         }
-        if let Some(totals) = route.totals() {
-            tally.exchange(totals, 1, reached);
-        }
+        tally.exchange(route, 1);
         self.count_routed(route);
         tally.flush(&self.broker_totals, &self.totals);
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use ferrymq_broker::clients::ClientChannel;
+use ferrymq_broker::clock;
 use serde_json::{Map, Value, json};
 
 use super::connections::{self, ConnectionRow};
@@ -106,6 +107,14 @@ impl ChannelRow {
         }
     }
 
+    /// For how long its oldest delivery is unacked, in milliseconds; 0: there is none.
+    fn oldest_unacked_age(&self) -> u64 {
+        match self.channel.oldest_unacked_at.get() {
+            0 => 0,
+            sent_at => u64::from(clock::now().as_seconds()).saturating_sub(sent_at) * 1_000,
+        }
+    }
+
     fn show_stats(&self, site: &Site, view: &View, shown: &mut Map<String, Value>) {
         let (activity, history) = (self.channel.counters.read(), &self.channel.history);
         let range = view.ranges.messages;
@@ -148,6 +157,7 @@ impl Row for ChannelRow {
             "prefetch_count": channel.prefetch.get(),
             "global_prefetch_count": channel.global_prefetch.get(),
             "messages_unacknowledged": activity.unacked(),
+            "oldest_unacked_age": self.oldest_unacked_age(),
             "messages_unconfirmed": activity.unconfirmed(),
             "messages_uncommitted": channel.uncommitted_messages.get(),
             "acks_uncommitted": channel.uncommitted_acks.get(),
@@ -177,6 +187,7 @@ impl Row for ChannelRow {
             "consumer_count" => self.channel.consumer_count().into(),
             "messages_unacknowledged" => activity().unacked().into(),
             "messages_unconfirmed" => activity().unconfirmed().into(),
+            "oldest_unacked_age" => self.oldest_unacked_age().into(),
             _ => return None,
         })
     }

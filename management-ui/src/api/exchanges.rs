@@ -161,6 +161,8 @@ impl ExchangeRow {
             "publish_out" => count(ExchangeTotals::routed),
             "publish_in_details.rate" => rate(ExchangeField::In),
             "publish_out_details.rate" => rate(ExchangeField::Out),
+            "unroutable" => count(ExchangeTotals::unroutable),
+            "unroutable_details.rate" => rate(ExchangeField::Unroutable),
             _ => return None,
         })
     }
@@ -175,6 +177,8 @@ impl ExchangeRow {
         for (name, value, field) in [
             ("publish_in", totals.published(), ExchangeField::In),
             ("publish_out", totals.routed(), ExchangeField::Out),
+            // RabbitMQ does not tell it of an exchange.
+            ("unroutable", totals.unroutable(), ExchangeField::Unroutable),
         ] {
             numbers.add(name, value, |moments| {
                 totals

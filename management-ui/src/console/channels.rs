@@ -54,6 +54,13 @@ pub(super) static SHEET: Sheet = Sheet {
         rate("message_stats.redeliver_details.rate", "Redelivered", false),
         rate("message_stats.ack_details.rate", "Acked", true),
         Column::of(
+            "oldest_unacked_age",
+            "Oldest unacked",
+            Kind::NumberOf(oldest_unacked),
+            &[Preset::State],
+        )
+        .about("For how long the oldest delivery is not acknowledged"),
+        Column::of(
             "messages_uncommitted",
             "Uncommitted",
             Kind::Number,
@@ -159,5 +166,12 @@ fn unacked(row: &Value) -> Cell {
             about: "Its consumers have all that they may have, and acknowledge nothing".to_owned(),
         },
         false => super::table::number(Some(&unacked.into())),
+    }
+}
+
+fn oldest_unacked(row: &Value) -> Cell {
+    match number(row, "oldest_unacked_age") {
+        0 => Cell::Nothing,
+        age => Cell::Text(super::format::span(Duration::from_millis(age))),
     }
 }

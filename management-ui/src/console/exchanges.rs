@@ -83,6 +83,13 @@ pub(super) static SHEET: Sheet = Sheet {
         )
         .about("Messages that it put into queues, counted once for each queue"),
         Column::of(
+            "message_stats.unroutable_details.rate",
+            "Unroutable",
+            Kind::Rate,
+            &[Preset::Usual, Preset::Rates],
+        )
+        .about("Messages that reached no queue: they were returned, or dropped"),
+        Column::of(
             "message_stats.publish_in",
             "In, in all",
             Kind::Number,
@@ -91,6 +98,12 @@ pub(super) static SHEET: Sheet = Sheet {
         Column::of(
             "message_stats.publish_out",
             "Out, in all",
+            Kind::Number,
+            &[Preset::Rates],
+        ),
+        Column::of(
+            "message_stats.unroutable",
+            "Unroutable, in all",
             Kind::Number,
             &[Preset::Rates],
         ),

@@ -5,6 +5,7 @@ use std::sync::Weak;
 use ferrymq_amqp::AMQPClass;
 use ferrymq_amqp::method::{self, basic};
 
+use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::queue::Return;
 use crate::queue::arguments::QueueType;
@@ -103,6 +104,7 @@ impl Channel {
             live: false,
         });
         let handover = Handover { consumer, entry };
+        self.note_sent(context.now);
         let unacked = self.unacked.push(Unacked::sent(handover, context.now));
         send_got(context, self.id, unacked.delivery_tag, &unacked.entry, left);
         Ok(())
@@ -120,6 +122,7 @@ impl Channel {
         if !self.unacked.take(delivery_tag, multiple, &mut taken) {
             return Err(Error::UnknownDeliveryTag(delivery_tag));
         }
+        self.note_settled();
         if let Mode::Transaction(transaction) = &mut self.mode {
             self.entry.uncommitted_acks.add(taken.len() as u64);
             transaction.settlements.push((outcome, taken));
@@ -150,6 +153,21 @@ impl Channel {
         }
         deliveries.clear();
         context.resume(stalled);
+    }
+
+    /// Others are to know since when its oldest delivery is unacked: one is sent at `now`.
+    #[inline]
+    pub(in crate::session) fn note_sent(&self, now: Timestamp) {
+        if self.unacked.count() == 0 {
+            self.entry.oldest_unacked_at.set(now.as_seconds().into());
+        }
+    }
+
+    /// Some were settled, or came back.
+    #[inline]
+    pub(in crate::session) fn note_settled(&self) {
+        let oldest = self.unacked.oldest_sent_at();
+        self.entry.oldest_unacked_at.set(oldest.into());
     }
 
     /// Counts a message that is sent on this channel; `flow`: where what comes from its queue is.
@@ -185,6 +203,7 @@ impl Channel {
             return Err(Error::NotImplemented("requeue=false".into()));
         }
         let mut all: Vec<Unacked> = self.unacked.take_all().collect();
+        self.note_settled();
         self.carry_out(context, Outcome::Requeue(Return::Nacked), &mut all);
         let ok = basic::AMQPMethod::RecoverOk(basic::RecoverOk {});
         context.reply(self.id, !reply, AMQPClass::Basic(ok));

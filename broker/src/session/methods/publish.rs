@@ -182,9 +182,7 @@ impl Channel {
             self.entry.counters.add(kind, count);
             context.tally.publishing(kind, count);
         }
-        if let Some(totals) = route.totals() {
-            context.tally.exchange(totals, count, routed);
-        }
+        context.tally.exchange(route, count);
         if let Some(flows) = &mut self.flows {
             flows.published(&context.vhost, route, count);
         }

@@ -127,10 +127,12 @@ impl<'a> Scope<'a> {
             return Map::new();
         };
         let store = self.site.broker.store().statistics();
+        let dead_lettered = self.site.broker.totals().dead_letters.sent();
         let messages = &self.site.broker.statistics().messages;
         for (name, number, field) in [
             ("disk_reads", store.reads.count, MessageField::DiskReads),
             ("disk_writes", store.writes.count, MessageField::DiskWrites),
+            ("dead_lettered", dead_lettered, MessageField::DeadLettered),
         ] {
             numbers.add(name, number, |moments| {
                 messages.details(&[field], moments, range)

@@ -112,6 +112,10 @@ async fn what_passes_between_whom_is_told_by_both_ends() {
     assert_eq!(found, json!([[channel, 2, 2, 0, 0]]));
     let found = flows(&fixture, x, "outgoing", "queue", &["publish"]).await;
     assert_eq!(found, json!([["q", 2], ["r", 2]]));
+    let default = "/api/exchanges/%2F/amq.default?columns=message_stats";
+    let shown = fixture.check("GET", default, "", 200).await.json;
+    assert_eq!(shown["message_stats"]["publish_in"], 2);
+    assert_eq!(shown["message_stats"]["unroutable"], 2, "{shown}");
     let q = "/api/queues/%2F/q";
     let found = flows(&fixture, q, "incoming", "exchange", &["publish"]).await;
     assert_eq!(found, json!([["x", 2], ["y", 1]]));
@@ -232,4 +236,29 @@ async fn metrics_are_split_where_flows_are_counted() {
     assert!(text.contains("\nferrymq_flows 11\n"), "{text}");
     assert!(text.contains("\nferrymq_flows_refused_total 0\n"));
     client.end();
+}
+
+#[tokio::test]
+async fn a_channel_tells_since_when_its_oldest_delivery_is_unacked() {
+    let fixture = Fixture::start().await;
+    let mut client = Client::open(&fixture.broker);
+    client.declare("q", false);
+    client.publish("", "q", false);
+    client.publish("", "q", false);
+    let oldest = || {
+        let connections = fixture.broker.clients().all();
+        let channel = connections[0].channel(1).unwrap();
+        channel.oldest_unacked_at.get()
+    };
+    assert_eq!(oldest(), 0);
+    client.get("q");
+    client.get("q");
+    assert!(oldest() > 0);
+    client.ack(1);
+    assert!(oldest() > 0, "the second one is still there");
+    client.ack(2);
+    assert_eq!(oldest(), 0);
+    let path = "/api/channels?columns=oldest_unacked_age";
+    let channels = fixture.check("GET", path, "", 200).await.json;
+    assert_eq!(channels, json!([{ "oldest_unacked_age": 0 }]));
 }
