@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use ferrymq_store::{CommitPoint, Durability, QueueId, Recovered, Sequence, Store};
+use ferrymq_store::{CommitPoint, Durability, Opening, QueueId, Recovered, Sequence, Store};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
@@ -57,6 +57,30 @@ pub enum StartError {
     Definitions(String),
 }
 
+fn log_opening(opening: &Opening) {
+    let Opening {
+        time,
+        clean,
+        checkpoint,
+        segments,
+        records,
+        bytes,
+    } = opening;
+    let after = if *clean {
+        "a clean stop"
+    } else {
+        "no clean stop"
+    };
+    let from = match checkpoint {
+        Some(place) => format!("from segment {} byte {} on", place.segment, place.offset),
+        None => "without a checkpoint".to_owned(),
+    };
+    tracing::info!(
+        "store opened after {after} in {} ms: {records} records ({bytes} bytes) read of {segments} segments, {from}",
+        time.as_millis(),
+    );
+}
+
 /// All vhosts, by name.
 pub type VHosts = HashMap<Arc<str>, Arc<VHost>>;
 
@@ -100,6 +124,7 @@ impl Broker {
             );
         }
         let (store, recovered) = Store::open(&config.data_dir, config.store_options())?;
+        log_opening(store.opening());
         Self::with_store(config, store, recovered, clock::now())
     }
 

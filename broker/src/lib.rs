@@ -40,4 +40,4 @@ pub use broker::{Broker, StartError};
 pub use config::Config;
 pub use ferrymq_amqp::{AMQPValue, FieldTable, Properties, content, table};
 pub use ferrymq_routing as routing;
-pub use ferrymq_store::{CommitPoint, Statistics as StoreStatistics};
+pub use ferrymq_store::{CommitPoint, Opening as StoreOpening, Statistics as StoreStatistics};

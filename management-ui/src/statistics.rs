@@ -1,11 +1,15 @@
 //! Numbers as answers show them: `name`, and beside it `name_details`, which tells how that went.
 
+use std::time::Duration;
+
 use ferrymq_broker::resources::ProcessReading;
-use ferrymq_broker::stats::series::{Details, Moments};
+use ferrymq_broker::stats::series::{Details, Mean, Moments};
 use ferrymq_broker::stats::{Activity, Kind, MessageField, Statistics, TrafficField, TrafficSums};
 use serde_json::{Map, Value, json};
 
 use crate::http::Site;
+
+const MICROSECONDS_IN_MS: f64 = 1_000.0;
 
 /// What is told of messages, and what it is called.
 pub(crate) type Kinds = &'static [&'static [(&'static str, Kind)]];
@@ -85,6 +89,25 @@ impl<'a> Numbers<'a> {
         }
     }
 
+    /// Adds how long each of something takes, in milliseconds: in the last tick, from a mean in microseconds, or
+    /// `overall` if nothing is kept of how numbers went.
+    pub(crate) fn add_mean_time(
+        &mut self,
+        name: &str,
+        overall: Duration,
+        went: impl FnOnce(Moments) -> Mean,
+    ) {
+        if !self.statistics.has_rates() {
+            let ms = overall.as_secs_f64() * 1_000.0;
+            return drop(self.shown.insert(name.to_owned(), ms.into()));
+        }
+        let mean = went(self.statistics.moments());
+        let ms = mean.newest as f64 / MICROSECONDS_IN_MS;
+        self.shown.insert(name.to_owned(), ms.into());
+        let details = details_in_ms(&mean.details);
+        self.shown.insert(format!("{name}_details"), details);
+    }
+
     /// Adds what went over sockets, in both directions.
     pub(crate) fn add_traffic(
         &mut self,
@@ -135,12 +158,23 @@ pub(crate) fn message_stats<'a>(
 
 /// How a number went. Rates are always fractions: clients insist.
 pub(crate) fn details(details: &Details) -> Value {
+    shown(details, Value::from, |number| number)
+}
+
+/// How something went that was counted in microseconds, in milliseconds.
+fn details_in_ms(details: &Details) -> Value {
+    let in_ms = |microseconds: f64| microseconds / MICROSECONDS_IN_MS;
+    shown(details, |sample| in_ms(sample as f64).into(), in_ms)
+}
+
+/// How a number went, whose samples and rates are shown as these functions say.
+fn shown(details: &Details, sample: impl Fn(u64) -> Value, rate: impl Fn(f64) -> f64) -> Value {
     // The sum of nothing is -0.0, which would be shown.
-    let mut shown = json!({ "rate": details.rate + 0.0 });
+    let mut shown = json!({ "rate": rate(details.rate) + 0.0 });
     if let Some(samples) = &details.samples {
         let samples = samples.iter();
         let samples =
-            samples.map(|sample| json!({ "sample": sample.sample, "timestamp": sample.timestamp }));
+            samples.map(|at| json!({ "sample": sample(at.sample), "timestamp": at.timestamp }));
         shown["samples"] = samples.collect();
     }
     for (name, average) in [
@@ -148,7 +182,7 @@ pub(crate) fn details(details: &Details) -> Value {
         ("avg_rate", details.average_rate()),
     ] {
         if let Some(average) = average {
-            shown[name] = average.into();
+            shown[name] = rate(average).into();
         }
     }
     shown

@@ -37,7 +37,7 @@ pub use disk::{Fault, SimulatedDisk};
 pub use error::Error;
 pub use pending::Part;
 pub use read::StoredMessage;
-pub use recovery::{Recovered, RecoveredQueue};
+pub use recovery::{LogPlace, Opening, Recovered, RecoveredQueue};
 pub use simulation::Steps;
 pub use store::{Append, Appender, Options, Statistics, Store};
 pub use timing::{Latencies, Operations};

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use crate::checkpoint::{self, Checkpointer, Loaded};
 use crate::clean::{self, Note};
 use crate::committer::Committer;
 use crate::disk::{Disk, DiskFile};
-use crate::log::{LogReader, LogWriter};
+use crate::log::{LogReader, LogWriter, Position};
 use crate::replay;
 use crate::reserve::Reserve;
 use crate::segment::{self, DIRECTORY};
@@ -18,6 +19,7 @@ use crate::shared::Shared;
 use crate::state::State;
 use crate::table::{Table, Tables};
 use crate::tail::Tail;
+use crate::timing::Stopwatch;
 use crate::walk;
 use crate::{Error, Options, QueueId, Sequence};
 
@@ -48,6 +50,32 @@ pub struct RecoveredQueue {
     pub content_bytes: u64,
     /// After a clean stop: which of them were delivered before, as ranges.
     pub redelivered: Vec<(Sequence, Sequence)>,
+}
+
+/// What it took to open a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opening {
+    /// How long: the index, then the log from the checkpoint on.
+    pub time: Duration,
+    /// Whether it had been closed. Otherwise a crash was recovered from.
+    pub clean: bool,
+    /// Where the log was read from: the last checkpoint. `None`: there was none, so all of it was read.
+    pub checkpoint: Option<LogPlace>,
+    /// Segments of the log that were read, or the rest of one behind the checkpoint.
+    pub segments: u64,
+    /// Records that were read.
+    pub records: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// A place in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogPlace {
+    /// The number of the segment.
+    pub segment: u32,
+    /// Bytes into it.
+    pub offset: u32,
 }
 
 /// Takes the directory for this process, or says who has it.
@@ -96,6 +124,7 @@ pub(crate) fn recover(
     tables: Box<dyn Tables>,
     options: Options,
 ) -> Result<Parts, Error> {
+    let watch = Stopwatch::start();
     disk.create_dir(DIRECTORY)
         .map_err(Error::io("create", DIRECTORY))?;
     disk.sync_dir("")
@@ -136,6 +165,14 @@ pub(crate) fn recover(
     let note = note.filter(|note| note.end == state.applied && damaged == 0);
     clean::remove(&*disk)?;
     let changed = loaded.is_none() || walked.records > 0 || damaged > 0;
+    let mut opening = Opening {
+        time: Duration::ZERO,
+        clean: note.is_some(),
+        checkpoint: position.map(|Position { segment, offset }| LogPlace { segment, offset }),
+        segments: walked.segments,
+        records: walked.records,
+        bytes: walked.bytes,
+    };
     let recovered = recovered(&state, loaded, note);
     let tail = Arc::new(Tail::new(Arc::clone(&disk), state.applied));
     let writer = LogWriter::new(
@@ -145,7 +182,8 @@ pub(crate) fn recover(
         state.applied,
         walked.file.filter(|_| walked.is_whole),
     );
-    let shared = Shared::new(options, state, LogReader::new(disk), tail);
+    opening.time = watch.elapsed();
+    let shared = Shared::new(options, state, LogReader::new(disk), tail, opening);
     let shared = Arc::new(shared);
     shared
         .counters

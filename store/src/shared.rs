@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use crate::log::{Location, LogReader};
 use crate::pending::{Parked, Pending};
+use crate::recovery::Opening;
 use crate::reserve::Reserve;
 use crate::segment;
 use crate::state::State;
@@ -46,6 +47,7 @@ pub(crate) struct Shared {
     /// The checkpoint waits here for something to do.
     pub(crate) progressed: Condvar,
     pub(crate) counters: Counters,
+    pub(crate) opening: Opening,
 }
 
 /// What happened since the last checkpoint.
@@ -73,7 +75,13 @@ pub(crate) struct Counters {
 }
 
 impl Shared {
-    pub(crate) fn new(options: Options, state: State, reader: LogReader, tail: Arc<Tail>) -> Self {
+    pub(crate) fn new(
+        options: Options,
+        state: State,
+        reader: LogReader,
+        tail: Arc<Tail>,
+        opening: Opening,
+    ) -> Self {
         let next_queue_id = AtomicU64::new(state.next_queue_id.max(1));
         let reserve = Reserve::new(options.reserve_bytes);
         Self {
@@ -96,6 +104,7 @@ impl Shared {
             progress: Mutex::default(),
             progressed: Condvar::new(),
             counters: Counters::default(),
+            opening,
         }
     }
 

@@ -12,7 +12,7 @@ use crate::clean;
 use crate::disk::{Disk, DiskFile, RealDisk};
 use crate::pending::{Part, Pending};
 use crate::read::{self, StoredMessage};
-use crate::recovery::{self, Recovered};
+use crate::recovery::{self, Opening, Recovered};
 use crate::shared::Shared;
 use crate::table::SledTables;
 use crate::threads::Threads;
@@ -398,6 +398,11 @@ impl Store {
         }
         let end = shared.state.lock().applied;
         clean::write(shared.reader.disk(), end, redelivered)
+    }
+
+    /// What it took to open it.
+    pub fn opening(&self) -> &Opening {
+        &self.inner.shared.opening
     }
 
     /// What the store has done, and what it holds.

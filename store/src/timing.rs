@@ -102,14 +102,27 @@ impl Histogram {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how long the disk takes is told, and decides nothing"
-)]
 fn measure<T>(operation: impl FnOnce() -> T) -> (T, Duration) {
-    let start = Instant::now();
+    let watch = Stopwatch::start();
     let done = operation();
-    (done, start.elapsed())
+    (done, watch.elapsed())
+}
+
+/// Tells how long something takes.
+pub(crate) struct Stopwatch(Instant);
+
+impl Stopwatch {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how long the disk takes is told, and decides nothing"
+    )]
+    pub(crate) fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
 }
 
 #[cfg(test)]

@@ -24,8 +24,12 @@ pub(crate) struct Walked {
     /// Bytes behind the end of the last segment that are not zero, or may not be.
     pub(crate) torn_bytes: u64,
     pub(crate) damages: Vec<Damaged>,
+    /// Segments that were read, or the rest of one behind a checkpoint.
+    pub(crate) segments: u64,
     /// Records read.
     pub(crate) records: u64,
+    /// Bytes from where reading began to the last record of each segment.
+    pub(crate) bytes: u64,
 }
 
 /// What a crash left unfinished.
@@ -108,7 +112,9 @@ pub(crate) fn walk(
             torn: Torn::Not,
             torn_bytes: 0,
             damages: Vec::new(),
+            segments: 0,
             records: 0,
+            bytes: 0,
         },
     };
     for (at, &number) in numbers.iter().enumerate() {
@@ -150,6 +156,8 @@ impl Walk<'_, '_> {
         }
         self.records(number, &mut scanner, is_last)?;
         let end = scanner.offset().min(scanner.length());
+        self.walked.segments += 1;
+        self.walked.bytes += end.saturating_sub(start.into());
         let damages = &self.walked.damages;
         let is_whole = !damages.iter().any(|damage| damage.segment == number);
         if is_whole && is_last && end < scanner.length() {

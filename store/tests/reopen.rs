@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use ferrymq_store::{
@@ -87,6 +88,43 @@ fn confirmed_messages_are_found_again() {
     });
     assert_eq!(read, expected);
     store.attributes(queue, |_, _, _| unreachable!("nobody gave any"));
+}
+
+#[test]
+fn an_opening_tells_what_it_had_to_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = Options {
+        checkpoint_interval: Duration::from_secs(3_600),
+        ..Options::default()
+    };
+    let open = || {
+        Store::open(directory.path(), options.clone())
+            .expect("opens")
+            .0
+    };
+    let store = open();
+    assert_eq!((store.opening().segments, store.opening().records), (0, 0));
+    let queue = create_queue(&store, "orders");
+    wait(&store, publish(&store, queue, 1..=1000));
+    drop(store);
+
+    let store = open();
+    let opening = store.opening().clone();
+    assert!(
+        !opening.clean && opening.checkpoint.is_none(),
+        "{opening:?}"
+    );
+    assert_eq!(opening.segments, 1);
+    assert!(
+        opening.records > 1_000 && opening.bytes > 10_000,
+        "{opening:?}"
+    );
+    store.close(&[]).unwrap();
+    drop(store);
+
+    let opening = open().opening().clone();
+    assert!(opening.clean && opening.checkpoint.is_some(), "{opening:?}");
+    assert!(opening.records < 10, "{opening:?}");
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! What this process uses, as the system tells. Nothing here fails: what can't be read is 0.
 
 use std::fs;
+use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit};
+use rustix::time::{ClockId, clock_gettime};
 
 use super::{file_memory_bytes, free_disk_bytes, used_memory_bytes};
 use crate::config::Config;
@@ -24,6 +26,8 @@ pub struct ProcessReading {
     pub threads: u64,
     /// How often a thread was replaced by another on its processor, as far as threads are still there.
     pub context_switches: u64,
+    /// Time of processors that all of its threads have had, in the program and in the system.
+    pub cpu_time: Duration,
 }
 
 impl ProcessReading {
@@ -38,8 +42,15 @@ impl ProcessReading {
             max_files: getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX),
             threads,
             context_switches,
+            cpu_time: cpu_time(),
         }
     }
+}
+
+fn cpu_time() -> Duration {
+    clock_gettime(ClockId::ProcessCPUTime)
+        .try_into()
+        .unwrap_or_default()
 }
 
 /// Since Linux 6.2 the folder's size says how many there are; before that they are counted.
@@ -89,6 +100,7 @@ mod tests {
             ..Config::default()
         });
         assert!(reading.open_files > 2 && reading.open_files <= reading.max_files);
+        assert!(reading.cpu_time > Duration::ZERO);
         assert!(reading.threads > 0 && reading.memory_bytes > 0 && reading.disk_free_bytes > 0);
     }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use super::series::{Details, Field, Moments, Range, Reach, Series};
+use super::series::{Details, Field, Mean, Moments, Range, Reach, Series};
 use crate::clock::Timestamp;
 
 /// How an object's numbers went. Costs next to nothing before the first of them is not 0.
@@ -30,6 +30,14 @@ impl<F: Field> History<F> {
         match &*self.series.lock() {
             Some(series) => series.details(fields, moments, range),
             None => Series::new(moments.newest, Reach::Fine).details(fields, moments, range),
+        }
+    }
+
+    /// How much of `sum` each of `count` took, and how that went.
+    pub fn mean(&self, sum: F, count: F, moments: Moments, range: Option<Range>) -> Mean {
+        match &*self.series.lock() {
+            Some(series) => series.mean(sum, count, moments, range),
+            None => Series::new(moments.newest, Reach::Fine).mean(sum, count, moments, range),
         }
     }
 

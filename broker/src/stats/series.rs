@@ -13,6 +13,7 @@
 
 mod field;
 mod grid;
+mod mean;
 mod range;
 mod residuals;
 mod tier;
@@ -20,6 +21,7 @@ mod values;
 
 pub use field::{Field, Movement};
 pub use grid::{Grid, Moments, Tick};
+pub use mean::Mean;
 pub use range::{Details, InvalidRange, Range, Sample};
 
 use values::Values;

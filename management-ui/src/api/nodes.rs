@@ -125,6 +125,7 @@ fn facts(site: &Site) -> Map<String, Value> {
         ("net_ticktime", NET_TICKTIME_SECONDS.into()),
         ("mem_calculation_strategy", "rss".into()),
         ("db_dir", data_dir.display().to_string().into()),
+        ("recovery", recovery(site)),
         ("config_files", json!([])),
         ("log_files", json!([log])),
         ("enabled_plugins", node::plugins()),
@@ -142,6 +143,22 @@ fn facts(site: &Site) -> Map<String, Value> {
         ("ra_open_file_metrics", zeros(&RAFT_FILES)),
         ("metrics_gc_queue_length", zeros(&FORGOTTEN)),
     ])
+}
+
+/// What the start took to open the store, in milliseconds, and what it had to read of the log.
+fn recovery(site: &Site) -> Value {
+    let opening = site.broker.store().opening();
+    let checkpoint = opening.checkpoint;
+    let checkpoint =
+        checkpoint.map(|place| json!({ "segment": place.segment, "offset": place.offset }));
+    json!({
+        "time": opening.time.as_secs_f64() * 1_000.0,
+        "clean": opening.clean,
+        "checkpoint": checkpoint,
+        "segments": opening.segments,
+        "records": opening.records,
+        "bytes": opening.bytes,
+    })
 }
 
 /// How much it may use, and whether that is too little.

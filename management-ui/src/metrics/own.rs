@@ -56,6 +56,11 @@ fn broker(text: &mut Text, site: &Site) {
     ] {
         text.single(&Family::gauge(name, help), value);
     }
+    const CPU: Family = Family::counter(
+        "process_cpu_seconds_total",
+        "Time of processors that the process has had",
+    );
+    text.single(&CPU, process.cpu_time.as_secs_f64());
     let (hits, misses) = statistics.route_cache(site.broker.totals());
     for (name, help, value) in [
         (

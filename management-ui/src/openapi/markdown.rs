@@ -17,6 +17,10 @@ is the weakest that is enough. What somebody may do with queues and exchanges, i
 
 *list* stands for the parameters `page`, `page_size`, `name`, `use_regex`, `sort`, `sort_reverse`, [`filter`](#filters); *columns* for `columns`; *statistics* for `disable_stats` and
 the ranges `lengths_age`, `lengths_incr`, `msg_rates_…`, `data_rates_…`, `node_stats_…`.
+
+Beside RabbitMQ's fields there are: of a node `cpu_time` (processors' time in milliseconds) and `recovery` (what the start took to open the store, in milliseconds, and what it read
+of the log); of the overview's `message_stats` `dead_lettered`; of an exchange's `unroutable`, messages that reached no queue; of a channel `oldest_unacked_age`, in milliseconds.
+A node's `io_…_avg_time` are means of the last interval, their samples means since the sample before.
 ";
 
 const FILTERS: &str = r#"

@@ -43,6 +43,15 @@ impl Range {
         })
     }
 
+    /// The last `count` ticks, and the one before them.
+    pub(super) fn ticks(moments: Moments, count: u64) -> Self {
+        let increment_ms = moments.grid.interval().as_millis() as u64;
+        Self {
+            age_ms: count * increment_ms,
+            increment_ms,
+        }
+    }
+
     /// The moments for which samples are asked, the newest first, in milliseconds since the Unix epoch: multiples
     /// of the increment, down to the first recorded tick.
     fn times(self, moments: Moments) -> impl Iterator<Item = u64> {

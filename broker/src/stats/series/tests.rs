@@ -210,6 +210,35 @@ fn an_average_needs_two_samples() {
 }
 
 #[test]
+fn a_mean_is_of_what_happened_since_the_sample_before() {
+    let grid = every(5);
+    let start = Tick::from_number(350_000_004);
+    let mut series = Series::new(start, Reach::Fine);
+    let mut tick = start;
+    // Time of all, and how many; in one interval there was none.
+    for (time, count) in [(0, 0), (100, 2), (400, 3), (400, 3), (500, 13)] {
+        tick = tick.after();
+        series.record(grid, tick, Test::Publish, time);
+        series.record(grid, tick, Test::Ack, count);
+    }
+    let moments = Moments {
+        grid,
+        oldest: start.after(),
+        newest: tick,
+    };
+    let range = Range::new(20, 5).unwrap();
+    let mean = series.mean(Test::Publish, Test::Ack, moments, Some(range));
+    assert_eq!(mean.newest, 10);
+    assert_eq!(mean.details.rate, 2.0, "from 0 to 10 within 5 s");
+    let samples = mean.details.samples.unwrap();
+    let samples: Vec<_> = samples.iter().map(|sample| sample.sample).collect();
+    assert_eq!(samples, [10, 0, 300, 50]);
+    let none = Series::<Test>::new(start, Reach::Fine);
+    let none = none.mean(Test::Publish, Test::Ack, moments, None);
+    assert_eq!(none, Mean::default());
+}
+
+#[test]
 fn ranges_have_limits() {
     let check = |age, increment, valid| {
         assert_eq!(

@@ -1,7 +1,5 @@
 //! What a node uses, as counts with rates and samples.
 
-use std::time::Duration;
-
 use ferrymq_broker::stats::NodeField;
 use serde_json::{Map, Value};
 
@@ -42,6 +40,11 @@ pub(super) fn render(site: &Site, view: &View) -> Map<String, Value> {
             process.context_switches,
             NodeField::ContextSwitches,
         ),
+        (
+            "cpu_time",
+            process.cpu_time.as_millis() as u64,
+            NodeField::CpuMilliseconds,
+        ),
         ("io_read_count", store.reads.count, NodeField::Reads),
         ("io_read_bytes", store.reads.bytes, NodeField::ReadBytes),
         ("io_write_count", store.writes.count, NodeField::Writes),
@@ -58,27 +61,39 @@ pub(super) fn render(site: &Site, view: &View) -> Map<String, Value> {
             node.details(&[field], moments, view.ranges.node)
         });
     }
-    for (name, time, count) in [
-        ("io_read_avg_time", store.reads.time, store.reads.count),
-        ("io_write_avg_time", store.writes.time, store.writes.count),
-        ("io_sync_avg_time", store.syncs.time, store.syncs.count),
-        // Compat: nothing is sought; reads and writes say where.
-        ("io_seek_avg_time", Duration::ZERO, 0),
+    use NodeField::{ReadMicroseconds, Reads, SyncMicroseconds, Syncs, WriteMicroseconds, Writes};
+    let (reads, writes, syncs) = (store.reads, store.writes, store.syncs);
+    for (name, time, count, fields) in [
+        (
+            "io_read_avg_time",
+            reads.time,
+            reads.count,
+            (ReadMicroseconds, Reads),
+        ),
+        (
+            "io_write_avg_time",
+            writes.time,
+            writes.count,
+            (WriteMicroseconds, Writes),
+        ),
+        (
+            "io_sync_avg_time",
+            syncs.time,
+            syncs.count,
+            (SyncMicroseconds, Syncs),
+        ),
     ] {
-        numbers.add_constant(name, average_ms(time, count));
+        let overall = time.div_f64(count.max(1) as f64);
+        numbers.add_mean_time(name, overall, |moments| {
+            node.mean(fields.0, fields.1, moments, view.ranges.node)
+        });
     }
+    // Compat: nothing is sought; reads and writes say where.
+    numbers.add_constant("io_seek_avg_time", 0.0);
     for name in ZEROS {
         numbers.add_constant(name, 0);
     }
     let mut shown = numbers.into_map();
     shown.append(&mut sums::churn(site, view).into_map());
     shown
-}
-
-/// Milliseconds that each of `count` took.
-fn average_ms(time: Duration, count: u64) -> f64 {
-    match count {
-        0 => 0.0,
-        count => time.as_secs_f64() * 1_000.0 / count as f64,
-    }
 }

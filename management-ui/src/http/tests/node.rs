@@ -8,7 +8,7 @@ use crate::http::fixture::Fixture;
 const NODE: &str = "/api/nodes/ferrymq@%3Cb%3E";
 
 /// What typed clients read as whole numbers.
-const INTEGERS: [&str; 29] = [
+const INTEGERS: [&str; 30] = [
     "uptime",
     "run_queue",
     "processors",
@@ -26,6 +26,7 @@ const INTEGERS: [&str; 29] = [
     "gc_num",
     "gc_bytes_reclaimed",
     "context_switches",
+    "cpu_time",
     "io_read_count",
     "io_read_bytes",
     "io_write_count",
@@ -91,6 +92,40 @@ async fn samples_of_a_node_go_back_as_far_as_asked() {
     let samples = node["mem_used_details"]["samples"].as_array().unwrap();
     assert!(samples[0]["sample"].as_u64().unwrap() > 1 << 20);
     assert_eq!(samples[0]["timestamp"].as_u64().unwrap() % 5_000, 0);
+}
+
+#[tokio::test]
+async fn the_disk_s_latency_is_that_of_the_last_interval() {
+    let fixture = Fixture::start().await;
+    fixture.tick(1).await;
+    let queue = r#"{"durable":true}"#;
+    fixture.check("PUT", "/api/queues/%2F/q", queue, 201).await;
+    fixture.tick(2).await;
+    let path = format!("{NODE}?node_stats_age=60&node_stats_incr=5");
+    let node = fixture.check("GET", &path, "", 200).await.json;
+    let sync = node["io_sync_avg_time"].as_f64().unwrap();
+    assert!(sync > 0.0, "{sync} ms");
+    let details = &node["io_sync_avg_time_details"];
+    assert_eq!(details["samples"][0]["sample"], sync, "{details}");
+    assert!(details["rate"].as_f64().unwrap() > 0.0, "{details}");
+    assert!(node["io_write_avg_time"].as_f64().unwrap() > 0.0);
+    assert!(node["cpu_time"].as_u64().unwrap() > 0);
+    // Nothing more is synced, so nothing takes any time.
+    fixture.tick(3).await;
+    let node = fixture.check("GET", NODE, "", 200).await.json;
+    assert_eq!(node["io_sync_avg_time"], 0.0);
+}
+
+#[tokio::test]
+async fn a_node_tells_what_its_start_took() {
+    let fixture = Fixture::start().await;
+    let node = fixture.check("GET", NODE, "", 200).await.json;
+    let recovery = &node["recovery"];
+    assert!(recovery["time"].as_f64().unwrap() > 0.0, "{recovery}");
+    assert_eq!(recovery["checkpoint"], Value::Null);
+    for count in ["segments", "records", "bytes"] {
+        assert_eq!(recovery[count], 0, "{recovery}");
+    }
 }
 
 #[tokio::test]
