@@ -156,7 +156,7 @@ function values(unit) {
  */
 function increments(unit) {
   if (isBytes(unit)) return Array.from({ length: 52 }, (_, power) => 2 ** power);
-  const least = unit === "rate" || unit === "seconds" ? -2 : 0;
+  const least = unit === "rate" || unit === "time" ? -2 : 0;
   const powers = Array.from({ length: 15 }, (_, at) => at + least);
   return powers.flatMap((power) => [1, 2, 5].map((step) => Number(`${step}e${power}`)));
 }

@@ -2,10 +2,11 @@
 
 import { zone } from "./time.js";
 
-/** @typedef {'messages' | 'count' | 'rate' | 'bytes' | 'byterate' | 'seconds'} Unit */
+/** @typedef {'messages' | 'count' | 'rate' | 'bytes' | 'byterate' | 'time' | 'processors'} Unit */
 
 const BINARY = ["B", "KiB", "MiB", "GiB", "TiB"];
 const DECIMAL = ["", "k", "M", "G", "T"];
+const TIMES = ["µs", "ms", "s"];
 
 /**
  * To be read: `12,430`, `0.4/s`, `1.2 KiB/s`.
@@ -14,7 +15,7 @@ const DECIMAL = ["", "k", "M", "G", "T"];
  * @param {number} value
  */
 export function text(unit, value) {
-  if (isBytes(unit)) return short(unit, value);
+  if (isBytes(unit) || unit === "time" || unit === "processors") return short(unit, value);
   const isFraction = unit !== "messages" && unit !== "count" && value < 9.95;
   if (isFraction && value > 0 && value < 0.1) return `< 0.1${suffix(unit)}`;
   const digits = isFraction && value > 0 ? 1 : 0;
@@ -31,6 +32,11 @@ export function short(unit, value) {
   if (isBytes(unit)) {
     const [number, power] = scaled(value, 1024, 1024, BINARY.length);
     return `${number.toFixed(power > 0 && number < 100 ? 1 : 0)} ${BINARY[power]}${suffix(unit)}`;
+  }
+  if (unit === "time") return time(value);
+  if (unit === "processors") {
+    const percent = value / 10;
+    return `${fixed(percent, percent < 9.95 ? 1 : 0).replace(/\.0$/, "")} %`;
   }
   // What would be rounded to the next prefix has it.
   const [number, power] = scaled(value, 999.5, 1000, DECIMAL.length);
@@ -81,8 +87,17 @@ function fixed(value, digits) {
   return value.toLocaleString("en-US", exactly);
 }
 
+/**
+ * `250 µs`, `4 ms`, `1.5 s`.
+ *
+ * @param {number} milliseconds
+ */
+function time(milliseconds) {
+  const [number, power] = scaled(milliseconds * 1000, 1000, 1000, TIMES.length);
+  return `${number.toFixed(number < 10 ? 1 : 0).replace(/\.0$/, "")} ${TIMES[power]}`;
+}
+
 /** @param {Unit} unit */
 function suffix(unit) {
-  if (unit === "seconds") return " s";
   return unit === "rate" || unit === "byterate" ? "/s" : "";
 }

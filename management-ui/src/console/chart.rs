@@ -10,3 +10,4 @@ mod unit;
 
 pub(crate) use drawing::spark;
 pub(crate) use figure::Figure;
+pub(crate) use unit::Unit;

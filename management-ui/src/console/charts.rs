@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::chart::Figure;
-use super::chart::catalogue;
+use super::chart::catalogue::{self, Chart};
 use super::chart::range::{RANGES, Range};
 use super::chart::series::{self, Columns};
 use super::client::{Call, Problem};
@@ -46,24 +46,35 @@ impl Charts {
         key: &[(&str, &str)],
         object: &Value,
     ) -> Self {
-        let charts = catalogue::charts(of);
-        let samples = charts.iter().map(|chart| Sample {
+        let charts = Self {
+            ranges: ranges(visit),
+            figures: Vec::new(),
+            samples: Vec::new(),
+        };
+        let all = catalogue::charts(of).iter();
+        all.fold(charts, |charts, chart| {
+            charts.and(visit, (of, chart), key, object)
+        })
+    }
+
+    /// With a chart of another object, or of another kind.
+    pub(crate) fn and(
+        mut self,
+        visit: &Visit,
+        (of, chart): (&'static str, &'static Chart),
+        key: &[(&str, &str)],
+        object: &Value,
+    ) -> Self {
+        self.samples.push(Sample {
             chart: format!("{of}-{}", chart.name),
             values: series::latest(chart, object),
         });
-        let range = range(visit);
-        let figure = |chart| {
+        if !visit.is_live {
             let columns = columns(visit, chart, object);
-            rendered(&Figure::new(of, key, chart, range, object, &columns))
-        };
-        Self {
-            ranges: ranges(visit),
-            samples: samples.collect(),
-            figures: match visit.is_live {
-                true => Vec::new(),
-                false => charts.iter().map(figure).collect(),
-            },
+            let figure = Figure::new(of, key, chart, range(visit), object, &columns);
+            self.figures.push(rendered(&figure));
         }
+        self
     }
 
     /// The latest values.
@@ -92,7 +103,7 @@ async fn find_columns(visit: &Visit) -> Result<Value, Problem> {
         "vhost" => Call::get(&["vhosts", field("name")?]),
         "connection" => Call::get(&["connections", field("name")?]),
         "channel" => Call::get(&["channels", field("name")?]),
-        "node" => Call::get(&["nodes", field("name")?]),
+        "node" | "disk" => Call::get(&["nodes", field("name")?]),
         _ => Call::get(&["overview"]),
     };
     let object = visit.call(Charts::asked(visit, call)).await?;
@@ -104,7 +115,7 @@ fn exchange(visit: &Visit) -> &str {
     visit.address.get("name").unwrap_or("amq.default")
 }
 
-fn columns(visit: &Visit, chart: &'static catalogue::Chart, object: &Value) -> Columns {
+fn columns(visit: &Visit, chart: &'static Chart, object: &Value) -> Columns {
     let step = range(visit).step_seconds(interval(visit));
     series::columns(chart, object, step)
 }

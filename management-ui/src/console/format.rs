@@ -71,6 +71,20 @@ pub(crate) fn span(span: Duration) -> String {
     }
 }
 
+/// Seconds that something took: `250 µs`, `4 ms`, `1.5 s`.
+pub(crate) fn time(seconds: f64) -> String {
+    let (value, unit) = match seconds {
+        _ if seconds < 1e-3 => (seconds * 1e6, "µs"),
+        _ if seconds < 1.0 => (seconds * 1e3, "ms"),
+        _ => (seconds, "s"),
+    };
+    let text = match value < 10.0 {
+        true => format!("{value:.1}"),
+        false => format!("{value:.0}"),
+    };
+    format!("{} {unit}", text.trim_end_matches(".0"))
+}
+
 /// `2026-11-30T19:44:30Z`, in UTC.
 pub(crate) fn moment(at: Timestamp) -> String {
     crate::api::time::rfc3339(at)
@@ -118,5 +132,10 @@ mod tests {
         check(span(Duration::from_secs(59)), "59 s");
         check(span(Duration::from_secs(3_599)), "59 min");
         check(span(Duration::from_secs(172_800)), "2 d");
+        check(time(0.0), "0 µs");
+        check(time(0.000_25), "250 µs");
+        check(time(0.0052), "5.2 ms");
+        check(time(1.5), "1.5 s");
+        check(time(12.0), "12 s");
     }
 }

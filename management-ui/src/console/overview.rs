@@ -2,11 +2,13 @@
 
 mod first_message;
 pub(super) mod glance;
+mod sparks;
 mod tiles;
 
 use askama::Template;
 use serde_json::Value;
 
+use super::chart::catalogue;
 use super::charts::Charts;
 use super::client::{Call, Problem};
 use super::page::{Page, Part, Sample};
@@ -18,7 +20,7 @@ use tiles::Tile;
 
 /// The page.
 #[derive(Template)]
-#[template(path = "overview.html", blocks = ["banner", "tiles", "attention", "top"])]
+#[template(path = "overview.html", blocks = ["banner", "attention", "top"])]
 pub(super) struct Overview {
     shell: Shell,
     /// What is wrong with the broker itself; nothing when all is well.
@@ -50,17 +52,26 @@ impl Page for Overview {
             None => call,
         };
         let overview = visit.call(call).await?;
+        let name = visit.console.site.node();
+        let call = Charts::asked(visit, Call::get(&["nodes", name]));
         let node = match visit.may_monitor() {
-            true => visit.get(&["nodes", visit.console.site.node()]).await?,
+            true => visit.call(call).await?,
             false => Value::Null,
+        };
+        let glance = glance::of(visit).await;
+        let charts = Charts::new(visit, "overview", &[], &overview);
+        let latency = catalogue::find("disk", "latency").map(|chart| ("disk", chart));
+        let charts = match latency.filter(|_| node.is_object()) {
+            Some(latency) => charts.and(visit, latency, &[("name", name)], &node),
+            None => charts,
         };
         let has_queues = overview["object_totals"]["queues"].as_u64() > Some(0);
         Ok(Self {
             shell: Shell::new(visit, "Overview"),
             alarms: alarms(&node),
-            tiles: tiles::of(visit, &overview, &node),
-            glance: glance::of(visit).await,
-            charts: Charts::new(visit, "overview", &[], &overview),
+            tiles: tiles::of(visit, &overview, &node, glance.as_deref()),
+            glance,
+            charts,
             first_message: (!has_queues).then(|| FirstMessage::new(visit)),
             may_monitor: visit.may_monitor(),
             overview,
@@ -68,12 +79,14 @@ impl Page for Overview {
     }
 
     fn parts(&self) -> Vec<Part> {
-        vec![
+        let tiles = self.tiles.iter();
+        let tiles = tiles.map(|tile| Part::new(&tile.place(), tile));
+        let blocks = [
             Part::new("banner", &self.as_banner()),
-            Part::new("tiles", &self.as_tiles()),
             Part::new("attention", &self.as_attention()),
             Part::new("top", &self.as_top()),
-        ]
+        ];
+        tiles.chain(blocks).collect()
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -41,6 +41,7 @@ pub(crate) fn charts(of: &str) -> &'static [Chart] {
         "connection" => CONNECTION,
         "channel" => CHANNEL,
         "node" => NODE,
+        "disk" => DISK,
         _ => &[],
     }
 }
@@ -107,6 +108,39 @@ const OVERVIEW: &[Chart] = &[
     ),
 ];
 
+/// What the overview's tiles draw of the broker,
+pub(crate) const TILES: Chart = chart(
+    "tiles",
+    "Tiles",
+    Unit::Count,
+    &[
+        PUBLISH,
+        DELIVER,
+        ACK,
+        gauge("ready", "Ready", 1, "/queue_totals/messages_ready"),
+        gauge(
+            "unacked",
+            "Unacked",
+            2,
+            "/queue_totals/messages_unacknowledged",
+        ),
+    ],
+);
+
+/// and of the node.
+pub(crate) const NODE_TILES: Chart = chart(
+    "tiles",
+    "Tiles",
+    Unit::Count,
+    &[
+        gauge("connections", "Connections", 3, "/sockets_used"),
+        counter("cpu", "Processors", 1, "/cpu_time"),
+        gauge("memory", "Memory", 1, "/mem_used"),
+        gauge("free", "Disk free", 3, "/disk_free"),
+        gauge("files", "File descriptors", 1, "/fd_used"),
+    ],
+);
+
 const VHOST: &[Chart] = &[DEPTH, RATES_OF_PUBLISHERS, DATA];
 
 const QUEUE: &[Chart] = &[
@@ -126,6 +160,7 @@ const EXCHANGE: &[Chart] = &[chart(
     &[
         counter("in", "In", 1, "/message_stats/publish_in"),
         counter("out", "Out", 3, "/message_stats/publish_out"),
+        counter("unroutable", "Unroutable", 5, "/message_stats/unroutable"),
     ],
 )];
 
@@ -135,16 +170,16 @@ const CHANNEL: &[Chart] = &[RATES_OF_PUBLISHERS];
 
 const NODE: &[Chart] = &[
     chart(
+        "cpu",
+        "Processors",
+        Unit::Processors,
+        &[counter("cpu", "In use, of one", 1, "/cpu_time")],
+    ),
+    chart(
         "memory",
         "Memory",
         Unit::Bytes,
         &[gauge("memory", "In use", 1, "/mem_used")],
-    ),
-    chart(
-        "free",
-        "Disk space",
-        Unit::Bytes,
-        &[gauge("free", "Free", 3, "/disk_free")],
     ),
     chart(
         "files",
@@ -156,12 +191,28 @@ const NODE: &[Chart] = &[
         ],
     ),
     chart(
-        "data",
-        "Log, bytes",
-        Unit::ByteRate,
+        "threads",
+        "Threads",
+        Unit::Count,
+        &[gauge("threads", "Threads", 1, "/proc_used")],
+    ),
+    chart(
+        "switches",
+        "Context switches",
+        Unit::Rate,
+        &[counter("switches", "Switches", 1, "/context_switches")],
+    ),
+];
+
+const DISK: &[Chart] = &[
+    chart(
+        "latency",
+        "Disk latency",
+        Unit::Time,
         &[
-            counter("read", "Read", 3, "/io_read_bytes"),
-            counter("write", "Write", 1, "/io_write_bytes"),
+            gauge("sync", "Sync", 4, "/io_sync_avg_time"),
+            gauge("write", "Write", 1, "/io_write_avg_time"),
+            gauge("read", "Read", 3, "/io_read_avg_time"),
         ],
     ),
     chart(
@@ -169,16 +220,25 @@ const NODE: &[Chart] = &[
         "Log, operations",
         Unit::Rate,
         &[
-            counter("read", "Read", 3, "/io_read_count"),
-            counter("write", "Write", 1, "/io_write_count"),
             counter("sync", "Sync", 4, "/io_sync_count"),
+            counter("write", "Write", 1, "/io_write_count"),
+            counter("read", "Read", 3, "/io_read_count"),
         ],
     ),
     chart(
-        "switches",
-        "Context switches",
-        Unit::Rate,
-        &[counter("switches", "Switches", 1, "/context_switches")],
+        "data",
+        "Log, bytes",
+        Unit::ByteRate,
+        &[
+            counter("write", "Write", 1, "/io_write_bytes"),
+            counter("read", "Read", 3, "/io_read_bytes"),
+        ],
+    ),
+    chart(
+        "free",
+        "Disk space",
+        Unit::Bytes,
+        &[gauge("free", "Free", 3, "/disk_free")],
     ),
 ];
 
@@ -270,7 +330,7 @@ mod tests {
 
     use super::*;
 
-    const KINDS: [&str; 7] = [
+    const KINDS: [&str; 8] = [
         "overview",
         "vhost",
         "queue",
@@ -278,6 +338,7 @@ mod tests {
         "connection",
         "channel",
         "node",
+        "disk",
     ];
 
     #[test]

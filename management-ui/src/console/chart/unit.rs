@@ -10,6 +10,10 @@ pub(crate) enum Unit {
     Rate,
     Bytes,
     ByteRate,
+    /// Milliseconds that something takes.
+    Time,
+    /// Milliseconds of processors' time per second.
+    Processors,
 }
 
 const PREFIXES: [&str; 5] = ["", "k", "M", "G", "T"];
@@ -23,15 +27,19 @@ impl Unit {
             Self::Rate => "rate",
             Self::Bytes => "bytes",
             Self::ByteRate => "byterate",
+            Self::Time => "time",
+            Self::Processors => "processors",
         }
     }
 
     /// `value` to be read: `12,430`, `0.4/s`, `1.2 KiB/s`.
-    pub(super) fn text(self, value: f64) -> String {
+    pub(crate) fn text(self, value: f64) -> String {
         let number = match self {
             Self::Messages | Self::Count => format::count(value.round() as u64),
             Self::Rate => format::rate(value),
             Self::Bytes | Self::ByteRate => format::bytes(value),
+            Self::Time => format::time(value / 1_000.0),
+            Self::Processors => percent(value),
         };
         number + self.suffix()
     }
@@ -40,6 +48,8 @@ impl Unit {
     pub(super) fn short(self, value: f64) -> String {
         let number = match self {
             Self::Bytes | Self::ByteRate => format::bytes(value),
+            Self::Time => format::time(value / 1_000.0),
+            Self::Processors => percent(value),
             _ => scaled(value),
         };
         number + self.suffix()
@@ -50,7 +60,10 @@ impl Unit {
         if self == Self::Bytes || self == Self::ByteRate {
             return f64::max(largest, 1.0).log2().ceil().exp2();
         }
-        let least = if self == Self::Rate { 0.1 } else { 1.0 };
+        let least = match self {
+            Self::Rate | Self::Time => 0.1,
+            _ => 1.0,
+        };
         let largest = f64::max(largest, least);
         let power = 10_f64.powf(largest.log10().floor());
         let steps = [1.0, 2.0, 5.0, 10.0].map(|step| step * power);
@@ -64,6 +77,14 @@ impl Unit {
             _ => "",
         }
     }
+}
+
+/// Of one processor: `0.4 %`, `150 %`.
+fn percent(milliseconds: f64) -> String {
+    let percent = milliseconds / 10.0;
+    let digits = if percent < 9.95 { 1 } else { 0 };
+    let text = format!("{percent:.digits$}");
+    format!("{} %", text.strip_suffix(".0").unwrap_or(&text))
 }
 
 /// With a prefix for thousands, and one digit of a fraction below 100.
@@ -91,6 +112,9 @@ mod tests {
         check(Unit::Rate, 0.4, "0.4/s");
         check(Unit::Bytes, 1_536.0, "1.5 KiB");
         check(Unit::ByteRate, 100.0, "100 B/s");
+        check(Unit::Time, 0.25, "250 µs");
+        check(Unit::Processors, 4.0, "0.4 %");
+        check(Unit::Processors, 1_500.0, "150 %");
     }
 
     #[test]

@@ -4,9 +4,10 @@ use askama::Template;
 use ferrymq_broker::StoreStatistics;
 
 use super::Head;
+use crate::console::charts::Charts;
 use crate::console::client::Problem;
 use crate::console::format;
-use crate::console::page::{Page, Part};
+use crate::console::page::{Page, Part, Sample};
 use crate::console::shell::Shell;
 use crate::console::visit::Visit;
 
@@ -29,6 +30,9 @@ pub(in crate::console) struct Disk {
     /// Name, value.
     facts: Vec<(&'static str, String)>,
     syncs: Syncs,
+    /// What the start had to do: name, value.
+    start: Vec<(&'static str, String)>,
+    charts: Charts,
 }
 
 /// How long syncs took.
@@ -59,6 +63,8 @@ impl Page for Disk {
             problems: problems(&store),
             facts: facts(&head, &store),
             syncs: Syncs::of(&store),
+            start: start(&head),
+            charts: Charts::new(visit, "disk", &[("name", head.text("name"))], &head.node),
             head,
         })
     }
@@ -68,6 +74,10 @@ impl Page for Disk {
             Part::new("log", &self.as_log()),
             Part::new("syncs", &self.as_syncs()),
         ]
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        self.charts.samples()
     }
 }
 
@@ -99,7 +109,11 @@ fn facts(head: &Head, store: &StoreStatistics) -> Vec<(&'static str, String)> {
         0 => "none yet".to_owned(),
         checkpoints => {
             let each = store.checkpoint_time.div_f64(checkpoints as f64);
-            format!("{}, {} each", count(checkpoints), span(each.as_secs_f64()))
+            format!(
+                "{}, {} each",
+                count(checkpoints),
+                format::time(each.as_secs_f64())
+            )
         }
     };
     let dead = store.log_bytes.saturating_sub(store.live_bytes);
@@ -125,6 +139,42 @@ fn facts(head: &Head, store: &StoreStatistics) -> Vec<(&'static str, String)> {
     ]
 }
 
+/// How long the start took to open the store, and why.
+fn start(head: &Head) -> Vec<(&'static str, String)> {
+    let start = &head.node["recovery"];
+    let number = |field: &str| start[field].as_u64().unwrap_or_default();
+    let took = start["time"].as_f64().unwrap_or_default() / 1_000.0;
+    let took = ("Opening the store took", format::time(took));
+    let checkpoint = &start["checkpoint"];
+    let stop = match start["clean"] == true {
+        true => "a clean stop",
+        false if checkpoint.is_null() && number("records") == 0 => {
+            return vec![took, ("It was", "new".to_owned())];
+        }
+        false => "a crash",
+    };
+    let offset = checkpoint["offset"].as_f64().unwrap_or_default();
+    let begun_at = match checkpoint["segment"].as_u64() {
+        Some(segment) => format!("segment {segment}, {}", format::bytes(offset)),
+        None => "its beginning: no checkpoint".to_owned(),
+    };
+    let read = match number("records") {
+        0 => "nothing".to_owned(),
+        _ => format!(
+            "{} in {}, {}",
+            format::several(&[(&start["records"], "record", "records")]),
+            segments(number("segments") as usize),
+            format::bytes(number("bytes") as f64)
+        ),
+    };
+    vec![
+        took,
+        ("It came after", stop.to_owned()),
+        ("The log was read from", begun_at),
+        ("What was read", read),
+    ]
+}
+
 fn segments(count: usize) -> String {
     match count {
         1 => "1 segment".to_owned(),
@@ -139,7 +189,7 @@ impl Syncs {
         let mut bars = Vec::new();
         for (bound, at_most) in &syncs.at_most {
             bars.push(Bar::new(
-                format!("up to {}", span(bound.as_secs_f64())),
+                format!("up to {}", format::time(bound.as_secs_f64())),
                 at_most - before,
             ));
             before = *at_most;
@@ -154,13 +204,13 @@ impl Syncs {
             let mut bounds = syncs.at_most.iter();
             let found = bounds.find(|(_, at_most)| *at_most >= wanted);
             let text = found.map_or("longer than all bounds".to_owned(), |(bound, _)| {
-                format!("at most {}", span(bound.as_secs_f64()))
+                format!("at most {}", format::time(bound.as_secs_f64()))
             });
             (name, text)
         };
         Self {
             count: syncs.count,
-            mean: span(mean),
+            mean: format::time(mean),
             bars: used(bars),
             quantiles: QUANTILES.into_iter().map(quantile).collect(),
         }
@@ -190,39 +240,11 @@ fn used(bars: Vec<Bar>) -> Vec<Bar> {
     bars.into_iter().take(last).skip(first).collect()
 }
 
-/// Seconds as `250 µs`, `4 ms`, `1.5 s`.
-fn span(seconds: f64) -> String {
-    let (value, unit) = match seconds {
-        _ if seconds < 1e-3 => (seconds * 1e6, "µs"),
-        _ if seconds < 1.0 => (seconds * 1e3, "ms"),
-        _ => (seconds, "s"),
-    };
-    let text = match value < 10.0 {
-        true => format!("{value:.1}"),
-        false => format!("{value:.0}"),
-    };
-    format!("{} {unit}", text.trim_end_matches(".0"))
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
-
-    fn check(seconds: f64, expected: &str) {
-        assert_eq!(span(seconds), expected);
-    }
-
-    #[test]
-    fn spans_are_readable() {
-        check(0.0, "0 µs");
-        check(0.000_25, "250 µs");
-        check(0.004, "4 ms");
-        check(0.0052, "5.2 ms");
-        check(1.5, "1.5 s");
-        check(12.0, "12 s");
-    }
 
     #[test]
     fn syncs_are_counted_by_their_time() {

@@ -15,8 +15,11 @@ use crate::console::visit::Visit;
 
 pub(super) use finding::Glance;
 
-/// How long what was found is shown.
+/// How long what was found is shown,
 const LIFETIME: Duration = Duration::from_secs(10);
+/// and at least so many times as long as it took to find it: looking takes little of a processor, however many
+/// queues there are.
+const LIFETIMES: u32 = 50;
 /// A page waits no longer for it; the stream brings it later.
 const PATIENCE: Duration = Duration::from_millis(20);
 /// More than that, and all are forgotten.
@@ -30,6 +33,7 @@ type Key = (String, Option<String>);
 
 struct Entry {
     looked_at: Timestamp,
+    lifetime: Duration,
     found: Option<Arc<Glance>>,
 }
 
@@ -50,8 +54,9 @@ pub(super) async fn of(visit: &Visit) -> Option<Shown> {
     let looked = tokio::spawn({
         let (glances, key) = (Arc::clone(&glances), key.clone());
         async move {
+            let begun_at = clock::now();
             let found = Glance::look(&visit).await;
-            glances.keep(&key, found);
+            glances.keep(&key, found, clock::now().since(begun_at));
         }
     });
     // It goes on, also when nobody waits.
@@ -67,7 +72,7 @@ impl Glances {
             glances.clear();
         }
         match glances.get_mut(key) {
-            Some(entry) if now.since(entry.looked_at) < LIFETIME => false,
+            Some(entry) if now.since(entry.looked_at) < entry.lifetime => false,
             Some(entry) => {
                 entry.looked_at = now;
                 true
@@ -75,6 +80,7 @@ impl Glances {
             None => {
                 let entry = Entry {
                     looked_at: now,
+                    lifetime: LIFETIME,
                     found: None,
                 };
                 glances.insert(key.clone(), entry);
@@ -83,8 +89,10 @@ impl Glances {
         }
     }
 
-    fn keep(&self, key: &Key, found: Glance) {
+    /// Keeps what was found within `took`.
+    fn keep(&self, key: &Key, found: Glance, took: Duration) {
         if let Some(entry) = self.0.lock().get_mut(key) {
+            entry.lifetime = LIFETIME.max(took * LIFETIMES);
             entry.found = Some(Arc::new(found));
         }
     }
@@ -109,12 +117,18 @@ mod tests {
         assert!(glances.begin(&key, at(0)));
         assert!(!glances.begin(&key, at(9)));
         assert!(glances.found(&key).is_none());
-        glances.keep(&key, Glance::default());
+        glances.keep(&key, Glance::default(), Duration::from_millis(10));
         assert!(glances.found(&key).is_some());
         assert!(glances.begin(&key, at(10)));
         assert!(
             glances.found(&key).is_some(),
             "the old one stays until then"
+        );
+        glances.keep(&key, Glance::default(), Duration::from_secs(1));
+        assert!(!glances.begin(&key, at(59)));
+        assert!(
+            glances.begin(&key, at(60)),
+            "what takes long is done less often"
         );
         let other = ("u".to_owned(), Some("v".to_owned()));
         assert!(glances.begin(&other, at(10)));

@@ -264,6 +264,15 @@ async fn a_newcomer_is_shown_the_way() {
         .await;
     let page = browser.page("overview").await;
     assert!(!page.contains("PASSWORD"));
+    for part in [
+        "data-live=\"tile-publish\"",
+        "data-live=\"tile-memory\"",
+        "aria-label=\"Publish, the last 10 minutes\"",
+        "data-chart=\"disk-latency\"",
+        "href=\"definitions\"",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
     let attention = page.split_once("Needs attention").unwrap().1;
     assert!(attention.contains("Nothing:"), "{attention}");
 }

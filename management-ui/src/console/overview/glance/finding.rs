@@ -1,11 +1,14 @@
 //! The rules: which queues and connections need attention, and what is ranked.
 
+use std::net::SocketAddr;
+
 use serde_json::Value;
 
 use crate::console::address::Address;
 use crate::console::client::Call;
+use crate::console::overview::sparks::{self, Sparks};
 use crate::console::visit::Visit;
-use crate::console::{format, queues};
+use crate::console::{channels, format, queues};
 use crate::query::field;
 
 /// Objects that are named for a finding; of more only their number is told.
@@ -14,10 +17,16 @@ const MAX_NAMED: usize = 3;
 const RANKED: &str = "10";
 /// So many connections a second are a client that can't keep one.
 const MANY_CONNECTIONS: f64 = 10.0;
+/// And so many channels are one that opens a channel for each message.
+const MANY_CHANNELS: f64 = 50.0;
+/// Everybody knows this user's password, unless it was changed.
+const WELL_KNOWN: (&str, &str) = ("guest", "guest");
 
 /// What was found.
 #[derive(Default)]
 pub(crate) struct Glance {
+    /// How the numbers of the tiles went.
+    pub(crate) sparks: Sparks,
     pub(crate) findings: Vec<Finding>,
     pub(crate) rankings: Vec<Ranking>,
 }
@@ -91,14 +100,14 @@ const RULES: &[Rule] = &[
     },
     Rule {
         kind: "busy",
-        page: "queues",
-        filter: "unacked:>0 ack:0 deliver:0",
-        sort: "messages_unacknowledged",
+        page: "channels",
+        filter: "oldest_unacked_age:>300k",
+        sort: "oldest_unacked_age",
         texts: (
-            "queue has messages that its consumers keep without acknowledging",
-            "queues have messages that their consumers keep without acknowledging",
+            "channel keeps a message unacknowledged for more than 5 minutes",
+            "channels keep messages unacknowledged for more than 5 minutes",
         ),
-        about: "A consumer may hang: look at its unacked messages.",
+        about: "A consumer may hang, or may have forgotten to acknowledge.",
     },
     Rule {
         kind: "busy",
@@ -139,7 +148,10 @@ const RANKS: &[Rank] = &[
 impl Glance {
     /// Looks.
     pub(super) async fn look(visit: &Visit) -> Self {
-        let mut glance = Self::default();
+        let mut glance = Self {
+            sparks: sparks::look(visit).await,
+            ..Self::default()
+        };
         for rule in RULES {
             glance.findings.extend(rule.look(visit).await);
         }
@@ -182,9 +194,87 @@ impl Rule {
         let text = |field: &str| row[field].as_str().unwrap_or_default();
         let address = match self.page {
             "connections" => Address::new("connection").with("name", text("name")),
+            "channels" => channels::of_channel(text("name")),
             _ => queues::of_queue(text("vhost"), text("name")),
         };
         (text("name").to_owned(), address.to_string())
+    }
+}
+
+/// A rate of the broker as a whole that is worth a look.
+struct Rate {
+    kind: &'static str,
+    /// In the overview of the API.
+    field: &'static str,
+    /// From here on.
+    above: f64,
+    /// What happens so often each second.
+    text: &'static str,
+    about: &'static str,
+    /// Page, and by what its list is sorted.
+    page: (&'static str, &'static str),
+    /// It counts more than what is in the visitor's virtual hosts.
+    for_monitors: bool,
+}
+
+const RATES: &[Rate] = &[
+    Rate {
+        kind: "bad",
+        field: "message_stats.drop_unroutable_details.rate",
+        above: 0.0,
+        text: "messages reach no queue and are dropped",
+        about: "An exchange has no binding for their routing keys.",
+        page: ("exchanges", "message_stats.unroutable_details.rate"),
+        for_monitors: false,
+    },
+    Rate {
+        kind: "bad",
+        field: "message_stats.dead_lettered_details.rate",
+        above: 0.0,
+        text: "messages become dead letters",
+        about: "Consumers reject them, or they were not taken in time or in number: see why, and retry them.",
+        page: ("dead-letters", ""),
+        for_monitors: true,
+    },
+    Rate {
+        kind: "busy",
+        field: "churn_rates.connection_created_details.rate",
+        above: MANY_CONNECTIONS,
+        text: "connections are opened",
+        about: "Clients should keep a connection open, and open channels on it.",
+        page: ("connections", "connected_at"),
+        for_monitors: true,
+    },
+    Rate {
+        kind: "busy",
+        field: "churn_rates.channel_created_details.rate",
+        above: MANY_CHANNELS,
+        text: "channels are opened",
+        about: "Clients should keep a channel open, not open one for each message.",
+        page: ("channels", ""),
+        for_monitors: true,
+    },
+];
+
+impl Rate {
+    fn look(&self, visit: &Visit, overview: &Value) -> Option<Finding> {
+        let rate = field(overview, self.field).and_then(Value::as_f64)?;
+        if rate <= self.above || (self.for_monitors && !visit.may_monitor()) {
+            return None;
+        }
+        let (page, sort) = self.page;
+        let to = within(visit, page);
+        let to = match sort {
+            "" => to,
+            sort => to.with("sort", sort).with("sort_reverse", "true"),
+        };
+        Some(Finding {
+            kind: self.kind,
+            text: format!("{} {} each second", format::rate(rate), self.text),
+            about: self.about,
+            named: Vec::new(),
+            to: to.to_string(),
+        })
     }
 }
 
@@ -196,54 +286,33 @@ async fn of_broker(visit: &Visit) -> Vec<Finding> {
         None => call,
     };
     let overview = visit.call(call).await.unwrap_or_default();
-    let rate = |path: &str| {
-        field(&overview, path)
-            .and_then(Value::as_f64)
-            .unwrap_or_default()
-    };
-    let mut findings = Vec::new();
-    let dropped = rate("message_stats.drop_unroutable_details.rate");
-    if dropped > 0.0 {
-        findings.push(Finding {
-            kind: "bad",
-            text: format!(
-                "{} messages a second reach no queue and are dropped",
-                format::rate(dropped)
-            ),
-            about: "An exchange has no binding for their routing keys.",
-            named: Vec::new(),
-            to: within(visit, "exchanges").to_string(),
-        });
-    }
-    let opened = rate("churn_rates.connection_created_details.rate");
-    if opened > MANY_CONNECTIONS && visit.may_monitor() {
-        findings.push(Finding {
-            kind: "busy",
-            text: format!(
-                "{} connections are opened each second",
-                format::rate(opened)
-            ),
-            about: "Clients should keep a connection open, and open channels on it.",
-            named: Vec::new(),
-            to: within(visit, "connections")
-                .with("sort", "connected_at")
-                .to_string(),
-        });
-    }
-    findings.extend(default_user(visit));
-    findings
+    let rates = RATES.iter();
+    let rates = rates.filter_map(|rate| rate.look(visit, &overview));
+    rates.chain(well_known_user(visit).await).collect()
 }
 
-/// The default user, if it may log in from anywhere.
-fn default_user(visit: &Visit) -> Option<Finding> {
-    let broker = &visit.console.site.broker;
-    let config = broker.config();
-    let name = &config.default_user;
-    let is_open = broker.users().user(name).is_some() && !config.loopback_users.contains(name);
-    (visit.is_administrator() && is_open && config.default_pass == "guest").then(|| Finding {
-        kind: "busy",
-        text: format!("The default user {name} may log in from anywhere"),
-        about: "Everybody knows its password: give it another, or delete it.",
+/// The user whose password everybody knows, if it may log in from another machine.
+async fn well_known_user(visit: &Visit) -> Option<Finding> {
+    let (name, password) = WELL_KNOWN;
+    let site = &visit.console.site;
+    let is_local = |user: &String| user == name;
+    let is_reachable = |address: SocketAddr| !address.ip().to_canonical().is_loopback();
+    let mut listeners = site.listeners().into_iter();
+    if !visit.is_administrator()
+        || site.broker.config().loopback_users.iter().any(is_local)
+        || !listeners.any(|listener| is_reachable(listener.address))
+    {
+        return None;
+    }
+    let user = site.broker.users().user(name)?;
+    let is_known = site.aside(move || user.password().verify(password.as_bytes()));
+    is_known.await.ok().filter(|is_known| *is_known)?;
+    Some(Finding {
+        kind: "bad",
+        text: format!(
+            "The user {name} may log in from anywhere with the password that everybody knows"
+        ),
+        about: "Give it another password, or delete it.",
         named: Vec::new(),
         to: Address::new("user").with("name", name).to_string(),
     })

@@ -30,6 +30,9 @@ async fn syncs_are_shown_as_bars() {
     let page = browser.page("node-disk").await;
     assert!(page.contains("in the mean; half at most"), "{page}");
     assert!(page.contains("<th scope=\"row\">up to "), "{page}");
+    assert!(page.contains("data-chart=\"disk-latency\""), "{page}");
+    let start = page.split_once("The last start").unwrap().1;
+    assert!(start.contains("<dt>It was</dt><dd>new</dd>"), "{start}");
 }
 
 #[tokio::test]
