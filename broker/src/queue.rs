@@ -314,6 +314,12 @@ impl Queue {
         self.serve(effects);
     }
 
+    /// The consumer may hold more unacked deliveries, or fewer: then it gets none before enough are settled.
+    pub fn set_prefetch(&mut self, slot: Slot, prefetch: u16, effects: &mut Effects) {
+        self.consumers.set_prefetch(slot, prefetch);
+        self.serve(effects);
+    }
+
     /// Deliveries are acked. `slot` is the consumer that held them, if it is still one.
     pub fn settle(&mut self, slot: Option<Slot>, settled: &[Settled], effects: &mut Effects) {
         if self.deleted {

@@ -30,6 +30,25 @@ async fn a_consumer_is_cancelled_and_its_client_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_prefetch_is_changed_from_outside() {
+    let broker = InProcess::start();
+    let channel = Connection::open(broker.amqp()).channel();
+    channel.queue_with("q", FieldTable::default());
+    channel.fill("q", &["a", "b", "c"]);
+    channel.qos(1, false);
+    channel.consume("q");
+    channel.delivery();
+    let client = only_client(&broker);
+    assert!(!client.set_prefetch(9, 2).await);
+    assert!(client.set_prefetch(1, 2).await);
+    channel.delivery();
+    assert_eq!(channel.counts("q").0, 1, "the third one waits");
+    let entry = client.channel(1).unwrap();
+    assert_eq!(entry.prefetch.get(), 2);
+    assert_eq!(entry.consumers()[0].prefetch.get(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_session_tells_what_is_unacked() {
     let broker = InProcess::start();
     let channel = Connection::open(broker.amqp()).channel();

@@ -164,6 +164,18 @@ impl ClientConnection {
         answered.await.unwrap_or(false)
     }
 
+    /// Has it change the prefetch of a channel and its consumers; tells whether there was one. Completes when its task has
+    /// done so.
+    pub async fn set_prefetch(&self, channel: u16, prefetch: u16) -> bool {
+        let (answer, answered) = oneshot::channel();
+        self.ask(Request::SetPrefetch {
+            channel,
+            prefetch,
+            answer,
+        });
+        answered.await.unwrap_or(false)
+    }
+
     /// What of `queue` was sent to it and is not settled, at most so many. Completes when its task has answered.
     pub async fn unacked(&self, queue: &Arc<SharedQueue>, most: usize) -> Vec<HeldDelivery> {
         let (answer, answered) = oneshot::channel();

@@ -22,7 +22,7 @@ pub struct ClientConsumer {
     /// Nobody else may consume.
     pub exclusive: bool,
     /// Unacked deliveries at a time; 0: no limit.
-    pub prefetch: u16,
+    pub prefetch: Counter,
     /// What it was declared with.
     pub arguments: FieldTable,
     /// Milliseconds that a delivery may stay unacked; 0: as long as it likes.

@@ -221,6 +221,18 @@ impl Consumers {
         }
     }
 
+    /// From now on the consumer may hold `prefetch` unacked deliveries; 0: no limit.
+    pub fn set_prefetch(&mut self, slot: Slot, prefetch: u16) {
+        let Some(Some(consumer)) = self.table.get_mut(slot.0 as usize) else {
+            return;
+        };
+        consumer.subscription.prefetch = prefetch;
+        match consumer.has_credit() {
+            true => self.resume(slot),
+            false => self.pause(slot),
+        }
+    }
+
     /// Removes a consumer. With single active consumers the next one takes over: the highest
     /// priority, then the oldest.
     pub fn remove(&mut self, slot: Slot) {

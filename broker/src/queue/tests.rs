@@ -72,6 +72,10 @@ impl Bench {
             .unwrap()
     }
 
+    fn set_prefetch(&mut self, slot: Slot, prefetch: u16) {
+        self.queue.set_prefetch(slot, prefetch, &mut self.effects);
+    }
+
     fn settle(&mut self, slot: Slot, sequence: u64) {
         let settled = Settled {
             body_bytes: 0,
@@ -134,6 +138,26 @@ fn prefetch_holds_back_until_an_ack() {
     assert_eq!(bench.handed(), [(slot, 3)]);
     assert_eq!(bench.removed(), [1]);
     assert_eq!(bench.queue.counts().unacked, 2);
+}
+
+#[test]
+fn a_new_prefetch_counts_at_once() {
+    let mut bench = Bench::new(durable());
+    let slot = bench.subscribe(subscription(1));
+    bench.publish(6);
+    assert_eq!(bench.handed(), [(slot, 1)]);
+    bench.set_prefetch(slot, 3);
+    assert_eq!(bench.handed(), [(slot, 2), (slot, 3)]);
+    bench.set_prefetch(slot, 2);
+    bench.settle(slot, 1);
+    assert_eq!(bench.handed(), [], "two are still unacked");
+    bench.settle(slot, 2);
+    assert_eq!(bench.handed(), [(slot, 4)]);
+    bench.set_prefetch(slot, 0);
+    assert_eq!(bench.handed(), [(slot, 5), (slot, 6)]);
+    bench.set_prefetch(slot, 1);
+    bench.publish(1);
+    assert_eq!(bench.handed(), []);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What somebody who is no client asks of a session: to cancel a consumer, to tell what is unacked.
+//! What somebody who is no client asks of a session: to cancel a consumer, to change a prefetch, to tell what is unacked.
 //! The session answers when its task comes to it.
 
 use std::fmt;
@@ -20,6 +20,15 @@ pub enum Request {
         channel: u16,
         /// and its tag there.
         tag: String,
+        /// Was there one?
+        answer: oneshot::Sender<bool>,
+    },
+    /// Change what `basic.qos` set on a channel, also for the consumers that are there.
+    SetPrefetch {
+        /// The channel.
+        channel: u16,
+        /// Unacked deliveries at a time, for each consumer; 0: no limit.
+        prefetch: u16,
         /// Was there one?
         answer: oneshot::Sender<bool>,
     },
@@ -53,6 +62,9 @@ impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cancel { channel, tag, .. } => write!(f, "cancel '{tag}' on channel {channel}"),
+            Self::SetPrefetch {
+                channel, prefetch, ..
+            } => write!(f, "prefetch {prefetch} on channel {channel}"),
             Self::Unacked { queue, .. } => write!(f, "unacked of '{}'", queue.name),
         }
     }
@@ -68,6 +80,13 @@ impl Channels {
                 answer,
             } => {
                 let _ = answer.send(self.cancel_consumer(channel, &tag));
+            }
+            Request::SetPrefetch {
+                channel,
+                prefetch,
+                answer,
+            } => {
+                let _ = answer.send(self.set_prefetch(channel, prefetch));
             }
             Request::Unacked {
                 queue,
@@ -98,6 +117,30 @@ impl Channels {
             };
             context.send(id, AMQPClass::Basic(basic::AMQPMethod::Cancel(cancel)));
         }
+        true
+    }
+
+    /// What the client has asked for with `basic.qos` counts no more. The limit that a channel's consumers share stays.
+    fn set_prefetch(&mut self, id: u16, prefetch: u16) -> bool {
+        let Some(channel) = self.open.get_mut(&id).filter(|open| !open.is_closing()) else {
+            return false;
+        };
+        channel.set_prefetch(prefetch);
+        let context = &mut self.context;
+        for number in context.consumers.of_channel(id) {
+            let Some(consumer) = context.consumers.get(number) else {
+                continue;
+            };
+            if let Some(entry) = consumer.entry.upgrade() {
+                entry.prefetch.set(prefetch.into());
+            }
+            if let (Some(queue), Some(slot)) = (&consumer.queue, consumer.slot) {
+                queue.run(&mut context.work, |queue, effects| {
+                    queue.set_prefetch(slot, prefetch, effects);
+                });
+            }
+        }
+        context.finish_work();
         true
     }
 

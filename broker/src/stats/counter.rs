@@ -9,6 +9,11 @@ use super::{Activity, Kind};
 pub struct Counter(AtomicU64);
 
 impl Counter {
+    /// It is `value` at first.
+    pub fn new(value: u64) -> Self {
+        Self(AtomicU64::new(value))
+    }
+
     /// Adds `count`. Invariant: nobody else adds to it.
     #[inline]
     pub fn add(&self, count: u64) {

@@ -14,8 +14,10 @@ use super::consumers;
 use super::flows::Flows;
 use super::sorting::message_field;
 use super::time::idle_since;
+use super::unacked;
 use crate::answer::Answer;
 use crate::auth::Caller;
+use crate::body::Object;
 use crate::http::Site;
 use crate::http::path::Names;
 use crate::list::{Row, SortKey};
@@ -74,6 +76,24 @@ pub(crate) async fn get(
     shown["publishes"] = flows.publishes(&row.channel);
     shown["deliveries"] = flows.deliveries(&row.channel);
     Ok(query.object(shown))
+}
+
+/// `PUT /api/channels/{name}`: `{"prefetch": 10}` counts from now on for each consumer of the channel, until the client
+/// asks for something else.
+pub(crate) async fn put(
+    caller: Caller,
+    State(site): State<Site>,
+    Names(name): Names<String>,
+    body: Object,
+) -> Answer {
+    body.require(&["prefetch"])?;
+    let row = find(&caller, &site, &name)?;
+    connections::require_own(&caller, row.connection.user())?;
+    let prefetch = body.integer("prefetch")?.unwrap_or_default();
+    let bad = |_| Refusal::bad_request("prefetch must be a whole number from 0 to 65535");
+    let prefetch = u16::try_from(prefetch).map_err(bad)?;
+    let connection = &row.connection.connection;
+    unacked::done(connection.set_prefetch(row.channel.number, prefetch)).await
 }
 
 /// `CONNECTION (NUMBER)`

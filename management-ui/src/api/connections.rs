@@ -143,7 +143,7 @@ fn require_visible(caller: &Caller, user: &str) -> Result<(), Refusal> {
     }
 }
 
-fn require_own(caller: &Caller, user: &str) -> Result<(), Refusal> {
+pub(super) fn require_own(caller: &Caller, user: &str) -> Result<(), Refusal> {
     match caller.is_administrator() || caller.user.name() == user {
         true => Ok(()),
         false => Err(Refusal::not_authorised("Not administrator user")),

@@ -107,7 +107,7 @@ impl Row for ConsumerRow {
             "active" => self.active.into(),
             "exclusive" => self.consumer.exclusive.into(),
             "ack_required" => self.consumer.ack_required.into(),
-            "prefetch_count" => u64::from(self.consumer.prefetch).into(),
+            "prefetch_count" => self.consumer.prefetch.get().into(),
             _ => return None,
         })
     }
@@ -130,7 +130,7 @@ fn render(consumer: &ClientConsumer, queue: &SharedQueue, active: bool, site: &S
         "active": active,
         "activity_status": status,
         "ack_required": consumer.ack_required,
-        "prefetch_count": consumer.prefetch,
+        "prefetch_count": consumer.prefetch.get(),
         "exclusive": consumer.exclusive,
         "arguments": json::from_table(&consumer.arguments),
         "consumer_timeout": timeout_ms,

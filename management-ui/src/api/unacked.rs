@@ -117,7 +117,15 @@ pub(crate) async fn cancel_consumer(
     if !caller.is_administrator() && opened.user.name() != caller.user.name() {
         return Err(Refusal::not_authorised("Access refused."));
     }
-    match timeout(ANSWER_TIME, connection.cancel_consumer(channel, &tag)).await {
+    done(connection.cancel_consumer(channel, &tag)).await
+}
+
+/// What a connection has done of itself; whether there was something to do it to.
+///
+/// # Errors
+/// 404 when there was not, 503 when the connection does not come to it.
+pub(super) async fn done(asked: impl Future<Output = bool>) -> Answer {
+    match timeout(ANSWER_TIME, asked).await {
         Ok(true) => Ok(answer::done()),
         Ok(false) => Err(Refusal::not_found()),
         Err(_) => Err(Refusal::new(

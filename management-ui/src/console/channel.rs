@@ -3,7 +3,9 @@
 use askama::Template;
 use axum::Router;
 use axum::http::StatusCode;
-use serde_json::Value;
+use axum::response::Response;
+use axum::routing::post;
+use serde_json::{Value, json};
 
 use super::Console;
 use super::channels;
@@ -11,6 +13,7 @@ use super::charts::Charts;
 use super::client::{Call, Problem};
 use super::connections;
 use super::consumers;
+use super::form::Submission;
 use super::page::{self, Page, Part, Sample};
 use super::shell::Shell;
 use super::table::{Cell, Table};
@@ -28,6 +31,7 @@ pub(super) struct Channel {
     connection: String,
     charts: Charts,
     consumers: Table,
+    may_change: bool,
 }
 
 /// How fast messages pass between the channel and something else.
@@ -63,6 +67,7 @@ impl Page for Channel {
             prefetch: channels::prefetch(&channel),
             connection: connections::of_connection(connection).to_string(),
             charts: Charts::new(visit, "channel", &[("name", name)], &channel),
+            may_change: visit.may_cut(channel["user"].as_str().unwrap_or_default()),
             consumers: consumers::SHEET.of(visit, rows.map_or(&[][..], Vec::as_slice)),
             channel,
         })
@@ -83,6 +88,10 @@ impl Page for Channel {
 impl Channel {
     fn text(&self, field: &str) -> &str {
         self.channel[field].as_str().unwrap_or_default()
+    }
+
+    fn prefetch_count(&self) -> String {
+        self.channel["prefetch_count"].to_string()
     }
 
     /// What it publishes, by exchange, and what it gets, by queue. Known with rates in detail only.
@@ -118,6 +127,22 @@ impl Channel {
     }
 }
 
+/// The page, and what its form does.
 pub(super) fn routes(router: Router<Console>) -> Router<Console> {
-    page::route::<Channel>(router)
+    page::route::<Channel>(router).route("/console/change-channel", post(change))
+}
+
+/// `POST /console/change-channel`
+async fn change(submission: Submission) -> Response {
+    let form = &submission.form;
+    let (name, prefetch) = (form.text("name"), form.text("prefetch"));
+    let call = match prefetch.trim().parse::<u16>() {
+        Ok(prefetch) => Ok(Call::put(&["channels", name]).body(json!({ "prefetch": prefetch }))),
+        Err(_) => Err(Problem::bad_request(
+            "A prefetch is a whole number from 0 to 65535",
+        )),
+    };
+    let done = format!("The prefetch is {prefetch} now");
+    let to = channels::of_channel(name);
+    submission.carry_out(call, done, to).await
 }

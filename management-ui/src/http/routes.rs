@@ -68,7 +68,10 @@ fn clients(routes: Routes) -> Routes {
         .route("/api/vhosts/{vhost}/connections", get(connections::list_in))
         .route("/api/vhosts/{vhost}/channels", get(channels::list_in))
         .route("/api/channels", get(channels::list))
-        .route("/api/channels/{name}", get(channels::get))
+        .route(
+            "/api/channels/{name}",
+            get(channels::get).put(channels::put),
+        )
         .route("/api/consumers", get(consumers::list))
         .route("/api/consumers/{vhost}", get(consumers::list_in))
 }

@@ -38,12 +38,17 @@ impl Channel {
             self.entry.global_prefetch.set(qos.prefetch_count.into());
             context.resume(stalled);
         } else {
-            self.prefetch = qos.prefetch_count;
-            self.entry.prefetch.set(qos.prefetch_count.into());
+            self.set_prefetch(qos.prefetch_count);
         }
         let ok = basic::AMQPMethod::QosOk(basic::QosOk {});
         context.send(self.id, AMQPClass::Basic(ok));
         Ok(())
+    }
+
+    /// Consumers to come may hold so many unacked deliveries each; 0: no limit.
+    pub(in crate::session) fn set_prefetch(&mut self, prefetch: u16) {
+        self.prefetch = prefetch;
+        self.entry.prefetch.set(prefetch.into());
     }
 
     /// `basic.get`.

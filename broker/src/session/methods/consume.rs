@@ -83,7 +83,7 @@ impl Channel {
             queue: queue.name.clone(),
             ack_required: !consume.no_ack,
             exclusive: consume.exclusive,
-            prefetch: self.prefetch,
+            prefetch: Counter::new(self.prefetch.into()),
             arguments: consume.arguments.clone(),
             timeout_ms: Counter::default(),
             channel: Arc::downgrade(&self.entry),

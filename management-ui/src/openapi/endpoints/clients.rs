@@ -1,6 +1,6 @@
 //! Connections, channels, consumers.
 
-use crate::openapi::endpoint::{Endpoint, Reply, Shared, delete, get};
+use crate::openapi::endpoint::{Endpoint, Reply, Shared, delete, get, put};
 
 pub(super) const ENDPOINTS: &[Endpoint] = &[
     get(
@@ -53,6 +53,12 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         "The channels of a virtual host",
     ),
     get("/api/channels/{name}", Reply::One("Channel"), "A channel").shared(Shared::Object),
+    put(
+        "/api/channels/{name}",
+        "ChannelChange",
+        "Changes the prefetch of a channel and its consumers, until the client asks for another one",
+    )
+    .statuses(&[204]),
     get(
         "/api/consumers",
         Reply::Paged("Consumer"),
