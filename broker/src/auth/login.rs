@@ -59,7 +59,7 @@ impl Users {
             return Err(LoginRefused::BlankPassword(user.to_owned()));
         }
         if let Some(known) = self.recently_verified(user, password, now) {
-            return self.admit(known, peer);
+            return self.admit(known, peer, now);
         }
         let Some(found) = self.user(user) else {
             verify_nobody(password);
@@ -69,7 +69,7 @@ impl Users {
             return Err(LoginRefused::WrongPassword(user.to_owned()));
         }
         self.verified.lock().remember(&found, password, now);
-        self.admit(found, peer)
+        self.admit(found, peer, now)
     }
 
     /// [`Users::authenticate`] for tasks: slow hashes run on a blocking thread, few at once.
@@ -87,7 +87,7 @@ impl Users {
             return Err(LoginRefused::BlankPassword(user));
         }
         if let Some(known) = self.recently_verified(&user, &password, now) {
-            return self.admit(known, peer);
+            return self.admit(known, peer, now);
         }
         let permit = Arc::clone(&self.hashing).acquire_owned().await;
         let users = Arc::clone(self);
@@ -107,7 +107,12 @@ impl Users {
         known.then_some(user)
     }
 
-    fn admit(&self, user: Arc<User>, peer: IpAddr) -> Result<Arc<User>, LoginRefused> {
+    fn admit(
+        &self,
+        user: Arc<User>,
+        peer: IpAddr,
+        now: Timestamp,
+    ) -> Result<Arc<User>, LoginRefused> {
         let restricted = self
             .loopback_users
             .load()
@@ -117,6 +122,7 @@ impl Users {
             let user = user.name().to_owned();
             return Err(LoginRefused::NotFromLoopback { user, peer });
         }
+        self.note_login(user.name(), now);
         Ok(user)
     }
 }
@@ -195,6 +201,27 @@ mod tests {
         assert!(users.authenticate("app", b"secret", away, NOW).is_ok());
         let wrong = users.authenticate("guest", b"x", away, NOW).unwrap_err();
         assert_eq!(wrong, LoginRefused::WrongPassword("guest".into()));
+    }
+
+    #[test]
+    fn the_last_login_is_known() {
+        let users = users();
+        let login = |password: &[u8], now: u64| {
+            let now = Timestamp::from_millis(now);
+            let _ = users.authenticate("app", password, HERE, now);
+            users.last_login("app")
+        };
+        let at = |millis| Some(Timestamp::from_millis(millis));
+        assert_eq!(login(b"wrong", 1), None);
+        assert_eq!(login(b"secret", 2), at(2));
+        assert_eq!(login(b"secret", 3), at(3));
+        assert_eq!(login(b"wrong", 4), at(3));
+        users.put_user(user("app", PasswordHash::sha256(b"other")));
+        assert_eq!(users.last_login("app"), at(3));
+        users.delete_user("app");
+        users.put_user(user("app", PasswordHash::sha256(b"secret")));
+        assert_eq!(users.last_login("app"), None);
+        assert_eq!(users.last_login("nobody"), None);
     }
 
     #[test]

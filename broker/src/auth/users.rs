@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use super::passwords::PasswordHash;
 use super::permissions::{AccessRefused, Permission, PermissionSet, TopicPermissionSet};
 use super::verified::Verified;
+use crate::clock::Timestamp;
 use crate::limits::UserLimits;
 use crate::names::Resource;
 
@@ -123,8 +124,20 @@ struct Access {
 #[derive(Debug, Clone)]
 struct Account {
     user: Arc<User>,
+    /// Milliseconds; 0: not since the start. Shared by all that the account was.
+    last_login: Arc<AtomicU64>,
     /// By vhost.
     access: BTreeMap<Arc<str>, Access>,
+}
+
+impl Account {
+    fn new(user: Arc<User>) -> Self {
+        Self {
+            user,
+            last_login: Arc::default(),
+            access: BTreeMap::new(),
+        }
+    }
 }
 
 type Accounts = imbl::OrdMap<Arc<str>, Account>;
@@ -306,6 +319,20 @@ impl Users {
         users.collect()
     }
 
+    /// When somebody last logged in as `user`, by whatever protocol; `None`: not since the start.
+    pub fn last_login(&self, user: &str) -> Option<Timestamp> {
+        let accounts = self.accounts.load();
+        let last_login = accounts.get(user)?.last_login.load(Ordering::Relaxed);
+        (last_login > 0).then(|| Timestamp::from_millis(last_login))
+    }
+
+    /// `user` logs in.
+    pub(super) fn note_login(&self, user: &str, now: Timestamp) {
+        if let Some(account) = self.accounts.load().get(user) {
+            account.last_login.store(now.as_millis(), Ordering::Relaxed);
+        }
+    }
+
     /// What `user` may do in `vhost`; `None`: not even open it.
     pub fn permissions(&self, user: &str, vhost: &str) -> Option<Arc<PermissionSet>> {
         let accounts = self.accounts.load();
@@ -351,10 +378,13 @@ impl Users {
     pub fn put_user(&self, user: User) {
         self.change(|accounts| {
             let name = Arc::clone(&user.name);
-            let access = accounts.get(&name).map(|account| account.access.clone());
-            let account = Account {
-                user: Arc::new(user),
-                access: access.unwrap_or_default(),
+            let user = Arc::new(user);
+            let account = match accounts.get(&name) {
+                Some(before) => Account {
+                    user,
+                    ..before.clone()
+                },
+                None => Account::new(user),
             };
             accounts.insert(name, account);
         });

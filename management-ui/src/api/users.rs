@@ -29,11 +29,15 @@ impl Row for UserRow {
     }
 }
 
-/// A user, and the vhosts that are open to it.
+/// A user, the vhosts that are open to it, and when it last logged in.
 fn shown(site: &Site, user: &User) -> Value {
     let mut shown = shape::user(user);
-    let vhosts = site.broker.users().vhosts_of(user.name());
+    let users = site.broker.users();
+    let vhosts = users.vhosts_of(user.name());
     shown["vhosts"] = vhosts.iter().map(|vhost| &**vhost).collect();
+    if let Some(at) = users.last_login(user.name()) {
+        shown["last_login"] = at.as_millis().into();
+    }
     shown
 }
 
