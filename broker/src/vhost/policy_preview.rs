@@ -6,8 +6,18 @@ use ferrymq_routing::Exchange;
 use serde_json::{Map, Value as Json};
 
 use super::VHost;
+use super::policy_conflicts::{self, Conflicts};
 use crate::policy::{Applied, Policies, Policy, PolicyKind};
 use crate::queue::shared::SharedQueue;
+
+/// What a policy would mean.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PolicyPreview {
+    /// Everything that it matches or changes, in the order of names.
+    pub effects: Vec<Effect>,
+    /// Other policies that would be in its way, or it in theirs.
+    pub conflicts: Conflicts,
+}
 
 /// What a policy would mean for a queue or an exchange.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,9 +52,8 @@ struct Draft<'a> {
 }
 
 impl VHost {
-    /// What setting `policy`, instead of the one with its name, would mean: everything that it matches or changes, in
-    /// the order of names. With very many queues it takes too long for a thread that serves connections.
-    pub fn preview_policy(&self, kind: PolicyKind, policy: Policy) -> Vec<Effect> {
+    /// What setting `policy`, instead of the one with its name, would mean. With very many queues it takes too long for a thread that serves connections.
+    pub fn preview_policy(&self, kind: PolicyKind, policy: Policy) -> PolicyPreview {
         let name = Arc::clone(&policy.name);
         let before = self.policies.load_full();
         let after = before.with(kind, policy);
@@ -61,7 +70,10 @@ impl VHost {
         let exchanges = exchanges.filter_map(|exchange| draft.for_exchange(exchange));
         let mut effects: Vec<_> = queues.chain(exchanges).collect();
         effects.sort_unstable_by(|a, b| (&a.name, a.kind).cmp(&(&b.name, b.kind)));
-        effects
+        let mut conflicts = policy_conflicts::search(&after, kind, &snapshot);
+        let concerns = |conflict: &super::Conflict| conflict.is_about(&name);
+        conflicts.found.retain(concerns);
+        PolicyPreview { effects, conflicts }
     }
 }
 

@@ -1,8 +1,9 @@
-//! `/api/policy-keys` and `/api/policy-preview`: what a policy may say, and what it would change.
+//! `/api/policy-keys`, `/api/policy-preview` and `/api/policy-conflicts`: what a policy may say, what it would change, and
+//! which are in each other's way.
 
 use axum::extract::State;
 use ferrymq_broker::policy::{ApplyTo, Policy, PolicyError, PolicyKind, PolicyRequest, schema};
-use ferrymq_broker::vhost::{Effect, InForce};
+use ferrymq_broker::vhost::{Conflict, Conflicts, Effect, InForce, PolicyPreview};
 use serde_json::{Map, Value, json};
 
 use crate::answer::{self, Answer};
@@ -31,21 +32,58 @@ pub(crate) async fn get(
     query: Query,
 ) -> Answer {
     let vhost = caller.vhost(&vhost)?;
-    let kind = match query.flag("operator") {
-        true => PolicyKind::Operator,
-        false => PolicyKind::User,
-    };
+    let kind = kind(&query);
     let text = |name: &str| query.get(name).filter(|text| !text.is_empty());
     let name = text("name").unwrap_or(UNNAMED).to_owned();
     let request = request(text)?;
-    let effects = site
+    let preview = site
         .aside(move || {
             let policy = Policy::draft(kind, &name, request)?;
             Ok::<_, PolicyError>(vhost.preview_policy(kind, policy))
         })
         .await?;
-    let effects = effects.map_err(bad)?;
-    Ok(answer::json(shown(&effects)))
+    let PolicyPreview { effects, conflicts } = preview.map_err(bad)?;
+    let mut answer = shown(&effects);
+    answer["conflicts"] = in_conflict(&conflicts);
+    Ok(answer::json(answer))
+}
+
+/// `GET /api/policy-conflicts/{vhost}`
+pub(crate) async fn conflicts(
+    caller: Caller,
+    State(site): State<Site>,
+    Names(vhost): Names<String>,
+    query: Query,
+) -> Answer {
+    let vhost = caller.vhost(&vhost)?;
+    let kind = kind(&query);
+    let found = site.aside(move || vhost.policy_conflicts(kind)).await?;
+    let answer = json!({
+        "examined": found.examined,
+        "total": found.total,
+        "items": in_conflict(&found),
+    });
+    Ok(answer::json(answer))
+}
+
+fn kind(query: &Query) -> PolicyKind {
+    match query.flag("operator") {
+        true => PolicyKind::Operator,
+        false => PolicyKind::User,
+    }
+}
+
+fn in_conflict(conflicts: &Conflicts) -> Value {
+    let item = |conflict: &Conflict| {
+        json!({
+            "policy": &*conflict.policy,
+            "counts": &*conflict.counts,
+            "key": conflict.key,
+            "objects": conflict.objects,
+            "example": conflict.example,
+        })
+    };
+    conflicts.found.iter().map(item).collect()
 }
 
 fn request<'a>(text: impl Fn(&str) -> Option<&'a str>) -> Result<PolicyRequest, Refusal> {

@@ -90,6 +90,10 @@ fn policies(routes: Routes) -> Routes {
         )
         .route("/api/policy-keys", get(policy_preview::keys))
         .route("/api/policy-preview/{vhost}", get(policy_preview::get))
+        .route(
+            "/api/policy-conflicts/{vhost}",
+            get(policy_preview::conflicts),
+        )
         .route("/api/operator-policies", get(policies::list_operator))
         .route(
             "/api/operator-policies/{vhost}",

@@ -25,6 +25,7 @@ const PREVIEW: &[Parameter] = &[
     text("name", "The policy that it would replace"),
     flag("operator", "It is a policy of the operator"),
 ];
+const CONFLICTS: &[Parameter] = &[flag("operator", "Those of the operator's policies")];
 /// A dry run answers; a form may name a page to go to.
 const IMPORTED: &[u16] = &[200, 204, 303];
 
@@ -63,6 +64,12 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     )
     .tag(Tag::Policymaker)
     .query(PREVIEW),
+    get(
+        "/api/policy-conflicts/{vhost}",
+        Reply::One("PolicyConflicts"),
+        "Policies that match the same with the same priority, and what operator policies override",
+    )
+    .query(CONFLICTS),
     get(
         "/api/operator-policies",
         Reply::Paged("Policy"),
