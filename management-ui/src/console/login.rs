@@ -86,7 +86,7 @@ pub(crate) async fn log_in(
         let shown = show(&console, &headers, peer, (&username, &to), Some(why));
         (status, shown).into_response()
     };
-    if let Err(TooMany { wait }) = console.attempts.allow(peer.ip(), clock::now()) {
+    if let Err(TooMany { wait }) = console.attempts.begin(&username, peer.ip(), clock::now()) {
         let why = format!(
             "Too many attempts: try again in {} s",
             wait.as_secs().max(1)
@@ -99,16 +99,13 @@ pub(crate) async fn log_in(
     };
     match auth::login(&console.site, credentials, peer).await {
         Ok(user) => {
-            console.attempts.forget(peer.ip());
+            console.attempts.succeeded(&username, peer.ip());
             let key = console.sessions.begin(user, clock::now());
             let cookie = session_cookie(key.as_str());
             let to = Address::parse_whole(&to).to_string();
             ([(SET_COOKIE, cookie)], see_other(&to)).into_response()
         }
-        Err(refusal) => {
-            console.attempts.failed(peer.ip(), clock::now());
-            failed(StatusCode::FORBIDDEN, explained(refusal.parts().1.as_str()))
-        }
+        Err(refusal) => failed(StatusCode::FORBIDDEN, explained(refusal.parts().1.as_str())),
     }
 }
 
