@@ -25,6 +25,7 @@ mod session;
 mod shell;
 mod table;
 mod theme;
+mod undo;
 mod visit;
 
 mod bindings;
@@ -144,6 +145,7 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(console: &Console) -> Rou
             "/console/confirm",
             get(confirm::ask).post(confirm::carry_out),
         )
+        .route("/console/undo", post(undo::undo))
         .route("/console/publish", post(publish::publish))
         .route("/console/series", get(charts::columns_of))
         .route("/console/find", get(palette::find))

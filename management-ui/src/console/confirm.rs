@@ -11,7 +11,9 @@ use super::address::Address;
 use super::client::{Call, Problem};
 use super::form::Submission;
 use super::page;
+use super::session::Done;
 use super::shell::Shell;
+use super::undo::{self, Undo, Undoing};
 use super::visit::Visit;
 use super::{ACTIONS, SHEETS, format};
 use crate::query::field;
@@ -49,6 +51,8 @@ pub(crate) struct Action {
     pub(crate) loss: fn(&Value) -> String,
     /// The request that does it.
     pub(crate) call: fn(&[&str]) -> Call,
+    /// How it is taken back, if it can be.
+    pub(crate) undo: Option<Undoing>,
 }
 
 /// The objects of an action.
@@ -72,6 +76,8 @@ struct Confirm {
     fields: Vec<(&'static str, String)>,
     count: usize,
     listed: Vec<Target>,
+    /// Is it gone for ever?
+    is_final: bool,
     /// What has to be typed; empty: nothing.
     to_type: String,
     back: String,
@@ -92,6 +98,7 @@ async fn confirm(visit: &Visit) -> Result<Confirm, Problem> {
     Ok(Confirm {
         shell: Shell::new(visit, targets.title()),
         action: targets.action,
+        is_final: targets.action.destroys && targets.undoing().is_none(),
         to_type: targets.to_type(&listed),
         fields: targets.fields(address),
         count: targets.keys.len(),
@@ -106,7 +113,7 @@ pub(crate) async fn carry_out(submission: Submission) -> Response {
     match act(&submission).await {
         Ok(done) => submission.finish(Ok(done), to).await,
         Err(problem) => match submission.by_script() {
-            true => submission.finish(Err(problem), to).await,
+            true => submission.refuse(problem).await,
             false => page::refused(&submission.visit, problem)
                 .await
                 .into_response(),
@@ -114,7 +121,7 @@ pub(crate) async fn carry_out(submission: Submission) -> Response {
     }
 }
 
-async fn act(submission: &Submission) -> Result<String, Problem> {
+async fn act(submission: &Submission) -> Result<Done, Problem> {
     let Submission { visit, form, .. } = submission;
     let targets = Targets::find(visit, form.address()).await?;
     let count = targets.keys.len().to_string();
@@ -127,6 +134,7 @@ async fn act(submission: &Submission) -> Result<String, Problem> {
     if form.text("typed") != to_type {
         return Err(Problem::bad_request(format!("Type {to_type} to go on")));
     }
+    let undo = targets.undo(visit).await?;
     for (done, key) in targets.keys.iter().enumerate() {
         let key: Vec<_> = key.iter().map(String::as_str).collect();
         if let Err(problem) = visit.call((targets.action.call)(&key)).await {
@@ -138,7 +146,8 @@ async fn act(submission: &Submission) -> Result<String, Problem> {
             return Err(Problem { reason, ..problem });
         }
     }
-    Ok(targets.told())
+    let text = targets.told(targets.action.done);
+    Ok(Done { text, undo })
 }
 
 impl Targets {
@@ -218,8 +227,30 @@ impl Targets {
         }
     }
 
-    fn told(&self) -> String {
-        let Action { nouns, done, .. } = self.action;
+    /// How it is taken back, if it can be: too much is not kept.
+    fn undoing(&self) -> Option<&'static Undoing> {
+        let undoing = self.action.undo.as_ref();
+        undoing.filter(|_| self.keys.len() <= undo::MAX_CALLS)
+    }
+
+    /// What takes it back, from what the objects are before it is done.
+    async fn undo(&self, visit: &Visit) -> Result<Option<Undo>, Problem> {
+        let Some(undoing) = self.undoing() else {
+            return Ok(None);
+        };
+        let mut calls = Vec::new();
+        for key in &self.keys {
+            let key: Vec<_> = key.iter().map(String::as_str).collect();
+            let before = visit.call((undoing.look)(&key)).await?;
+            calls.push((undoing.call)(&key, &before));
+        }
+        let done = self.told(undoing.done);
+        Ok(Some(Undo { calls, done }))
+    }
+
+    /// What has become of the objects.
+    fn told(&self, done: &str) -> String {
+        let nouns = self.action.nouns;
         match self.keys.as_slice() {
             [key] => {
                 let name = key.last().map(String::as_str).unwrap_or_default();

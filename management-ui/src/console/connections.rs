@@ -90,6 +90,7 @@ pub(super) const ACTIONS: &[Action] = &[Action {
     list: &["connections"],
     key: &["name"],
     look: None,
+    undo: None,
     loss: |_| String::new(),
     call: |key| Call::delete(&["connections", key[0]]).header("x-reason", "Closed in the console"),
 }];

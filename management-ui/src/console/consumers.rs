@@ -62,6 +62,7 @@ pub(super) const ACTIONS: &[Action] = &[Action {
     list: &["consumers"],
     key: KEY,
     look: None,
+    undo: None,
     loss: |_| String::new(),
     call: |key| Call::delete(&["consumers", key[0], key[1], key[2], key[3]]),
 }];

@@ -35,6 +35,7 @@ pub(super) const ACTIONS: &[Action] = &[Action {
     list: &["queues"],
     key: &["vhost", "name"],
     look: Some(|key| Call::get(&["queues", key[0], key[1]])),
+    undo: None,
     loss: |queue| counted(queue["messages_ready"].as_u64().unwrap_or_default()),
     call: |key| {
         let order = json!({ "vhost": key[0], "source": key[1], "task": "redrive" });

@@ -16,7 +16,6 @@ use super::Console;
 use super::client::{Call, Problem};
 use super::login::see_other;
 use super::page::{self, Page};
-use super::session::Flash;
 use super::shell::Shell;
 use super::visit::Visit;
 use diff::Diff;
@@ -114,8 +113,8 @@ async fn import(upload: Upload) -> Response {
     };
     match carried_out(&upload).await {
         Ok(None) => {
-            let told = Flash("The definitions were imported".to_owned());
-            visit.console.sessions.tell(&visit.session, told);
+            let told = "The definitions were imported".to_owned();
+            visit.console.sessions.tell(&visit.session, told.into());
             return see_other("definitions");
         }
         Ok(Some(diff)) => import.diff = Some(diff),

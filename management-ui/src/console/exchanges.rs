@@ -120,6 +120,7 @@ pub(super) const ACTIONS: &[Action] = &[Action {
     list: &["exchanges"],
     key: &["vhost", "name"],
     look: Some(|key| Call::get(&["exchanges", key[0], in_path(key[1])])),
+    undo: None,
     loss,
     call: |key| Call::delete(&["exchanges", key[0], in_path(key[1])]),
 }];

@@ -17,7 +17,7 @@ use super::Console;
 use super::address::Address;
 use super::client::{Call, Problem};
 use super::login::see_other;
-use super::session::Flash;
+use super::session::Done;
 use super::visit::Visit;
 
 /// Bytes of a form; messages are typed into some.
@@ -166,20 +166,20 @@ impl Submission {
     }
 
     /// Tells what became of it: a text for the page `to`, or why not.
-    pub(crate) async fn finish(
+    pub(crate) async fn finish<T: Into<Done>>(
         self,
-        done: Result<String, Problem>,
+        done: Result<T, Problem>,
         to: impl Into<Address>,
     ) -> Response {
         match done {
-            Ok(text) => self.done(text, &to.into()),
+            Ok(done) => self.done(done.into(), &to.into()),
             Err(problem) => self.refuse(problem).await,
         }
     }
 
-    fn done(self, text: String, to: &Address) -> Response {
+    fn done(self, done: Done, to: &Address) -> Response {
         let visit = &self.visit;
-        visit.console.sessions.tell(&visit.session, Flash(text));
+        visit.console.sessions.tell(&visit.session, done);
         match self.by_script {
             true => Json(json!({ "ok": true, "location": to.to_string() })).into_response(),
             false => see_other(&to.to_string()),
@@ -187,7 +187,7 @@ impl Submission {
     }
 
     /// The page that the form stands on, once more, with what was typed and what is wrong with it.
-    async fn refuse(self, problem: Problem) -> Response {
+    pub(crate) async fn refuse(self, problem: Problem) -> Response {
         let status = problem.status;
         if self.by_script {
             let answer = json!({ "ok": false, "reason": problem.reason });

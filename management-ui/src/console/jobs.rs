@@ -71,6 +71,7 @@ pub(super) const ACTIONS: &[Action] = &[Action {
     list: &["jobs"],
     key: &["id"],
     look: Some(|key| Call::get(&["jobs", key[0]])),
+    undo: None,
     loss: |job| {
         let left = job["progress"]["left"].as_u64().unwrap_or_default();
         format!("{} not looked at yet", counted(left))

@@ -114,6 +114,7 @@ const fn action(
         list: &[],
         key,
         look: None,
+        undo: None,
         loss: |_| String::new(),
         call,
     }

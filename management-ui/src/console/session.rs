@@ -8,6 +8,8 @@ use ferrymq_broker::auth::User;
 use ferrymq_broker::clock::Timestamp;
 use parking_lot::Mutex;
 
+use super::undo::Undo;
+
 /// More sessions than anybody has open; then those go that were not used for the longest time.
 const MAX_SESSIONS: usize = 10_000;
 
@@ -21,7 +23,19 @@ pub(crate) struct Key(String);
 
 /// What a page is told once, after something was done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Flash(pub(crate) String);
+pub(crate) struct Flash {
+    pub(crate) text: String,
+    /// The name of what takes it back, if something does.
+    pub(crate) undo: Option<String>,
+}
+
+/// What was done, to be told.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Done {
+    pub(crate) text: String,
+    /// What takes it back.
+    pub(crate) undo: Option<Undo>,
+}
 
 /// Somebody who has logged in.
 struct Session {
@@ -29,6 +43,8 @@ struct Session {
     csrf: String,
     used_at: Timestamp,
     flash: Option<Flash>,
+    /// What takes back what was done last, by its name.
+    undo: Option<(String, Undo)>,
 }
 
 /// A session as a request finds it.
@@ -51,6 +67,13 @@ impl Key {
     }
 }
 
+impl From<String> for Done {
+    /// It can't be taken back.
+    fn from(text: String) -> Self {
+        Self { text, undo: None }
+    }
+}
+
 impl Sessions {
     /// Begins a session of `user`.
     pub(crate) fn begin(&self, user: Arc<User>, now: Timestamp) -> Key {
@@ -60,6 +83,7 @@ impl Sessions {
             csrf: secret(),
             used_at: now,
             flash: None,
+            undo: None,
         };
         let mut sessions = self.0.lock();
         if sessions.len() >= MAX_SESSIONS {
@@ -107,11 +131,23 @@ impl Sessions {
         }
     }
 
-    /// The session's next page tells this.
-    pub(crate) fn tell(&self, key: &Key, flash: Flash) {
+    /// The session's next page tells this. What was done before can't be taken back any more.
+    pub(crate) fn tell(&self, key: &Key, done: Done) {
         if let Some(session) = self.0.lock().get_mut(key) {
-            session.flash = Some(flash);
+            session.undo = done.undo.map(|undo| (secret(), undo));
+            session.flash = Some(Flash {
+                text: done.text,
+                undo: session.undo.as_ref().map(|(name, _)| name.clone()),
+            });
         }
+    }
+
+    /// What takes back what was done last, once, if it is called `name`.
+    pub(crate) fn take_undo(&self, key: &Key, name: &str) -> Option<Undo> {
+        let mut sessions = self.0.lock();
+        let kept = &mut sessions.get_mut(key)?.undo;
+        let (_, undo) = kept.take_if(|(kept, _)| kept == name)?;
+        Some(undo)
     }
 
     /// What is to be told, once.
@@ -175,9 +211,30 @@ mod tests {
     fn a_page_is_told_once() {
         let sessions = Sessions::default();
         let key = sessions.begin(user(), at(0));
-        sessions.tell(&key, Flash("done".to_owned()));
-        assert_eq!(sessions.take_flash(&key), Some(Flash("done".to_owned())));
+        sessions.tell(&key, "done".to_owned().into());
+        let told = sessions.take_flash(&key).unwrap();
+        assert_eq!((told.text.as_str(), told.undo), ("done", None));
         assert_eq!(sessions.take_flash(&key), None);
+    }
+
+    #[test]
+    fn only_what_was_done_last_is_taken_back() {
+        let sessions = Sessions::default();
+        let key = sessions.begin(user(), at(0));
+        let undo = |done: &str| Undo {
+            calls: Vec::new(),
+            done: done.to_owned(),
+        };
+        let tell = |done| {
+            let text = "removed".to_owned();
+            let undo = Some(undo(done));
+            sessions.tell(&key, Done { text, undo });
+            sessions.take_flash(&key).unwrap().undo.unwrap()
+        };
+        let (first, second) = (tell("first"), tell("second"));
+        assert_eq!(sessions.take_undo(&key, &first), None);
+        assert_eq!(sessions.take_undo(&key, &second), Some(undo("second")));
+        assert_eq!(sessions.take_undo(&key, &second), None);
     }
 
     #[test]

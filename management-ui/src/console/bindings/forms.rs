@@ -11,13 +11,13 @@ use crate::console::exchanges::{in_path, title};
 use crate::console::form::{Form, Submission};
 use crate::console::page::rendered;
 use crate::console::queues::{Argument, argument};
+use crate::console::session::Done;
 use crate::console::shell::Shell;
+use crate::console::undo::Undo;
 use crate::console::visit::Visit;
 
 /// Names that are offered while one is typed.
 const MAX_OFFERED: &str = "200";
-/// The parameter with a binding that was just removed.
-const UNDO: &str = "undo";
 
 /// What bindings can have.
 const ARGUMENTS: &[Argument] = &[argument(
@@ -56,16 +56,6 @@ struct Unbind<'a> {
     back: String,
 }
 
-#[derive(Template)]
-#[template(path = "parts/undo_unbind.html")]
-struct Undo<'a> {
-    shell: &'a Shell,
-    binding: Value,
-    /// Name and value, in JSON.
-    arguments: Vec<(String, String)>,
-    back: String,
-}
-
 /// A form that adds a binding.
 ///
 /// # Errors
@@ -89,7 +79,7 @@ pub(in crate::console) async fn form(
         },
         exchanges: names(visit, "exchanges", vhost).await?,
         known: ARGUMENTS,
-        back: back(visit),
+        back: visit.address.to_string(),
     }))
 }
 
@@ -97,24 +87,7 @@ pub(in crate::console) async fn form(
 pub(in crate::console) fn unbind_form(visit: &Visit, shell: &Shell) -> String {
     rendered(&Unbind {
         shell,
-        back: back(visit),
-    })
-}
-
-/// A form that brings back the binding that was just removed; nothing when there was none.
-pub(in crate::console) fn undo(visit: &Visit, shell: &Shell) -> String {
-    let removed = visit.address.get(UNDO);
-    let removed = removed.and_then(|text| serde_json::from_str::<Value>(text).ok());
-    let Some(binding) = removed.filter(|_| !visit.is_read_only()) else {
-        return String::new();
-    };
-    let arguments = binding["arguments"].as_object().into_iter().flatten();
-    let arguments = arguments.map(|(name, value)| (name.clone(), value.to_string()));
-    rendered(&Undo {
-        shell,
-        arguments: arguments.collect(),
-        back: back(visit),
-        binding,
+        back: visit.address.to_string(),
     })
 }
 
@@ -157,19 +130,12 @@ fn binding(form: &Form) -> Result<Call, Problem> {
 /// `POST /console/unbind`
 pub(super) async fn unbind(submission: Submission) -> Response {
     let back = Address::parse_whole(submission.form.text("back"));
-    match remove(&submission).await {
-        Ok(binding) => {
-            let (from, to) = (text(&binding, "source"), text(&binding, "destination"));
-            let done = format!("{to} is no longer bound to {from}");
-            let to = back.with(UNDO, &binding.to_string());
-            submission.finish(Ok(done), to).await
-        }
-        Err(problem) => submission.finish(Err(problem), back).await,
-    }
+    let done = remove(&submission).await;
+    submission.finish(done, back).await
 }
 
-/// Removes the binding that a form names, and tells all that is needed to bring it back.
-async fn remove(submission: &Submission) -> Result<Value, Problem> {
+/// Removes the binding that a form names, and tells how it is brought back.
+async fn remove(submission: &Submission) -> Result<Done, Problem> {
     let key = submission.form.text("key");
     let key: Vec<String> = serde_json::from_str(key).unwrap_or_default();
     if key.len() != KEY.len() {
@@ -179,7 +145,31 @@ async fn remove(submission: &Submission) -> Result<Value, Problem> {
     let visit = &submission.visit;
     let binding = visit.call(Call::get(&path(&key))).await?;
     visit.call(Call::delete(&path(&key))).await?;
-    Ok(binding)
+    let (from, to) = (text(&binding, "source"), text(&binding, "destination"));
+    Ok(Done {
+        text: format!("{to} is no longer bound to {from}"),
+        undo: Some(Undo {
+            calls: vec![bring_back(&binding)],
+            done: format!("{to} is bound to {from} again"),
+        }),
+    })
+}
+
+/// The request that makes a binding which is gone.
+pub(super) fn bring_back(binding: &Value) -> Call {
+    let text = |field| text(binding, field);
+    let path = [
+        "bindings",
+        text("vhost"),
+        "e",
+        in_path(text("source")),
+        kind_in_path(text("destination_type")),
+        text("destination"),
+    ];
+    Call::post(&path).body(json!({
+        "routing_key": binding["routing_key"],
+        "arguments": binding["arguments"],
+    }))
 }
 
 /// The names of what can be bound, as far as they are offered.
@@ -193,9 +183,4 @@ async fn names(visit: &Visit, list: &str, vhost: &str) -> Result<Vec<String>, Pr
     let rows = page["items"].as_array().into_iter().flatten();
     let names = rows.map(|row| text(row, "name").to_owned());
     Ok(names.filter(|name| !name.is_empty()).collect())
-}
-
-/// The page that the form stands on, without what it told last.
-fn back(visit: &Visit) -> String {
-    visit.address.without(&[UNDO]).to_string()
 }

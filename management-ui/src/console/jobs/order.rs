@@ -172,7 +172,7 @@ async fn proposed(visit: &Visit, vhost: &str) -> Result<Vec<String>, Problem> {
 pub(super) async fn start(submission: Submission) -> Response {
     match begin(&submission).await {
         Ok((id, done)) => submission.finish(Ok(done), of_job(id)).await,
-        Err(problem) => submission.finish(Err(problem), Address::new("jobs")).await,
+        Err(problem) => submission.refuse(problem).await,
     }
 }
 

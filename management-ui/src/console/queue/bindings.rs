@@ -16,8 +16,6 @@ pub(in crate::console) struct Bindings {
     shell: Shell,
     head: Head,
     from: bindings::Bindings,
-    /// A form that undoes the latest unbinding, if there was one.
-    undo: String,
     /// What the buttons that unbind belong to.
     unbind: String,
     /// A form that adds a binding.
@@ -49,7 +47,6 @@ impl Page for Bindings {
         };
         Ok(Self {
             from,
-            undo: bindings::undo(visit, &shell),
             unbind,
             bind,
             shell,

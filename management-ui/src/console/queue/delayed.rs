@@ -49,6 +49,7 @@ pub(super) const CANCEL: Action = Action {
     list: &["queues"],
     key: KEY,
     look: None,
+    undo: None,
     loss: |_| String::new(),
     call: |key| Call::delete(&["queues", key[0], key[1], "delayed", key[2]]),
 };
@@ -63,6 +64,7 @@ pub(super) const CANCEL_ALL: Action = Action {
     list: &["queues"],
     key: &["vhost", "name"],
     look: Some(|key| Call::get(&["queues", key[0], key[1]])),
+    undo: None,
     loss,
     call: |key| Call::delete(&["queues", key[0], key[1], "delayed"]),
 };

@@ -87,10 +87,7 @@ pub(super) fn routes(router: Router<Console>) -> Router<Console> {
 async fn get(submission: Submission) -> Response {
     match fetch(&submission).await {
         Ok(page) => page::html(&page),
-        Err(problem) => {
-            let to = submission.visit.address.clone();
-            submission.finish(Err(problem), to).await
-        }
+        Err(problem) => submission.refuse(problem).await,
     }
 }
 
