@@ -19,10 +19,11 @@ use super::page::{self, Page, Part};
 use super::queue;
 use super::queues;
 use super::shell::Shell;
-use super::table::{Bulk, Cell, Column, Kind, Sheet, Table};
+use super::table::{self, Bulk, Cell, Column, Kind, Sheet, Table};
+use super::undo::Undoing;
 use super::visit::Visit;
 
-pub(super) use forms::{Ends, form, unbind_form, undo};
+pub(super) use forms::{Ends, form, unbind_form};
 pub(super) use shown::{Bindings, End};
 
 /// What tells a binding from all others.
@@ -69,6 +70,11 @@ pub(super) const ACTIONS: &[Action] = &[Action {
     look: None,
     loss: |_| String::new(),
     call: |key| Call::delete(&path(key)),
+    undo: Some(Undoing {
+        look: |key| Call::get(&path(key)),
+        call: |_, binding| forms::bring_back(binding),
+        done: "brought back",
+    }),
 }];
 
 /// The page.
@@ -78,9 +84,33 @@ pub(super) struct AllBindings {
     shell: Shell,
     table: Table,
     bind: String,
-    without_bindings: String,
-    without_consumers: String,
+    orphans: Vec<Orphans>,
 }
+
+/// Exchanges or queues that lack something.
+struct Orphans {
+    title: &'static str,
+    /// Where they are listed.
+    to: Address,
+    /// How many there are.
+    count: Cell,
+}
+
+/// What can be lacking: what is told, the list, and its filter.
+const LACKING: [(&str, &str, &str); 3] = [
+    // Those that are always there are nobody's fault.
+    (
+        "Exchanges without bindings",
+        "exchanges",
+        "bindings_from:0 -/^amq\\./",
+    ),
+    ("Queues without consumers", "queues", "consumers:0"),
+    (
+        "Queues that got nothing since the start",
+        "queues",
+        "-message_stats.publish:>0",
+    ),
+];
 
 impl Page for AllBindings {
     const NAME: &'static str = "bindings";
@@ -88,10 +118,6 @@ impl Page for AllBindings {
 
     async fn load(visit: &Visit) -> Result<Self, Problem> {
         let shell = Shell::new(visit, "Bindings");
-        let orphans = |page: &str, filter: &str| {
-            let to = Address::parse_whole(&shell.to(page));
-            to.with("filter", filter).to_string()
-        };
         let may_bind =
             visit.may_anywhere(Permission::Read) && visit.may_anywhere(Permission::Write);
         Ok(Self {
@@ -100,9 +126,7 @@ impl Page for AllBindings {
                 true => form(visit, &shell, Ends::default()).await?,
                 false => String::new(),
             },
-            // Those that are always there are nobody's fault.
-            without_bindings: orphans("exchanges", "bindings_from:0 -/^amq\\./"),
-            without_consumers: orphans("queues", "consumers:0"),
+            orphans: orphans(visit, &shell).await?,
             shell,
         })
     }
@@ -110,6 +134,26 @@ impl Page for AllBindings {
     fn parts(&self) -> Vec<Part> {
         self.table.parts()
     }
+}
+
+async fn orphans(visit: &Visit, shell: &Shell) -> Result<Vec<Orphans>, Problem> {
+    let mut found = Vec::new();
+    for (title, page, filter) in LACKING.iter().filter(|_| !visit.is_live) {
+        let list = Call::get(&[page]).with("filter", filter);
+        let list = list.with("page", "1").with("page_size", "1");
+        let list = list.with("columns", "name");
+        let list = match visit.vhost() {
+            Some(vhost) => list.header("x-vhost", vhost),
+            None => list,
+        };
+        let to = Address::parse_whole(&shell.to(page));
+        found.push(Orphans {
+            title,
+            to: to.with("filter", filter),
+            count: table::number(visit.call(list).await?.get("filtered_count")),
+        });
+    }
+    Ok(found)
 }
 
 /// The page, and what its forms do.
@@ -121,11 +165,9 @@ pub(super) fn routes(router: Router<Console>) -> Router<Console> {
 
 /// All bindings of a vhost that have this at one end: `end` is `source` or `destination`.
 pub(super) fn all(vhost: &str, end: &str, name: &str) -> Address {
-    let quoted = name.replace('\\', "\\\\").replace('"', "\\\"");
-    let filter = format!("{end}:=\"{quoted}\"");
     Address::new("bindings")
         .with("vhost", vhost)
-        .with("filter", &filter)
+        .with("filter", &table::exactly(end, name))
 }
 
 /// What leads to a binding in the API.

@@ -1,9 +1,11 @@
 //! An exchange: what all pages about it have at their head, and one file for each.
 
 mod bindings;
+mod chain;
 mod overview;
 mod publish;
 mod route;
+mod tree;
 
 use axum::Router;
 use axum::http::StatusCode;

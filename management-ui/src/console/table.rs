@@ -15,7 +15,7 @@ use super::page::{Part, rendered};
 use super::visit::Visit;
 use crate::query::field;
 
-pub(crate) use cell::{Badge, Cell, bytes, moment, number, text, time};
+pub(crate) use cell::{Badge, Button, Cell, bytes, moment, number, text, time};
 pub(crate) use column::{Column, Kind, Preset};
 
 /// Rows on a page, unless the address says otherwise.
@@ -358,6 +358,12 @@ impl Sheet {
             })
             .collect()
     }
+}
+
+/// The filter of rows that have this text, and no other, in a field.
+pub(crate) fn exactly(field: &str, text: &str) -> String {
+    let quoted = text.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("{field}:=\"{quoted}\"")
 }
 
 fn header(address: &Address, column: &Column) -> Header {

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::Head;
+use super::tree::{Tree, Way};
 use crate::console::bindings::{self, Bindings, End, Ends};
 use crate::console::client::{Call, Problem};
 use crate::console::page::{Page, Part};
@@ -17,8 +18,9 @@ pub(in crate::console) struct ExchangeBindings {
     head: Head,
     from: Bindings,
     to: Bindings,
-    /// A form that undoes the latest unbinding, if there was one.
-    undo: String,
+    /// What lies beyond other exchanges.
+    down: Option<Tree>,
+    up: Option<Tree>,
     /// What the buttons that unbind belong to.
     unbind: String,
     /// A form that adds a binding.
@@ -50,10 +52,18 @@ impl Page for ExchangeBindings {
             true => bindings::form(visit, &shell, ends).await?,
             false => String::new(),
         };
+        let (down, up) = match visit.is_live {
+            true => (None, None),
+            false => (
+                Tree::load(visit, &head, Way::Down).await?,
+                Tree::load(visit, &head, Way::Up).await?,
+            ),
+        };
         Ok(Self {
+            down,
+            up,
             from,
             to: Bindings::load(visit, list("destination"), End::Source, head.may_bind).await?,
-            undo: bindings::undo(visit, &shell),
             unbind: bindings::unbind_form(visit, &shell),
             bind,
             shell,
@@ -73,5 +83,13 @@ impl ExchangeBindings {
     /// Where all bindings from it are, however many there are.
     fn all_from(&self) -> String {
         bindings::all(&self.head.vhost, "source", &self.head.name).to_string()
+    }
+
+    /// The same of those to it.
+    fn all_to(&self) -> String {
+        let to = bindings::all(&self.head.vhost, "destination", &self.head.name);
+        let filter = to.get("filter").unwrap_or_default();
+        let filter = format!("{filter} destination_type:exchange");
+        to.with("filter", &filter).to_string()
     }
 }

@@ -1,10 +1,9 @@
 //! `exchange-route`: where would a message go, and why? Nothing is published to find out.
 
-mod chain;
-
 use askama::Template;
 use serde_json::Value;
 
+use super::chain::Chain;
 use super::publish::Publish;
 use super::{Head, in_path};
 use crate::console::address::Address;
@@ -14,7 +13,6 @@ use crate::console::page::Page;
 use crate::console::queues::{self, Argument, argument};
 use crate::console::shell::Shell;
 use crate::console::visit::Visit;
-use chain::Chain;
 
 /// Headers that exchanges look at.
 const HEADERS: &[Argument] = &[

@@ -74,6 +74,15 @@ impl Browser {
         .await
     }
 
+    /// Takes back what `page`, the page `from`, tells of.
+    pub(super) async fn undo(&self, page: &str, from: &str) -> Reply {
+        let name = page.split_once("name=\"undo\" value=\"");
+        let (_, name) = name.unwrap_or_else(|| panic!("no way back: {page}"));
+        let name = name.split('"').next().unwrap();
+        let from: String = form_urlencoded::byte_serialize(from.as_bytes()).collect();
+        self.send("undo", &from, &format!("undo={name}")).await
+    }
+
     async fn post(&self, form: &str, body: &str) -> Reply {
         let headers = format!(
             "Cookie: {}\r\nAccept: text/html\r\nContent-Type: application/x-www-form-urlencoded\r\n",
@@ -125,6 +134,10 @@ async fn passwords_are_not_guessed() {
     }
     let right = log_in(&fixture, "guest", "guest", "").await;
     assert_eq!(right.status, 429);
+    let user = r#"{"password":"p","tags":"management"}"#;
+    fixture.check("PUT", "/api/users/other", user, 201).await;
+    let other = log_in(&fixture, "other", "p", "").await;
+    assert_eq!(other.status, 303, "only the name waits: {other:?}");
 }
 
 #[tokio::test]

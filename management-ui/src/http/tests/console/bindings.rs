@@ -40,28 +40,11 @@ async fn a_binding_is_removed_and_brought_back() {
     assert_eq!(bindings(&browser).await, 0);
 
     let page = browser.page(sent.header("location").unwrap()).await;
-    assert!(page.contains("<button>Undo</button>"), "{page}");
-    let form = page.split_once("class=\"undo\"").unwrap().1;
-    let form = form.split_once("</form>").unwrap().0;
-    let sent = browser.send("bind", "bindings", &hidden(form)).await;
+    let sent = browser.undo(&page, PAGE).await;
     assert_eq!((sent.status, sent.header("location")), (303, Some(PAGE)));
     assert_eq!(bindings(&browser).await, 1);
     let page = browser.page(PAGE).await;
     assert!(page.contains("a b.#") && page.contains("n: 1"), "{page}");
-}
-
-/// The hidden fields of a form but for those that every form has.
-fn hidden(form: &str) -> String {
-    let mut fields = form_urlencoded::Serializer::new(String::new());
-    for field in form.split("<input type=\"hidden\" name=\"").skip(1) {
-        let (name, rest) = field.split_once("\" value=\"").unwrap();
-        let value = rest.split_once('"').unwrap().0;
-        let value = value.replace("&#34;", "\"").replace("&#38;", "&");
-        if !["csrf", "form", "from"].contains(&name) {
-            fields.append_pair(name, &value);
-        }
-    }
-    fields.finish()
 }
 
 #[tokio::test]
@@ -81,6 +64,10 @@ async fn all_bindings_are_listed_and_filtered() {
     assert_eq!(sent.status, 303, "{sent:?}");
     let page = browser.page("bindings?vhost=%2F").await;
     assert!(page.contains("1 binding<"), "{page}");
+    let sent = browser.undo(&page, "bindings").await;
+    assert_eq!(sent.status, 303, "{sent:?}");
+    let page = browser.page("bindings?vhost=%2F").await;
+    assert!(page.contains("2 bindings<"), "{page}");
 }
 
 #[tokio::test]
@@ -93,4 +80,49 @@ async fn orphans_are_found() {
     let page = browser.page(&link.replace("&#38;", "&")).await;
     assert!(page.contains("1–1 of 1 (of"), "{page}");
     assert!(page.contains("lonely"));
+    let idle = "queues?vhost=%2F&filter=-message_stats.publish%3A%3E0";
+    assert!(browser.page(idle).await.contains("1–1 of 1"));
+    let message =
+        r#"{"properties":{},"routing_key":"q","payload":"x","payload_encoding":"string"}"#;
+    let publish = "/api/exchanges/%2F/amq.default/publish";
+    browser.fixture.check("POST", publish, message, 200).await;
+    let page = browser.page("bindings?vhost=%2F").await;
+    assert!(page.contains("got nothing since the start</a></dt><dd class=\"number\">0</dd>"));
+    assert!(page.contains("without bindings</a></dt><dd class=\"number\">1</dd>"));
+}
+
+#[tokio::test]
+async fn exchanges_behind_exchanges_are_seen() {
+    let browser = start().await;
+    for name in ["a", "b", "c"] {
+        let path = format!("/api/exchanges/%2F/{name}");
+        browser.made("PUT", &path, "{}").await;
+    }
+    for (ends, key) in [
+        ("a/e/b", "to-b"),
+        ("b/e/c", "to-c"),
+        ("c/e/a", "back"),
+        ("c/q/q", "end"),
+    ] {
+        let path = format!("/api/bindings/%2F/e/{ends}");
+        let body = format!(r#"{{"routing_key":"{key}"}}"#);
+        browser.made("POST", &path, &body).await;
+    }
+    let page = browser.page("exchange-bindings?vhost=%2F&name=a").await;
+    let down = page.split_once("id=\"down\"").unwrap().1;
+    let down = down.split_once("</details>").unwrap().0;
+    assert!(
+        down.contains("binding to-c") && down.contains("binding end"),
+        "{down}"
+    );
+    let up = page.split_once("id=\"up\"").unwrap().1;
+    assert!(
+        up.contains("binding back") && up.contains("binding to-b"),
+        "{up}"
+    );
+    let page = browser.page(PAGE).await;
+    assert!(
+        !page.contains("id=\"down\"") && !page.contains("id=\"up\""),
+        "{page}"
+    );
 }

@@ -35,6 +35,11 @@ impl Chain {
         .from(exchange)
     }
 
+    /// Does it go on somewhere after its first steps?
+    pub(super) fn is_deep(&self) -> bool {
+        self.0.iter().any(|link| !link.next.is_empty())
+    }
+
     /// Does nothing lead on?
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
