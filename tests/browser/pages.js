@@ -45,6 +45,7 @@ export const PAGES = [
   place("vhost", { name: "/" }),
   place("users"),
   place("user", { name: "viewer" }),
+  place("permissions"),
   place("limits"),
   place("policies"),
   {

@@ -1,5 +1,7 @@
 //! `/api/permissions`: what users may do in vhosts.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use serde_json::{Value, json};
 
@@ -15,7 +17,13 @@ use crate::refusal::Refusal;
 
 /// `GET /api/permissions`
 pub(crate) async fn list(_: Administrator, State(site): State<Site>, query: Query) -> Answer {
-    query.list(&site, rows(&site, |_, _| true)).await
+    let (site, users) = (&site, site.broker.users());
+    let of_vhost = |vhost: Arc<str>| {
+        let names = users.users_of(&vhost).into_iter();
+        names.filter_map(move |user| row(site, &user, &vhost))
+    };
+    let rows = site.vhost_names().into_iter().flat_map(of_vhost);
+    query.list(site, rows.collect::<Vec<_>>()).await
 }
 
 /// `GET /api/vhosts/{name}/permissions`
@@ -26,9 +34,9 @@ pub(crate) async fn of_vhost(
     query: Query,
 ) -> Answer {
     site.broker.vhost(&name).ok_or_else(Refusal::not_found)?;
-    query
-        .list(&site, rows(&site, |_, vhost| vhost == name))
-        .await
+    let users = site.broker.users().users_of(&name);
+    let rows = users.iter().filter_map(|user| row(&site, user, &name));
+    query.list(&site, rows.collect::<Vec<_>>()).await
 }
 
 /// `GET /api/users/{name}/permissions`
@@ -39,7 +47,9 @@ pub(crate) async fn of_user(
     query: Query,
 ) -> Answer {
     users::find(&site, &name)?;
-    query.list(&site, rows(&site, |user, _| user == name)).await
+    let vhosts = site.broker.users().vhosts_of(&name);
+    let rows = vhosts.iter().filter_map(|vhost| row(&site, &name, vhost));
+    query.list(&site, rows.collect::<Vec<_>>()).await
 }
 
 /// `GET /api/permissions/{vhost}/{user}`
@@ -95,17 +105,7 @@ pub(super) fn check(site: &Site, vhost: &str, user: &str) -> Result<(), Refusal>
     }
 }
 
-/// All permissions of the users and vhosts that are `wanted`, by vhost.
-fn rows(site: &Site, wanted: impl Fn(&str, &str) -> bool) -> Vec<Value> {
-    let all = site.broker.users();
-    let users = all.users();
-    let shown = site.vhost_names().into_iter().flat_map(|vhost| {
-        let wanted = users.iter().filter(|user| wanted(user.name(), &vhost));
-        let rows = wanted.filter_map(|user| {
-            let given = all.permissions(user.name(), &vhost)?;
-            Some(shape::permission(user.name(), &vhost, &given))
-        });
-        rows.collect::<Vec<_>>()
-    });
-    shown.collect()
+fn row(site: &Site, user: &str, vhost: &str) -> Option<Value> {
+    let given = site.broker.users().permissions(user, vhost)?;
+    Some(shape::permission(user, vhost, &given))
 }

@@ -1,6 +1,8 @@
 //! Who may do what where: tables of permissions and topic permissions, and forms that set them. They stand on the pages
 //! about a virtual host and about a user.
 
+mod matrix;
+
 use axum::Router;
 use axum::response::Response;
 use axum::routing::post;
@@ -11,9 +13,12 @@ use super::address::Address;
 use super::client::{Call, Problem};
 use super::confirm::Action;
 use super::form::{Form, Submission};
+use super::page;
 use super::table::{Badge, Bulk, Cell, Column, Kind, Sheet, Table};
+use super::undo::Undoing;
 use super::visit::Visit;
 use super::{format, users, vhosts};
+use matrix::Matrix;
 
 /// Whose page it is.
 #[derive(Clone, Copy)]
@@ -41,8 +46,10 @@ pub(super) struct Permissions {
 /// What a form shows before anything was typed: nothing, or what is to be changed.
 #[derive(Default)]
 pub(super) struct Draft {
-    /// Is something to be changed?
+    /// Does the form stand open?
     pub(super) is_open: bool,
+    /// Is something given that is to be changed?
+    pub(super) is_given: bool,
     pub(super) user: String,
     pub(super) vhost: String,
     pub(super) exchange: String,
@@ -133,6 +140,11 @@ pub(super) const ACTIONS: &[Action] = &[
         look: Some(|key| connections(key[0], key[1])),
         loss,
         call: |key| Call::delete(&["permissions", key[0], key[1]]),
+        undo: Some(Undoing {
+            look: |key| Call::get(&["permissions", key[0], key[1]]),
+            call: |key, before| Call::put(&["permissions", key[0], key[1]]).body(before.clone()),
+            done: "given back",
+        }),
     },
     Action {
         name: "remove-topic-permission",
@@ -145,6 +157,15 @@ pub(super) const ACTIONS: &[Action] = &[
         look: None,
         loss: |_| String::new(),
         call: |key| Call::delete(&["topic-permissions", key[0], key[1], key[2]]),
+        undo: Some(Undoing {
+            look: |key| Call::get(&["topic-permissions", key[0], key[1]]),
+            call: |key, before| {
+                let path = ["topic-permissions", key[0], key[1]];
+                let before = list(before).iter().find(|row| row["exchange"] == key[2]);
+                Call::put(&path).body(before.cloned().unwrap_or_default())
+            },
+            done: "given back",
+        }),
     },
 ];
 
@@ -249,15 +270,23 @@ impl Draft {
             row[other] == asked(other)
                 && (row["exchange"].is_null() || row["exchange"] == asked("exchange"))
         };
-        let found = rows.iter().find(wanted);
-        let Some(row) = found.filter(|_| asked("edit") == kind) else {
+        if asked("edit") != kind {
             return Self::default();
+        }
+        let found = rows.iter().find(wanted);
+        let text = |field: &str| {
+            let given = found.and_then(|row| row[field].as_str());
+            given.unwrap_or_default().to_owned()
         };
-        let text = |field: &str| row[field].as_str().unwrap_or_default().to_owned();
+        let named = |field: &str| match field == other {
+            true => asked(other).to_owned(),
+            false => text(field),
+        };
         Self {
             is_open: true,
-            user: text("user"),
-            vhost: text("vhost"),
+            is_given: found.is_some(),
+            user: named("user"),
+            vhost: named("vhost"),
             exchange: text("exchange"),
             configure: text("configure"),
             write: text("write"),
@@ -287,9 +316,9 @@ fn list(rows: &Value) -> &[Value] {
     rows.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// What the forms do.
+/// The page of all of them, and what the forms do.
 pub(super) fn routes(router: Router<Console>) -> Router<Console> {
-    router
+    page::still::<Matrix>(router)
         .route("/console/set-permission", post(set))
         .route("/console/set-topic-permission", post(set_topic))
 }

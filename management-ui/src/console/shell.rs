@@ -93,7 +93,13 @@ const NAVIGATION: &[(&str, &[Entry])] = &[
         "Administration",
         &[
             entry("Virtual hosts", "vhosts", "v", For::Everybody, &["vhost"]),
-            entry("Users", "users", "u", For::Administrator, &["user"]),
+            entry(
+                "Users",
+                "users",
+                "u",
+                For::Administrator,
+                &["user", "permissions"],
+            ),
             entry("Policies", "policies", "p", For::Everybody, &["policy"]),
             entry("Limits", "limits", "l", For::Everybody, &[]),
             entry("Definitions", "definitions", "i", For::Everybody, &[]),

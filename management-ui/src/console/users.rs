@@ -16,7 +16,7 @@ use super::form::{Form, Submission};
 use super::page::{self, Page, Part};
 use super::permissions::patterns_of;
 use super::shell::Shell;
-use super::table::{Badge, Bulk, Cell, Column, Kind, Sheet, Table};
+use super::table::{self, Badge, Bulk, Cell, Column, Kind, Sheet, Table};
 use super::visit::Visit;
 use super::{format, vhosts};
 
@@ -39,6 +39,8 @@ pub(super) static SHEET: Sheet = Sheet {
             .about("Those that are open to the user"),
         Column::usual("password_hash", "Password", Kind::Of(password)),
         Column::usual("limits", "Limits", Kind::Of(limits)),
+        Column::usual("last_login", "Last login", Kind::Time)
+            .about("By AMQP, HTTP or here, since the broker started"),
     ],
 };
 
@@ -52,6 +54,7 @@ pub(super) const ACTIONS: &[Action] = &[Action {
     list: &["users"],
     key: &["name"],
     look: Some(|key| connections_of(key[0])),
+    undo: None,
     loss: |connections| {
         let count = &connections["filtered_count"];
         format::several(&[(count, "open connection", "open connections")])
@@ -70,8 +73,7 @@ pub(super) fn connections_of(user: &str) -> Call {
 
 /// The filter of what belongs to one user.
 pub(super) fn exactly(user: &str) -> String {
-    let quoted = user.replace('\\', "\\\\").replace('"', "\\\"");
-    format!("user:=\"{quoted}\"")
+    table::exactly("user", user)
 }
 
 /// A tag, and what it lets somebody do.

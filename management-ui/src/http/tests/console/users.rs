@@ -151,4 +151,93 @@ async fn permissions_are_set_changed_and_removed() {
     fixture
         .check("GET", "/api/permissions/%2F/app", "", 404)
         .await;
+    let page = browser.page("users").await;
+    let sent = browser.undo(&page, "users").await;
+    assert_eq!(sent.status, 303, "{sent:?}");
+    let path = "/api/permissions/%2F/app";
+    let given = fixture.check("GET", path, "", 200).await.json;
+    assert_eq!(
+        (&given["configure"], &given["write"]),
+        (&json!(""), &json!("^a"))
+    );
+    let again = browser.undo(&page, "users").await;
+    assert_eq!(again.status, 400);
+    assert!(again.text.contains("taken back any more"), "{again:?}");
+}
+
+#[tokio::test]
+async fn topic_permissions_are_given_back() {
+    let browser = Browser::start().await;
+    let fixture = &browser.fixture;
+    let path = "/api/topic-permissions/%2F/guest";
+    for exchange in ["a", "b"] {
+        let given = format!(r#"{{"exchange":"{exchange}","write":"^{exchange}","read":"x"}}"#);
+        fixture.check("PUT", path, &given, 201).await;
+    }
+    let before = fixture.check("GET", path, "", 200).await.json;
+    let keys = "key=%5B%22%2F%22,%22guest%22,%22a%22%5D&key=%5B%22%2F%22,%22guest%22,%22b%22%5D";
+    let fields = format!("do=remove-topic-permission&back=users&{keys}");
+    let sent = browser.send("confirm", "users", &fields).await;
+    assert_eq!(sent.status, 303, "{sent:?}");
+    let none = fixture.check("GET", path, "", 200).await.json;
+    assert_eq!(none, json!([]));
+    let page = browser.page("users").await;
+    browser.undo(&page, "users").await;
+    let after = fixture.check("GET", path, "", 200).await.json;
+    assert_eq!(after, before);
+}
+
+#[tokio::test]
+async fn who_may_what_where_is_seen_at_once() {
+    let browser = Browser::start().await;
+    let fixture = &browser.fixture;
+    for number in 0..9 {
+        let path = format!("/api/vhosts/v{number}");
+        fixture.check("PUT", &path, "{}", 201).await;
+    }
+    let user = r#"{"password":"a","tags":""}"#;
+    fixture.check("PUT", "/api/users/app", user, 201).await;
+    let given = r#"{"configure":"","write":"^a","read":".*"}"#;
+    let path = "/api/permissions/v1/app";
+    fixture.check("PUT", path, given, 201).await;
+
+    let page = browser.page("permissions").await;
+    for part in [
+        "everything",
+        "^a",
+        "> closed<",
+        "Page 1 of 2, 10 virtual hosts",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(!page.contains("data-title=\"v8\""), "{page}");
+    let page = browser.page("permissions?vhosts=2&filter=app").await;
+    assert!(page.contains("data-title=\"v8\"") && !page.contains(">guest</a></th>"));
+    let form = "user?name=app&#38;edit=permission&#38;vhost=v8#set-permission";
+    assert!(page.contains(form), "{page}");
+
+    let page = browser.page("user?name=app&edit=permission&vhost=v8").await;
+    assert!(page.contains("<option selected>v8"), "{page}");
+    assert!(page.contains("Give permissions"), "{page}");
+    let page = browser.page("permissions?vhost=v1").await;
+    assert!(page.contains("data-title=\"v1\"") && !page.contains("data-title=\"v2\""));
+    let page = browser.page("permissions?filter=a%3A%3E").await;
+    assert!(page.contains("role=\"alert\""), "{page}");
+}
+
+#[tokio::test]
+async fn the_last_login_is_told() {
+    let browser = Browser::start().await;
+    let fixture = &browser.fixture;
+    let user = r#"{"password":"a","tags":"management"}"#;
+    fixture.check("PUT", "/api/users/app", user, 201).await;
+    let page = browser.page("user?name=app").await;
+    assert!(page.contains("not since the broker started"), "{page}");
+    let last =
+        async || fixture.check("GET", "/api/users/app", "", 200).await.json["last_login"].clone();
+    assert!(last().await.is_null());
+    assert_eq!(log_in(fixture, "app", "a", "queues").await.status, 303);
+    assert!(last().await.is_u64());
+    let page = browser.page("user?name=app").await;
+    assert!(!page.contains("not since the broker started"), "{page}");
 }
