@@ -5,7 +5,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::post;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Console;
 use super::address::Address;
@@ -19,6 +19,9 @@ use super::shell::Shell;
 use super::table::{self, Cell};
 use super::vhosts;
 use super::visit::Visit;
+
+/// What definitions of a virtual host consist of.
+const IN_VHOST: [&str; 5] = ["exchanges", "queues", "bindings", "policies", "parameters"];
 
 /// The page.
 #[derive(Template)]
@@ -113,9 +116,11 @@ async fn look(visit: &Visit, name: &str) -> Result<Value, Problem> {
     })
 }
 
-/// The page, and what its form does.
+/// The page, and what its forms do.
 pub(super) fn routes(router: Router<Console>) -> Router<Console> {
-    page::route::<VHost>(router).route("/console/change-vhost", post(change))
+    page::route::<VHost>(router)
+        .route("/console/change-vhost", post(change))
+        .route("/console/clone-vhost", post(clone))
 }
 
 /// `POST /console/change-vhost`
@@ -133,4 +138,42 @@ async fn change(submission: Submission) -> Response {
     submission
         .carry_out(Ok(call), done, vhosts::of_vhost(&name))
         .await
+}
+
+/// `POST /console/clone-vhost`: a new virtual host with the same in it, but for messages.
+async fn clone(submission: Submission) -> Response {
+    let name = submission.form.text("new-name").to_owned();
+    let done = cloned(&submission, &name).await;
+    submission.finish(done, vhosts::of_vhost(&name)).await
+}
+
+async fn cloned(submission: &Submission, name: &str) -> Result<String, Problem> {
+    let Submission { visit, form, .. } = submission;
+    vhosts::require_new(visit, name).await?;
+    let like = form.text("name");
+    let mut model = visit.get(&["definitions", like]).await?;
+    if let Some(metadata) = model["metadata"].as_object_mut() {
+        metadata.remove("protected_from_deletion");
+    }
+    let mut document = json!({
+        "vhosts": [{ "name": name, "metadata": model["metadata"], "limits": model["limits"] }],
+    });
+    for section in IN_VHOST {
+        document[section] = model[section].take();
+    }
+    if form.is_ticked("permissions") {
+        document["permissions"] = visit.get(&["vhosts", like, "permissions"]).await?;
+        let topics = ["vhosts", like, "topic-permissions"];
+        document["topic_permissions"] = visit.get(&topics).await?;
+    }
+    for section in IN_VHOST.iter().chain(&["permissions", "topic_permissions"]) {
+        let objects = document.get_mut(*section).and_then(Value::as_array_mut);
+        for object in objects.into_iter().flatten() {
+            object["vhost"] = name.into();
+        }
+    }
+    // One document, so that all of it holds or nothing.
+    let call = Call::post(&["definitions"]).body(document);
+    visit.call(call).await?;
+    Ok(format!("Virtual host {name} added, with what is in {like}"))
 }

@@ -128,6 +128,7 @@ const fn action(call: fn(&[&str]) -> Call) -> Action {
         list: &["vhosts"],
         key: &["name"],
         look: Some(|key| Call::get(&["vhosts", key[0]])),
+        undo: None,
         loss: |_| String::new(),
         call,
     }
@@ -187,15 +188,25 @@ async fn add(submission: Submission) -> Response {
 }
 
 async fn addition(submission: &Submission, name: &str) -> Result<Call, Problem> {
-    let Submission { visit, form, .. } = submission;
+    require_new(&submission.visit, name).await?;
+    Ok(Call::put(&["vhosts", name]).body(metadata(&submission.form)))
+}
+
+/// Adding a virtual host again would change it.
+///
+/// # Errors
+/// 400 when there is one of this name, or it is none.
+pub(super) async fn require_new(visit: &Visit, name: &str) -> Result<(), Problem> {
     if name.is_empty() {
         return Err(Problem::bad_request("A virtual host needs a name"));
     }
-    if visit.get(&["vhosts", name]).await.is_ok() {
-        let reason = format!("There is a virtual host {name} already");
-        return Err(Problem::bad_request(reason));
+    match visit.get(&["vhosts", name]).await {
+        Ok(_) => {
+            let reason = format!("There is a virtual host {name} already");
+            Err(Problem::bad_request(reason))
+        }
+        Err(_) => Ok(()),
     }
-    Ok(Call::put(&["vhosts", name]).body(metadata(form)))
 }
 
 /// What a form says about a virtual host.

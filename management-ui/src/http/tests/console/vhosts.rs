@@ -105,3 +105,72 @@ async fn only_administrators_see_forms() {
     assert_eq!(sent.status, 403);
     assert_eq!(browser.open("users").await.status, 403);
 }
+
+#[tokio::test]
+async fn a_virtual_host_is_cloned() {
+    let browser = Browser::start().await;
+    let fixture = &browser.fixture;
+    let vhost = r#"{"description":"Shop","tags":"eu","default_queue_type":"quorum","protected_from_deletion":true}"#;
+    for (path, body) in [
+        ("vhosts/shop", vhost),
+        ("exchanges/shop/e", r#"{"type":"topic"}"#),
+        ("queues/shop/q", r#"{"arguments":{"x-max-length":3}}"#),
+        (
+            "policies/shop/p",
+            r#"{"pattern":"q","definition":{"max-length":2}}"#,
+        ),
+        (
+            "operator-policies/shop/o",
+            r#"{"pattern":"q","definition":{"max-length":1}}"#,
+        ),
+        (
+            "topic-permissions/shop/guest",
+            r#"{"exchange":"e","write":"^{vhost}","read":".*"}"#,
+        ),
+    ] {
+        browser.made("PUT", &format!("/api/{path}"), body).await;
+    }
+    let limits = "/api/vhost-limits/shop/max-queues";
+    fixture.check("PUT", limits, r#"{"value":9}"#, 204).await;
+    let bind = "/api/bindings/shop/e/e/q/q";
+    browser.made("POST", bind, r#"{"routing_key":"a.*"}"#).await;
+
+    let fields = "name=shop&new-name=twin&permissions=true";
+    let sent = browser
+        .send("clone-vhost", "vhost%3Fname=shop", fields)
+        .await;
+    assert_eq!(sent.header("location"), Some("vhost?name=twin"), "{sent:?}");
+    let get = async |path: &str| fixture.check("GET", path, "", 200).await.json;
+    let (mut model, mut twin) = (
+        get("/api/definitions/shop").await,
+        get("/api/definitions/twin").await,
+    );
+    for document in [&mut model, &mut twin] {
+        let document = document.as_object_mut().unwrap();
+        document.remove("original_vhost_name");
+        let metadata = document["metadata"].as_object_mut().unwrap();
+        metadata.remove("protected_from_deletion");
+    }
+    assert_eq!(twin, model);
+    for kind in ["permissions", "topic-permissions"] {
+        let given = get(&format!("/api/vhosts/twin/{kind}")).await;
+        assert_eq!(given[0]["user"], "guest", "{kind}");
+    }
+    assert!(
+        browser
+            .page("vhost?name=twin")
+            .await
+            .contains("delete-vhost")
+    );
+
+    let again = browser
+        .send("clone-vhost", "vhost%3Fname=shop", fields)
+        .await;
+    assert_eq!(again.status, 400);
+    let fields = "name=shop&new-name=alone";
+    browser
+        .send("clone-vhost", "vhost%3Fname=shop", fields)
+        .await;
+    let given = get("/api/vhosts/alone/permissions").await;
+    assert_eq!(given, serde_json::json!([]));
+}
