@@ -1,7 +1,9 @@
 //! `policies`: policies and operator policies, a form that knows what they may say, and what a policy would change before
 //! it is set.
 
+mod conflicts;
 mod fields;
+mod order;
 mod preview;
 
 use std::time::Duration;
@@ -21,8 +23,9 @@ use super::form::Submission;
 use super::format;
 use super::page::{self, Page, Part};
 use super::shell::Shell;
-use super::table::{Badge, Bulk, Cell, Column, Kind, Sheet, Table};
+use super::table::{self, Badge, Bulk, Cell, Column, Kind, Sheet, Table};
 use super::visit::Visit;
+use conflicts::Conflict;
 use fields::{Group, Source};
 use preview::Preview;
 
@@ -36,6 +39,7 @@ struct Of {
     sheet: &'static Sheet,
     /// The same for those who may not change them.
     sheet_to_read: &'static Sheet,
+    nouns: &'static str,
     about: &'static str,
 }
 
@@ -48,9 +52,12 @@ static USER: Of = Of {
         bulk: &[],
         command: "list_policies",
         fixed: |_| false,
-        columns: &[NAME, VHOST, PATTERN, APPLY_TO, DEFINITION, PRIORITY],
+        columns: &[
+            NAME, VHOST, PATTERN, APPLY_TO, MATCHES, DEFINITION, PRIORITY,
+        ],
         ..SHEET_OF_POLICIES
     },
+    nouns: SHEET_OF_POLICIES.nouns.1,
     about: "A policy gives queues and exchanges whose names match its pattern what their clients did not ask for. Of several \
             the one with the highest priority counts.",
 };
@@ -64,9 +71,18 @@ static OPERATOR: Of = Of {
         bulk: &[],
         command: "list_operator_policies",
         fixed: |_| false,
-        columns: &[NAME, VHOST, PATTERN, APPLY_TO, DEFINITION, PRIORITY],
+        columns: &[
+            NAME,
+            VHOST,
+            PATTERN,
+            APPLY_TO,
+            MATCHES_OF_OPERATOR,
+            DEFINITION,
+            PRIORITY,
+        ],
         ..SHEET_OF_OPERATOR
     },
+    nouns: SHEET_OF_OPERATOR.nouns.1,
     about: "Operator policies bound what policies and clients ask for: of two limits the lower one counts. Only administrators \
             set them.",
 };
@@ -87,7 +103,9 @@ const SHEET_OF_POLICIES: Sheet = Sheet {
     }],
     command: "list_policies",
     fixed: |_| false,
-    columns: &[NAME, VHOST, PATTERN, APPLY_TO, DEFINITION, PRIORITY, EDIT],
+    columns: &[
+        NAME, VHOST, PATTERN, APPLY_TO, MATCHES, DEFINITION, PRIORITY, ORDER, EDIT,
+    ],
 };
 const SHEET_OF_OPERATOR: Sheet = Sheet {
     id: "operator-policies",
@@ -104,8 +122,10 @@ const SHEET_OF_OPERATOR: Sheet = Sheet {
         VHOST,
         PATTERN,
         APPLY_TO,
+        MATCHES_OF_OPERATOR,
         DEFINITION,
         PRIORITY,
+        ORDER,
         EDIT_OPERATOR,
     ],
     ..SHEET_OF_POLICIES
@@ -117,6 +137,13 @@ const PATTERN: Column = Column::usual("pattern", "Pattern", Kind::Text);
 const APPLY_TO: Column = Column::usual("apply-to", "Applies to", Kind::Text);
 const DEFINITION: Column = Column::usual("definition", "Asks for", Kind::Of(definition));
 const PRIORITY: Column = Column::usual("priority", "Priority", Kind::Number);
+const MATCHES: Column = Column::usual("matches", "Counts for", Kind::Of(matches))
+    .about("The queues and exchanges to which it applies");
+const MATCHES_OF_OPERATOR: Column =
+    Column::usual("matches", "Counts for", Kind::Of(matches_of_operator))
+        .about("The queues to which it applies");
+const ORDER: Column = Column::usual("order", "Order", Kind::Of(order::buttons))
+    .about("Of several that match, the upper one counts");
 const EDIT: Column = Column::usual("edit", "Change", Kind::Of(edit));
 const EDIT_OPERATOR: Column = Column::usual("edit", "Change", Kind::Of(edit_operator));
 
@@ -148,6 +175,7 @@ const fn action(call: fn(&[&str]) -> Call) -> Action {
         list: &[],
         key: &["vhost", "name"],
         look: None,
+        undo: None,
         loss: |queues| {
             let count = &queues["filtered_count"];
             format::several(&[(count, "queue goes without it", "queues go without it")])
@@ -158,9 +186,8 @@ const fn action(call: fn(&[&str]) -> Call) -> Action {
 
 /// The queues that a policy applies to, counted.
 fn queues_with(field: &str, key: &[&str]) -> Call {
-    let quoted = key[1].replace('\\', "\\\\").replace('"', "\\\"");
     Call::get(&["queues", key[0]])
-        .with("filter", &format!("{field}:=\"{quoted}\""))
+        .with("filter", &table::exactly(field, key[1]))
         .with("columns", "name")
         .with("page", "1")
         .with("page_size", "1")
@@ -175,6 +202,8 @@ pub(super) struct Policies {
     table: Table,
     tabs: Vec<Tab>,
     form: Option<PolicyForm>,
+    /// Policies that are in each other's way.
+    conflicts: Vec<Conflict>,
 }
 
 /// A way to the other kind.
@@ -213,8 +242,14 @@ impl Page for Policies {
             true => Some(PolicyForm::load(visit, of).await?),
             false => None,
         };
+        let shell = Shell::new(visit, of.title);
+        let conflicts = match visit.is_live {
+            true => Vec::new(),
+            false => conflicts::all(visit, of, &shell.vhosts).await?,
+        };
         Ok(Self {
-            shell: Shell::new(visit, of.title),
+            shell,
+            conflicts,
             table: sheet.load(visit).await?,
             tabs: [&USER, &OPERATOR].map(|other| other.tab(visit, of)).into(),
             of,
@@ -238,6 +273,11 @@ impl Of {
 
     fn is_operator(&self) -> bool {
         self.name == OPERATOR.name
+    }
+
+    /// The parameter `operator` of the API.
+    fn flag(&self) -> &'static str {
+        if self.is_operator() { "true" } else { "false" }
     }
 
     fn may_be_changed(&self, visit: &Visit) -> bool {
@@ -307,10 +347,10 @@ impl PolicyForm {
             .with("apply-to", &self.apply_to)
             .with("priority", &self.priority)
             .with("definition", &definition.to_string())
-            .with("operator", if of.is_operator() { "true" } else { "false" });
+            .with("operator", of.flag());
         let found = visit.call(call).await;
         let found = found.map_err(|problem| problem.reason)?;
-        Ok(Preview::new(visit, &found))
+        Ok(Preview::new(visit, of, &found))
     }
 
     /// What policies can apply to; operator policies ask nothing of exchanges.
@@ -321,9 +361,11 @@ impl PolicyForm {
     }
 }
 
-/// The page, and what its form does.
+/// The page, and what its forms do.
 pub(super) fn routes(router: Router<Console>) -> Router<Console> {
-    page::route::<Policies>(router).route("/console/put-policy", post(put))
+    page::route::<Policies>(router)
+        .route("/console/put-policy", post(put))
+        .route("/console/move-policy", post(order::move_policy))
 }
 
 /// `POST /console/put-policy`
@@ -376,6 +418,30 @@ fn said(key: &str, value: &Value) -> String {
         Value::String(text) => format!("{key}: {text}"),
         value => format!("{key}: {value}"),
     }
+}
+
+fn matches(row: &Value) -> Cell {
+    counts_for(row, "policy")
+}
+
+fn matches_of_operator(row: &Value) -> Cell {
+    counts_for(row, "operator_policy")
+}
+
+/// The lists of what has it in `field`.
+fn counts_for(row: &Value, field: &str) -> Cell {
+    let text = |field: &str| row[field].as_str().unwrap_or_default();
+    let filter = table::exactly(field, text("name"));
+    let kinds: &[&str] = match (field, text("apply-to")) {
+        ("policy", "all") => &["queues", "exchanges"],
+        ("policy", "exchanges") => &["exchanges"],
+        _ => &["queues"],
+    };
+    let link = |kind: &&str| {
+        let list = Address::new(kind).with("vhost", text("vhost"));
+        Badge::new(*kind, "Those to which it applies").to(&list.with("filter", &filter))
+    };
+    Cell::Badges(kinds.iter().map(link).collect())
 }
 
 fn edit(row: &Value) -> Cell {

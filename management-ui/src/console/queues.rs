@@ -41,6 +41,12 @@ pub(super) static SHEET: Sheet = Sheet {
         Column::usual("arguments", "Features", Kind::Of(features)),
         Column::of("policy", "Policy", Kind::Of(policy), &[Preset::State]),
         Column::of(
+            "operator_policy",
+            "Operator policy",
+            Kind::Of(operator_policy),
+            &[Preset::State],
+        ),
+        Column::of(
             "state",
             "State",
             Kind::Of(state),
@@ -156,6 +162,7 @@ const fn action(
         list: &["queues"],
         key: &["vhost", "name"],
         look: Some(|key| Call::get(&["queues", key[0], key[1]])),
+        undo: None,
         loss,
         call,
     }
@@ -327,13 +334,26 @@ fn name(row: &Value) -> Cell {
 /// Where a policy is shown.
 pub(super) fn of_policy(vhost: &str, policy: &str) -> Address {
     let policies = Address::new("policies").with("vhost", vhost);
-    policies.with("filter", policy)
+    policies.with("filter", &table::exactly("name", policy))
+}
+
+/// Where an operator policy is shown.
+pub(super) fn of_operator_policy(vhost: &str, policy: &str) -> Address {
+    of_policy(vhost, policy).with("of", "operator")
 }
 
 /// The policy that applies.
 pub(super) fn policy(row: &Value) -> Cell {
     match row["policy"].as_str() {
         Some(policy) => Cell::link(&of_policy(text(row, "vhost"), policy), policy),
+        None => Cell::Nothing,
+    }
+}
+
+/// The operator policy that applies.
+pub(super) fn operator_policy(row: &Value) -> Cell {
+    match row["operator_policy"].as_str() {
+        Some(policy) => Cell::link(&of_operator_policy(text(row, "vhost"), policy), policy),
         None => Cell::Nothing,
     }
 }

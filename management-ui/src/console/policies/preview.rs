@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::said;
+use super::{Of, conflicts, said};
 use crate::console::address::Address;
 use crate::console::table::{Badge, Cell, Column, Kind, Sheet, Table};
 use crate::console::visit::Visit;
@@ -15,6 +15,8 @@ pub(super) struct Preview {
     pub(super) table: Table,
     /// Rows that the table leaves out.
     pub(super) left_out: u64,
+    /// Other policies that would be in its way, in sentences.
+    pub(super) conflicts: Vec<String>,
 }
 
 static SHEET: Sheet = Sheet {
@@ -36,7 +38,7 @@ static SHEET: Sheet = Sheet {
 
 impl Preview {
     /// Of the API's answer.
-    pub(super) fn new(visit: &Visit, found: &Value) -> Self {
+    pub(super) fn new(visit: &Visit, of: &Of, found: &Value) -> Self {
         let mut rows = found["items"].as_array().cloned().unwrap_or_default();
         let vhost = visit.vhost().unwrap_or_default();
         for row in &mut rows {
@@ -51,6 +53,7 @@ impl Preview {
                 format::count(matched),
                 format::count(changed),
             ),
+            conflicts: conflicts::told(of, &found["conflicts"]),
             left_out: matched.saturating_sub(shown),
             table: SHEET.of(visit, &rows),
         }

@@ -9,6 +9,7 @@ use ferrymq_broker::queue::options::Options;
 use serde_json::{Map, Value};
 
 use super::Head;
+use crate::console::address::Address;
 use crate::console::visit::Visit;
 use crate::console::{format, queues};
 
@@ -92,12 +93,14 @@ impl Effective {
                 Matches {
                     title: "Policies that match",
                     none: "No policy matches this queue.",
-                    policies: matches(&policies, &head.vhost),
+                    policies: matches(&policies, |name| queues::of_policy(&head.vhost, name)),
                 },
                 Matches {
                     title: "Operator policies that match",
                     none: "No operator policy matches this queue.",
-                    policies: matches(&operator, &head.vhost),
+                    policies: matches(&operator, |name| {
+                        queues::of_operator_policy(&head.vhost, name)
+                    }),
                 },
             ],
         }
@@ -177,10 +180,11 @@ fn own_counts(name: &str, own: &Value, theirs: &Value, queue_type: QueueType) ->
     merge(&own, &theirs, queue_type) == own
 }
 
-fn matches(policies: &[Arc<Policy>], vhost: &str) -> Vec<Match> {
+/// `page` leads to the policy of a name.
+fn matches(policies: &[Arc<Policy>], page: impl Fn(&str) -> Address) -> Vec<Match> {
     let one = |(place, policy): (usize, &Arc<Policy>)| Match {
         name: policy.name.to_string(),
-        to: queues::of_policy(vhost, &policy.name).to_string(),
+        to: page(&policy.name).to_string(),
         pattern: policy.pattern.as_str().to_owned(),
         priority: policy.priority,
         definition: Value::from(policy.definition.entries().clone()).to_string(),

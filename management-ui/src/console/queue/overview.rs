@@ -165,7 +165,7 @@ fn facts(head: &Head) -> Vec<Fact> {
         fact("Node", text(queue.get("node"))),
         fact("Features", queues::features(queue)),
         fact("Policy", queues::policy(queue)),
-        fact("Operator policy", text(queue.get("operator_policy"))),
+        fact("Operator policy", queues::operator_policy(queue)),
         fact("Consumers", number(queue.get("consumers"))),
         fact("Consumer capacity", queues::capacity(queue)),
         fact(

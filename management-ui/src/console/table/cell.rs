@@ -37,6 +37,8 @@ pub(crate) enum Cell {
         about: String,
     },
     Flag(bool),
+    /// Buttons of a form that stands beside the table.
+    Buttons(Vec<Button>),
     /// A moment, in milliseconds and as text.
     Time {
         at: u64,
@@ -49,6 +51,18 @@ pub(crate) enum Cell {
     },
     /// SVG of ours.
     Spark(String),
+}
+
+/// A button in a table.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Button {
+    /// The form's id.
+    pub(crate) form: &'static str,
+    /// What it adds to what the form says.
+    pub(crate) name: &'static str,
+    pub(crate) value: String,
+    pub(crate) text: &'static str,
+    pub(crate) about: &'static str,
 }
 
 /// A short remark.

@@ -136,3 +136,121 @@ async fn others_only_read() {
         403
     );
 }
+
+#[tokio::test]
+async fn conflicts_are_told() {
+    let browser = Browser::start().await;
+    for (path, body) in [
+        ("queues/%2F/a.1", "{}"),
+        ("queues/%2F/a.2", "{}"),
+        (
+            "policies/%2F/p",
+            r#"{"pattern":"^a","definition":{"max-length":9}}"#,
+        ),
+        (
+            "policies/%2F/z",
+            r#"{"pattern":"1$","definition":{"max-length":5}}"#,
+        ),
+    ] {
+        browser.made("PUT", &format!("/api/{path}"), body).await;
+    }
+    let conflict = "The policies p and z have the same priority, and both match a.1: p counts";
+    let list = browser.page("policies?vhost=%2F").await;
+    assert!(list.contains(conflict), "{list}");
+    assert!(browser.page("policies").await.contains(conflict));
+    let preview =
+        "policies?vhost=%2F&form=put-policy&name=y&pattern=2&apply-to=all&set-max-length=1";
+    let preview = browser.page(preview).await;
+    let said = "The policies p and y have the same priority, and both match a.2: p counts";
+    assert!(preview.contains(said), "{preview}");
+
+    let operator = r#"{"pattern":"^a","definition":{"max-length":3,"expires":9999}}"#;
+    browser
+        .made("PUT", "/api/operator-policies/%2F/o", operator)
+        .await;
+    let list = browser.page("policies?vhost=%2F&of=operator").await;
+    let said = "The operator policy o overrides max-length of p for a.1 and 1 more.";
+    assert!(
+        list.contains(said) && !list.contains("expires of"),
+        "{list}"
+    );
+    let path = "/api/policy-conflicts/%2F?operator=true";
+    let found = browser.fixture.check("GET", path, "", 200).await.json;
+    assert_eq!(found["items"].as_array().unwrap().len(), 1);
+    assert_eq!(found["examined"], found["total"]);
+}
+
+#[tokio::test]
+async fn policies_change_places() {
+    let browser = Browser::start().await;
+    for name in ["a", "b"] {
+        let policy = r#"{"pattern":"x","priority":2,"definition":{"max-length":9}}"#;
+        let path = format!("/api/policies/%2F/{name}");
+        browser.made("PUT", &path, policy).await;
+    }
+    let page = browser.page("policies?vhost=%2F").await;
+    let button = "form=\"move-policy\" name=\"earlier\" value=\"[&#34;/&#34;,&#34;b&#34;]\"";
+    assert!(page.contains(button), "{page}");
+    let key = "earlier=%5B%22%2F%22,%22b%22%5D";
+    let sent = browser
+        .send("move-policy", "policies%3Fvhost=%2F", key)
+        .await;
+    assert_eq!(
+        sent.header("location"),
+        Some("policies?vhost=%2F"),
+        "{sent:?}"
+    );
+    let list = browser.fixture.check("GET", "/api/policies", "", 200).await;
+    let list = list.json;
+    assert_eq!(
+        (&list[0]["name"], &list[0]["priority"]),
+        (&json!("b"), &json!(3))
+    );
+    assert_eq!(
+        (&list[1]["name"], &list[1]["priority"]),
+        (&json!("a"), &json!(2))
+    );
+    assert_eq!(list[0]["definition"], json!({"max-length": 9}));
+    let again = browser
+        .send("move-policy", "policies%3Fvhost=%2F", key)
+        .await;
+    assert_eq!(again.status, 400);
+    assert!(again.text.contains("b is the first already"), "{again:?}");
+}
+
+#[tokio::test]
+async fn policies_lead_to_what_they_apply_to() {
+    let browser = Browser::start().await;
+    let policy = r#"{"pattern":"^q","definition":{"max-length":9}}"#;
+    browser.made("PUT", "/api/queues/%2F/q", "{}").await;
+    for kind in ["policies", "operator-policies"] {
+        browser
+            .made("PUT", &format!("/api/{kind}/%2F/p"), policy)
+            .await;
+    }
+    for (page, link) in [
+        (
+            "policies",
+            "queues?vhost=%2F&#38;filter=policy%3A%3D%22p%22",
+        ),
+        (
+            "policies",
+            "exchanges?vhost=%2F&#38;filter=policy%3A%3D%22p%22",
+        ),
+        (
+            "policies?of=operator",
+            "queues?vhost=%2F&#38;filter=operator_policy%3A%3D%22p%22",
+        ),
+        ("queues", "policies?vhost=%2F&#38;filter=name%3A%3D%22p%22"),
+        (
+            "queue?vhost=%2F&name=q",
+            "policies?vhost=%2F&#38;filter=name%3A%3D%22p%22&#38;of=operator",
+        ),
+    ] {
+        let text = browser.page(page).await;
+        assert!(text.contains(link), "{link}: {text}");
+        let found = browser.page(&link.replace("&#38;", "&")).await;
+        let none = link.starts_with("exchanges");
+        assert_eq!(found.contains("None of"), none, "{link}: {found}");
+    }
+}
