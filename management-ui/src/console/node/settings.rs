@@ -4,6 +4,7 @@ use askama::Template;
 use axum::Router;
 use axum::response::Response;
 use axum::routing::post;
+use ferrymq_broker::config::LogLevel;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ use crate::console::visit::Visit;
 const LEVELS: [&str; 6] = ["trace", "debug", "info", "warning", "error", "none"];
 /// The setting that says it.
 const LEVEL: &str = "log.level";
+/// The one that says it of parts of the broker: `["connection=debug", "queue=warning"]`.
+const LEVELS_OF_PARTS: &str = "log.levels";
 
 /// All settings.
 pub(in crate::console) static SHEET: Sheet = Sheet {
@@ -53,6 +56,8 @@ pub(in crate::console) struct Settings {
     table: Table,
     /// Those that can be changed at once: name, value.
     live: Vec<(String, String)>,
+    /// What can be logged more or less than the rest, and how much it is; empty: as the rest.
+    categories: Vec<(&'static str, String)>,
     level: String,
     may_change: bool,
 }
@@ -70,12 +75,24 @@ impl Page for Settings {
         let live: Vec<_> = live
             .map(|setting| (text(setting, "name").to_owned(), plain(setting)))
             .collect();
-        let level = live.iter().find(|(name, _)| name == LEVEL);
+        let find = |wanted: &str| {
+            let found = live.iter().find(|(name, _)| name == wanted);
+            found.map(|(_, value)| value.clone()).unwrap_or_default()
+        };
+        let levels = parts(&find(LEVELS_OF_PARTS));
+        let category = |name: &'static str| {
+            let level = levels.iter().find(|(category, _)| category == name);
+            (
+                name,
+                level.map(|(_, level)| level.clone()).unwrap_or_default(),
+            )
+        };
         Ok(Self {
             shell: Shell::new(visit, "Node"),
             head,
             table: SHEET.load(visit).await?,
-            level: level.map(|(_, value)| value.clone()).unwrap_or_default(),
+            categories: LogLevel::categories().map(category).collect(),
+            level: find(LEVEL),
             live,
             may_change: visit.may_administer(),
         })
@@ -88,7 +105,9 @@ impl Page for Settings {
 
 /// The page, and what its forms do.
 pub(super) fn routes(router: Router<Console>) -> Router<Console> {
-    page::route::<Settings>(router).route("/console/change-setting", post(change))
+    page::route::<Settings>(router)
+        .route("/console/change-setting", post(change))
+        .route("/console/set-log-level", post(set_log_level))
 }
 
 /// `POST /console/change-setting`
@@ -102,6 +121,55 @@ async fn change(submission: Submission) -> Response {
     let done = format!("{name} is {value} until the next start");
     let to = Address::new(Settings::NAME);
     submission.carry_out(call, done, to).await
+}
+
+/// `POST /console/set-log-level`: of everything, or of a category.
+async fn set_log_level(submission: Submission) -> Response {
+    let form = &submission.form;
+    let (category, level) = (form.text("category"), form.text("level"));
+    let call = match category {
+        "" if level.is_empty() => Err(Problem::bad_request("Choose a level")),
+        "" => Ok(Call::put(&["config", LEVEL]).body(json!({ "value": level }))),
+        category => with_level(&submission, category, level).await,
+    };
+    let of = if category.is_empty() {
+        "everything"
+    } else {
+        category
+    };
+    let done = match level {
+        "" => format!("{of} is logged as the rest"),
+        level => format!("{of} is logged from {level} on, until the next start"),
+    };
+    let to = Address::new(Settings::NAME);
+    submission.carry_out(call, done, to).await
+}
+
+/// The setting of all categories, in which this one has another level; empty: none of its own.
+async fn with_level(submission: &Submission, category: &str, level: &str) -> Result<Call, Problem> {
+    let all = submission.visit.get(&["config"]).await?;
+    let mut all = all.as_array().into_iter().flatten();
+    let current = all.find(|row| row["name"] == LEVELS_OF_PARTS);
+    let mut levels = parts(&current.map(plain).unwrap_or_default());
+    levels.retain(|(name, _)| name != category);
+    if !level.is_empty() {
+        levels.push((category.to_owned(), level.to_owned()));
+    }
+    let texts = levels.iter().map(|(name, level)| format!("{name}={level}"));
+    let value = match levels.is_empty() {
+        true => "none".to_owned(),
+        false => texts.collect::<Vec<_>>().join(","),
+    };
+    Ok(Call::put(&["config", LEVELS_OF_PARTS]).body(json!({ "value": value })))
+}
+
+/// Category and level of each entry of a list.
+fn parts(levels: &str) -> Vec<(String, String)> {
+    let entries: Vec<String> = serde_json::from_str(levels).unwrap_or_default();
+    let entries = entries.iter().filter_map(|entry| entry.split_once('='));
+    entries
+        .map(|(name, level)| (name.trim().to_owned(), level.trim().to_owned()))
+        .collect()
 }
 
 fn text<'a>(row: &'a Value, field: &str) -> &'a str {

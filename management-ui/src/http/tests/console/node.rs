@@ -62,6 +62,33 @@ async fn settings_are_shown_and_changed() {
 }
 
 #[tokio::test]
+async fn parts_are_logged_more_than_the_rest() {
+    let browser = Browser::start().await;
+    let set = async |fields: &str| {
+        browser
+            .send("set-log-level", "node-settings", fields)
+            .await
+            .status
+    };
+    let levels = || browser.fixture.broker.config().log_levels.clone();
+    assert_eq!(set("category=connection&level=debug").await, 303);
+    assert_eq!(set("category=queue&level=warning").await, 303);
+    assert_eq!(levels().len(), 2);
+    let page = browser.page("node-settings").await;
+    assert!(
+        page.contains("<option value=\"connection\">connection: debug</option>"),
+        "{page}"
+    );
+    assert_eq!(set("category=connection&level=").await, 303);
+    assert_eq!(levels().keys().collect::<Vec<_>>(), ["queue"]);
+    assert_eq!(set("category=queue&level=").await, 303);
+    assert!(levels().is_empty());
+    assert_eq!(set("category=&level=error").await, 303);
+    assert_eq!(set("category=&level=").await, 400);
+    assert_eq!(set("category=nothing&level=info").await, 400);
+}
+
+#[tokio::test]
 async fn settings_are_for_administrators() {
     let fixture = Fixture::start().await;
     let user = r#"{"password":"eve","tags":"monitoring"}"#;
