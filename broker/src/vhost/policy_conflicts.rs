@@ -41,8 +41,9 @@ pub struct Conflict {
     pub example: String,
 }
 
-/// What is known of a conflict by: the first three fields.
-type Found = BTreeMap<(Arc<str>, Arc<str>, Option<String>), (usize, String)>;
+/// What tells a conflict from others: its first three fields.
+type Known = (Arc<str>, Arc<str>, Option<String>);
+type Found = BTreeMap<Known, (usize, String)>;
 
 impl VHost {
     /// Where policies of this kind are in the way of each other, or policies and operator policies. With very many queues it
@@ -126,12 +127,7 @@ fn note(found: &mut Found, policy: &Policy, counts: &Policy, key: Option<String>
 }
 
 impl Conflict {
-    fn new(
-        ((policy, counts, key), (objects, example)): (
-            (Arc<str>, Arc<str>, Option<String>),
-            (usize, String),
-        ),
-    ) -> Self {
+    fn new(((policy, counts, key), (objects, example)): (Known, (usize, String))) -> Self {
         Self {
             policy,
             counts,

@@ -102,7 +102,7 @@ const LACKING: [(&str, &str, &str); 3] = [
     (
         "Exchanges without bindings",
         "exchanges",
-        "bindings_from:0 -/^amq\\./",
+        "bindings_from:0 -/^(amq\\.|$)/",
     ),
     ("Queues without consumers", "queues", "consumers:0"),
     (

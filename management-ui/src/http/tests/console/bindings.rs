@@ -74,12 +74,15 @@ async fn all_bindings_are_listed_and_filtered() {
 async fn orphans_are_found() {
     let browser = start().await;
     let page = browser.page("bindings?vhost=%2F").await;
-    let link = "exchanges?vhost=%2F&#38;filter=bindings_from%3A0+-%2F%5Eamq%5C.%2F";
+    let link = "exchanges?vhost=%2F&#38;filter=bindings_from%3A0+-%2F%5E%28amq%5C.%7C%24%29%2F";
     assert!(page.contains(link), "{page}");
     browser.made("PUT", "/api/exchanges/%2F/lonely", "{}").await;
     let page = browser.page(&link.replace("&#38;", "&")).await;
     assert!(page.contains("1–1 of 1 (of"), "{page}");
     assert!(page.contains("lonely"));
+    browser.made("PUT", "/api/vhosts/empty", "{}").await;
+    let page = browser.page("bindings").await;
+    assert!(page.contains("without bindings</a></dt><dd class=\"number\">1</dd>"));
     let idle = "queues?vhost=%2F&filter=-message_stats.publish%3A%3E0";
     assert!(browser.page(idle).await.contains("1–1 of 1"));
     let message =
