@@ -4,7 +4,7 @@ use ferrymq_tests::Broker;
 use ferrymq_tests::raw::{Connection, basic};
 use serde_json::json;
 
-use crate::support::{call_with, encode, expect, wait_for};
+use crate::support::{call_as, call_with, encode, expect, wait_for};
 
 #[test]
 fn a_consumer_is_found_from_everywhere() {
@@ -132,4 +132,45 @@ fn an_exclusive_queue_is_its_connections_own() {
     let get = r#"{"count":1,"ackmode":"ack_requeue_true","encoding":"auto"}"#;
     expect(http, "POST", &format!("{path}/get"), get, 400);
     connection.close();
+}
+
+#[test]
+fn a_prefetch_is_changed_while_messages_flow() {
+    let broker = Broker::start();
+    let http = broker.http();
+    let connection = Connection::open(broker.amqp());
+    let channel = connection.channel();
+    channel.queue("q");
+    channel.fill("q", &["a", "b", "c"]);
+    channel.qos(1, false);
+    channel.consume("q");
+    channel.delivery();
+    let consumers = wait_for(http, "/api/consumers/%2F", |all| all[0].is_object());
+    let name = consumers[0]["channel_details"]["name"].as_str();
+    let name = name.expect("a name");
+    let path = format!("/api/channels/{}", encode(name));
+    expect(http, "PUT", &path, r#"{"prefetch": 2}"#, 204);
+    channel.delivery();
+    let shown = expect(http, "GET", &path, "", 200);
+    assert_eq!(shown["prefetch_count"], 2);
+    assert_eq!(shown["consumer_details"][0]["prefetch_count"], 2);
+    for (body, status) in [
+        (r#"{"prefetch": 65536}"#, 400),
+        (r#"{"prefetch": -1}"#, 400),
+        ("{}", 400),
+    ] {
+        expect(http, "PUT", &path, body, status);
+    }
+    expect(
+        http,
+        "PUT",
+        "/api/users/other",
+        r#"{"password": "other", "tags": "monitoring"}"#,
+        201,
+    );
+    let other = "Authorization: Basic b3RoZXI6b3RoZXI=\r\n";
+    let refused = call_as(http, other, "PUT", &path, r#"{"prefetch": 3}"#);
+    assert_eq!(refused.0, 401);
+    let gone = format!("/api/channels/{}", encode(&name.replace("(1)", "(9)")));
+    expect(http, "PUT", &gone, r#"{"prefetch": 3}"#, 404);
 }
