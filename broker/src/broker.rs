@@ -59,25 +59,24 @@ pub enum StartError {
 
 fn log_opening(opening: &Opening) {
     let Opening {
-        time,
         clean,
         checkpoint,
-        segments,
         records,
         bytes,
+        ..
     } = opening;
-    let after = if *clean {
-        "a clean stop"
-    } else {
-        "no clean stop"
-    };
+    let ms = opening.time.as_millis();
+    if opening.is_new() {
+        tracing::info!("store created in {ms} ms");
+        return;
+    }
+    let after = if *clean { "a clean stop" } else { "a crash" };
     let from = match checkpoint {
-        Some(place) => format!("from segment {} byte {} on", place.segment, place.offset),
-        None => "without a checkpoint".to_owned(),
+        Some(place) => format!("behind byte {} of segment {}", place.offset, place.segment),
+        None => "of the whole log, which had no checkpoint".to_owned(),
     };
     tracing::info!(
-        "store opened after {after} in {} ms: {records} records ({bytes} bytes) read of {segments} segments, {from}",
-        time.as_millis(),
+        "store opened after {after} in {ms} ms: {records} records ({bytes} bytes) read {from}"
     );
 }
 

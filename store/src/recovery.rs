@@ -69,6 +69,13 @@ pub struct Opening {
     pub bytes: u64,
 }
 
+impl Opening {
+    /// Was there nothing before?
+    pub fn is_new(&self) -> bool {
+        !self.clean && self.checkpoint.is_none() && self.records == 0
+    }
+}
+
 /// A place in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogPlace {

@@ -27,6 +27,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Fixture {
     pub(crate) broker: Arc<Broker>,
     pub(crate) address: SocketAddr,
+    pub(crate) site: Site,
     _directory: tempfile::TempDir,
 }
 
@@ -57,6 +58,7 @@ impl Fixture {
         Self {
             broker,
             address,
+            site,
             _directory: directory,
         }
     }

@@ -7,6 +7,7 @@ mod exchanges;
 mod jobs;
 mod messages;
 mod node;
+mod overview;
 mod policies;
 mod queue;
 mod users;
