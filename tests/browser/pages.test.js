@@ -30,6 +30,15 @@ after(async () => {
   await site?.stop();
 });
 
+/**
+ * Pages that only ask something have nothing that could be got by other means.
+ *
+ * @param {string} name
+ */
+function isForm(name) {
+  return name === "start-job";
+}
+
 for (const { name, address } of PAGES) {
   for (const scripts of [true, false]) {
     test(`${name} ${scripts ? "with" : "without"} scripts`, async () => {
@@ -41,6 +50,7 @@ for (const { name, address } of PAGES) {
           assert.equal(answer?.status(), 200);
           await assertFitsItsWindow(page);
           assert.equal(await page.locator("h1").count(), 1);
+          assert.equal(await page.locator("details.copy-as").count(), isForm(name) ? 0 : 1);
         }
       });
     });

@@ -13,6 +13,7 @@ use super::charts::Charts;
 use super::client::{Call, Problem};
 use super::connections;
 use super::consumers;
+use super::copy_as::CopyAs;
 use super::form::Submission;
 use super::page::{self, Page, Part, Sample};
 use super::shell::Shell;
@@ -29,6 +30,7 @@ pub(super) struct Channel {
     mode: Cell,
     prefetch: Cell,
     connection: String,
+    copy_as: CopyAs,
     charts: Charts,
     consumers: Table,
     may_change: bool,
@@ -46,9 +48,9 @@ impl Page for Channel {
 
     async fn load(visit: &Visit) -> Result<Self, Problem> {
         let name = visit.required("name")?;
-        let call = Charts::asked(visit, Call::get(&["channels", name]));
+        let call = Call::get(&["channels", name]);
         let channel = visit
-            .call(call)
+            .call(Charts::asked(visit, call.clone()))
             .await
             .map_err(|problem| match problem.status {
                 StatusCode::NOT_FOUND => Problem::not_found(format!(
@@ -63,6 +65,7 @@ impl Page for Channel {
         Ok(Self {
             shell: Shell::new(visit, name),
             name: name.to_owned(),
+            copy_as: CopyAs::new(visit, &call, None, &["list_channels"]),
             mode: channels::mode(&channel),
             prefetch: channels::prefetch(&channel),
             connection: connections::of_connection(connection).to_string(),

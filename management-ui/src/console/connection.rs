@@ -11,6 +11,7 @@ use super::channels;
 use super::charts::Charts;
 use super::client::{Call, Problem};
 use super::connections;
+use super::copy_as::CopyAs;
 use super::page::{self, Page, Part, Sample};
 use super::shell::Shell;
 use super::table::{Cell, Table};
@@ -26,6 +27,7 @@ pub(super) struct Connection {
     given: Option<String>,
     connection: Value,
     state: Cell,
+    copy_as: CopyAs,
     charts: Charts,
     channels: Table,
     may_close: bool,
@@ -37,9 +39,9 @@ impl Page for Connection {
 
     async fn load(visit: &Visit) -> Result<Self, Problem> {
         let name = visit.required("name")?;
-        let call = Charts::asked(visit, Call::get(&["connections", name]));
+        let call = Call::get(&["connections", name]);
         let connection = visit
-            .call(call)
+            .call(Charts::asked(visit, call.clone()))
             .await
             .map_err(|problem| match problem.status {
                 StatusCode::NOT_FOUND => Problem::not_found(format!(
@@ -55,6 +57,7 @@ impl Page for Connection {
             shell: Shell::new(visit, given.unwrap_or(name)),
             name: name.to_owned(),
             given: given.map(str::to_owned),
+            copy_as: CopyAs::new(visit, &call, None, &["list_connections"]),
             state: connections::state(&connection),
             charts: Charts::new(visit, "connection", &[("name", name)], &connection),
             channels: channels::SHEET.of(visit, rows),

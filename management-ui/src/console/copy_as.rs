@@ -23,8 +23,9 @@ pub(crate) struct CopyAs {
 }
 
 impl CopyAs {
-    /// For the request `call`; `ctl` are the words after `ferrymq ctl` that do the same in the vhost `vhost`.
-    pub(crate) fn new(visit: &Visit, call: &Call, vhost: &str, ctl: &[&str]) -> Self {
+    /// For the request `call`; `ctl` are the words after `ferrymq ctl` that do the same, in the vhost `vhost` if that
+    /// matters.
+    pub(crate) fn new(visit: &Visit, call: &Call, vhost: Option<&str>, ctl: &[&str]) -> Self {
         let prefix = visit.prefix();
         let mut options = match &call.method {
             &Method::GET => String::new(),
@@ -38,8 +39,8 @@ impl CopyAs {
             let body = quoted(&body.to_string());
             format!(" -H content-type:application/json -d {body}")
         });
-        let words = ["-p", vhost].into_iter().chain(ctl.iter().copied());
-        let words = words.map(quoted);
+        let within = vhost.into_iter().flat_map(|vhost| ["-p", vhost]);
+        let words = within.chain(ctl.iter().copied()).map(quoted);
         Self {
             origin: visit.origin(),
             user: quoted(visit.user.name()),

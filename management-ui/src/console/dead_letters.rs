@@ -13,6 +13,7 @@ use super::Console;
 use super::address::Address;
 use super::client::{Call, Problem};
 use super::confirm::Action;
+use super::copy_as::CopyAs;
 use super::jobs::counted;
 use super::page::{self, Page};
 use super::queue;
@@ -48,6 +49,7 @@ pub(super) const ACTIONS: &[Action] = &[Action {
 #[template(path = "dead_letters.html")]
 pub(super) struct DeadLetters {
     shell: Shell,
+    copy_as: CopyAs,
     /// Why messages are not looked at, where that holds for all.
     barred: Option<&'static str>,
     rows: Vec<Row>,
@@ -99,6 +101,7 @@ impl Page for DeadLetters {
         }
         Ok(Self {
             shell: Shell::new(visit, "Dead letters"),
+            copy_as: targets::copy_as(visit),
             barred,
             rows,
             total,

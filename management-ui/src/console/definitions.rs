@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::Console;
 use super::client::{Call, Problem};
+use super::copy_as::CopyAs;
 use super::login::see_other;
 use super::page::{self, Page};
 use super::shell::Shell;
@@ -29,6 +30,7 @@ const PLAIN: &str = "._-@+";
 #[template(path = "definitions.html")]
 struct Definitions {
     shell: Shell,
+    copy_as: CopyAs,
     /// Only administrators take everything out, and put something in.
     may_export: bool,
     may_import: bool,
@@ -59,6 +61,12 @@ impl Definitions {
     fn new(visit: &Visit, import: Import) -> Self {
         Self {
             shell: Shell::new(visit, "Definitions"),
+            copy_as: CopyAs::new(
+                visit,
+                &document(visit),
+                visit.vhost(),
+                &["export_definitions"],
+            ),
             may_export: visit.is_administrator(),
             may_import: visit.may_administer(),
             import,
@@ -79,13 +87,18 @@ async fn export(visit: Visit) -> Response {
         let problem = Problem::forbidden("Only administrators export definitions");
         return page::refused(&visit, problem).await;
     }
-    let vhost = visit.vhost();
-    let call = match vhost {
+    let name = file_name(visit.console.site.node(), visit.vhost());
+    visit
+        .forward(document(&visit).with("download", &name))
+        .await
+}
+
+/// The definitions that the address asks for: of one vhost, or all.
+fn document(visit: &Visit) -> Call {
+    match visit.vhost() {
         Some(vhost) => Call::get(&["definitions", vhost]),
         None => Call::get(&["definitions"]),
-    };
-    let name = file_name(visit.console.site.node(), vhost);
-    visit.forward(call.with("download", &name)).await
+    }
 }
 
 /// `definitions-NODE-VHOST.json`, of characters that every file system takes.

@@ -137,7 +137,7 @@ fn copy_as(visit: &Visit, vhost: &str, name: &str) -> CopyAs {
     };
     let path = ["exchanges", vhost, in_path(name)];
     let call = Call::get(&[&path[..], below].concat());
-    CopyAs::new(visit, &call, vhost, &[command])
+    CopyAs::new(visit, &call, Some(vhost), &[command])
 }
 
 /// All pages about an exchange.

@@ -31,7 +31,7 @@ pub(super) static SHEET: Sheet = Sheet {
         action: "stop-job",
         title: "Stop",
     }],
-    command: "",
+    command: "list_jobs",
     fixed: |_| false,
     columns: &[
         Column::usual("id", "Job", Kind::Of(number)),

@@ -10,6 +10,7 @@ use super::Console;
 use super::address::Address;
 use super::client::{Call, Problem};
 use super::confirm::Action;
+use super::copy_as::CopyAs;
 use super::form::Submission;
 use super::page::{self, Page};
 use super::shell::Shell;
@@ -211,6 +212,7 @@ fn rows(field: &str, found: &Value) -> Vec<Value> {
 #[template(path = "limits.html")]
 struct LimitsPage {
     shell: Shell,
+    copy_as: CopyAs,
     of_vhosts: Limits,
     /// Administrators see them.
     of_users: Option<Limits>,
@@ -224,8 +226,10 @@ impl Page for LimitsPage {
             true => Some(USERS.of(visit, None).await?),
             false => None,
         };
+        let call = Call::get(&[VHOSTS.path]);
         Ok(Self {
             shell: Shell::new(visit, "Limits"),
+            copy_as: CopyAs::new(visit, &call, None, &["list_vhost_limits", "--global"]),
             of_vhosts: VHOSTS.of(visit, None).await?,
             of_users,
         })

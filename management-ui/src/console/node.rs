@@ -84,7 +84,7 @@ impl Head {
         Ok(Self {
             tabs: TABS.iter().filter(sees).copied().collect(),
             here: here.to_owned(),
-            copy_as: CopyAs::new(visit, &call, "/", &[shown.command]),
+            copy_as: CopyAs::new(visit, &call, None, &[shown.command]),
             node: visit.call(Charts::asked(visit, node)).await?,
         })
     }

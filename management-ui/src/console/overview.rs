@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::chart::catalogue;
 use super::charts::Charts;
 use super::client::{Call, Problem};
+use super::copy_as::CopyAs;
 use super::page::{Page, Part, Sample};
 use super::shell::Shell;
 use super::visit::Visit;
@@ -23,6 +24,7 @@ use tiles::Tile;
 #[template(path = "overview.html", blocks = ["banner", "attention", "top"])]
 pub(super) struct Overview {
     shell: Shell,
+    copy_as: CopyAs,
     /// What is wrong with the broker itself; nothing when all is well.
     alarms: Vec<Alarm>,
     tiles: Vec<Tile>,
@@ -46,16 +48,18 @@ impl Page for Overview {
     const NAME: &'static str = "overview";
 
     async fn load(visit: &Visit) -> Result<Self, Problem> {
-        let call = Charts::asked(visit, Call::get(&["overview"]));
+        let call = Call::get(&["overview"]);
         let call = match visit.vhost() {
             Some(vhost) => call.header("x-vhost", vhost),
             None => call,
         };
-        let overview = visit.call(call).await?;
+        let overview = visit
+            .call(Charts::asked(visit, call.clone()))
+            .await?;
         let name = visit.console.site.node();
-        let call = Charts::asked(visit, Call::get(&["nodes", name]));
+        let node = Charts::asked(visit, Call::get(&["nodes", name]));
         let node = match visit.may_monitor() {
-            true => visit.call(call).await?,
+            true => visit.call(node).await?,
             false => Value::Null,
         };
         let glance = glance::of(visit).await;
@@ -68,6 +72,7 @@ impl Page for Overview {
         let has_queues = overview["object_totals"]["queues"].as_u64() > Some(0);
         Ok(Self {
             shell: Shell::new(visit, "Overview"),
+            copy_as: CopyAs::new(visit, &call, None, &["status"]),
             alarms: alarms(&node),
             tiles: tiles::of(visit, &overview, &node, glance.as_deref()),
             glance,

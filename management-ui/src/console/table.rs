@@ -77,7 +77,7 @@ pub(crate) struct Table {
     /// Can it be filtered, sorted and paged?
     whole: bool,
     /// A menu that tells how to get the same by other means; may be empty.
-    copy_as: String,
+    pub(crate) copy_as: String,
 }
 
 /// Which rows of how many are shown.
@@ -167,8 +167,7 @@ impl Sheet {
         let list = self.asked(visit, list, &table);
         let page = list.clone().with("page", &table.page.to_string());
         if !self.command.is_empty() && !visit.is_live {
-            let vhost = visit.vhost().unwrap_or("/");
-            table.copy_as = rendered(&CopyAs::new(visit, &page, vhost, &[self.command]));
+            table.copy_as = rendered(&CopyAs::new(visit, &page, visit.vhost(), &[self.command]));
         }
         let answer = match visit.call(page).await {
             // There were more rows when the address was made.

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::Console;
 use super::address::Address;
 use super::client::{Call, Problem};
+use super::copy_as::CopyAs;
 use super::form::Submission;
 use super::limits::{self, Limits};
 use super::page::{self, Page};
@@ -28,6 +29,7 @@ use question::Question;
 pub(super) struct User {
     shell: Shell,
     name: String,
+    copy_as: CopyAs,
     tags: Cell,
     password: Cell,
     /// As the API answers it.
@@ -48,6 +50,7 @@ impl Page for User {
         let found = visit.call(users::connections_of(name)).await?;
         Ok(Self {
             shell: Shell::new(visit, name),
+            copy_as: CopyAs::new(visit, &of(name), None, &["list_user_permissions", name]),
             tags: users::tags(&user),
             password: users::password(&user),
             connections: table::number(found.get("filtered_count")),
@@ -92,8 +95,12 @@ impl User {
     }
 }
 
+fn of(name: &str) -> Call {
+    Call::get(&["users", name])
+}
+
 async fn look(visit: &Visit, name: &str) -> Result<Value, Problem> {
-    let found = visit.get(&["users", name]).await;
+    let found = visit.call(of(name)).await;
     found.map_err(|problem| match problem.status {
         StatusCode::NOT_FOUND => Problem::not_found(format!("There is no user {name}")),
         _ => problem,

@@ -11,6 +11,7 @@ use super::Console;
 use super::address::Address;
 use super::charts::Charts;
 use super::client::{Call, Problem};
+use super::copy_as::CopyAs;
 use super::form::Submission;
 use super::limits::{self, Limits};
 use super::page::{self, Page, Part, Sample};
@@ -32,6 +33,7 @@ pub(super) struct VHost {
     /// As the API answers it.
     vhost: Value,
     features: Cell,
+    copy_as: CopyAs,
     charts: Charts,
     /// Administrators see them.
     permissions: Option<Permissions>,
@@ -54,6 +56,7 @@ impl Page for VHost {
         };
         Ok(Self {
             shell: Shell::new(visit, name),
+            copy_as: CopyAs::new(visit, &of(name), None, &["list_vhosts"]),
             features: vhosts::features(&vhost),
             charts: Charts::new(visit, "vhost", &[("name", name)], &vhost),
             permissions,
@@ -107,8 +110,12 @@ impl VHost {
     }
 }
 
+fn of(name: &str) -> Call {
+    Call::get(&["vhosts", name])
+}
+
 async fn look(visit: &Visit, name: &str) -> Result<Value, Problem> {
-    let call = Charts::asked(visit, Call::get(&["vhosts", name]));
+    let call = Charts::asked(visit, of(name));
     let found = visit.call(call).await;
     found.map_err(|problem| match problem.status {
         StatusCode::NOT_FOUND => Problem::not_found(format!("There is no virtual host {name}")),

@@ -6,12 +6,22 @@ use axum::http::StatusCode;
 use serde_json::Value;
 
 use crate::console::client::{Call, Problem};
+use crate::console::copy_as::CopyAs;
 use crate::console::visit::Visit;
 
 /// More places that dead letters are sent to are not followed.
 const MAX_DESTINATIONS: usize = 500;
 /// More exchanges behind one are not followed.
 const MAX_EXCHANGES: usize = 100;
+
+/// What finds the queues that send dead letters somewhere.
+const FILTERS: [&str; 4] = [
+    "arguments.x-dead-letter-exchange:*",
+    "effective_policy_definition.dead-letter-exchange:*",
+    // The default exchange has no name, and so no value.
+    "arguments.x-dead-letter-routing-key:*",
+    "effective_policy_definition.dead-letter-routing-key:*",
+];
 
 /// A queue that dead letters can reach.
 pub(super) struct Target {
@@ -41,6 +51,17 @@ struct Destination {
 
 /// Which queue sends what where, by argument or policy.
 type Senders = BTreeMap<Destination, BTreeSet<String>>;
+
+/// What scripts begin with that look for the same, and columns of a command.
+pub(super) fn copy_as(visit: &Visit) -> CopyAs {
+    let command = [
+        "list_queues",
+        "name",
+        "arguments",
+        "effective_policy_definition",
+    ];
+    CopyAs::new(visit, &list(visit, FILTERS[0]), visit.vhost(), &command)
+}
 
 /// Finds the queues that dead letters reach, of those that the visitor sees.
 ///
@@ -74,24 +95,22 @@ pub(super) async fn find(visit: &Visit) -> Result<Found, Problem> {
     Ok(Found { targets, is_cut })
 }
 
+/// The queues that pass one of them, with what says where their dead letters go.
+fn list(visit: &Visit, filter: &str) -> Call {
+    let list = Call::get(&["queues"]).with("filter", filter).with(
+        "columns",
+        "vhost,name,arguments,effective_policy_definition",
+    );
+    match visit.vhost() {
+        Some(vhost) => list.header("x-vhost", vhost),
+        None => list,
+    }
+}
+
 async fn senders(visit: &Visit) -> Result<Senders, Problem> {
     let mut senders = Senders::new();
-    for filter in [
-        "arguments.x-dead-letter-exchange:*",
-        "effective_policy_definition.dead-letter-exchange:*",
-        // The default exchange has no name, and so no value.
-        "arguments.x-dead-letter-routing-key:*",
-        "effective_policy_definition.dead-letter-routing-key:*",
-    ] {
-        let list = Call::get(&["queues"]).with("filter", filter).with(
-            "columns",
-            "vhost,name,arguments,effective_policy_definition",
-        );
-        let list = match visit.vhost() {
-            Some(vhost) => list.header("x-vhost", vhost),
-            None => list,
-        };
-        let queues = visit.call(list).await?;
+    for filter in FILTERS {
+        let queues = visit.call(list(visit, filter)).await?;
         for queue in queues.as_array().into_iter().flatten() {
             if let Some(destination) = destination(queue) {
                 let name = queue["name"].as_str().unwrap_or_default().to_owned();

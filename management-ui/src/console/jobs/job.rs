@@ -4,7 +4,8 @@ use askama::Template;
 use serde_json::Value;
 
 use super::{progress, rate, source, state, target, task};
-use crate::console::client::Problem;
+use crate::console::client::{Call, Problem};
+use crate::console::copy_as::CopyAs;
 use crate::console::page::{Page, Part};
 use crate::console::shell::Shell;
 use crate::console::table::{self, Cell};
@@ -17,6 +18,7 @@ pub(super) struct JobPage {
     shell: Shell,
     /// As the API answers it.
     job: Value,
+    copy_as: CopyAs,
     task: String,
     source: Cell,
     target: Cell,
@@ -33,10 +35,12 @@ impl Page for JobPage {
 
     async fn load(visit: &Visit) -> Result<Self, Problem> {
         let id = visit.required("id")?;
-        let job = visit.get(&["jobs", id]).await?;
+        let call = Call::get(&["jobs", id]);
+        let job = visit.call(call.clone()).await?;
         let owns = job["user"].as_str() == Some(visit.user.name());
         Ok(Self {
             shell: Shell::new(visit, format!("Job {id}")),
+            copy_as: CopyAs::new(visit, &call, None, &["list_jobs"]),
             task: task(&job),
             source: source(&job),
             target: target(&job),

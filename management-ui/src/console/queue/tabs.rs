@@ -154,5 +154,5 @@ pub(super) fn copy_as(visit: &Visit, vhost: &str, name: &str) -> CopyAs {
         NAME => name,
         word => word,
     });
-    CopyAs::new(visit, &call, vhost, &words.collect::<Vec<_>>())
+    CopyAs::new(visit, &call, Some(vhost), &words.collect::<Vec<_>>())
 }
