@@ -13,6 +13,7 @@ mod client;
 mod confirm;
 mod copy_as;
 mod export;
+mod filter;
 mod form;
 mod format;
 mod live;

@@ -1,6 +1,6 @@
 /**
- * The stream of what changes on a page. Patches cells and blocks in place; never touches forms, selection,
- * focus, open menus or the order of rows.
+ * What changes on a page, as a stream; where no stream gets through, it is asked for every so often. Patches cells and
+ * blocks in place; never touches forms, selection, focus, open menus or the order of rows.
  *
  * Others hear of it by events on `document`: `live:sample` for charts, `live:patched` for an element that has
  * changed.
@@ -15,10 +15,11 @@ import { patch } from "./patch.js";
  * @property {number} at milliseconds since the Unix epoch
  */
 
-/** @typedef {"live" | "paused" | "reconnecting" | "offline" | "ended"} State */
+/** @typedef {"live" | "polling" | "paused" | "reconnecting" | "offline" | "ended"} State */
 
 const TEXTS = {
   live: "Live",
+  polling: "Live, every 5 s",
   paused: "Paused",
   reconnecting: "Reconnecting…",
   offline: "Offline",
@@ -27,17 +28,33 @@ const TEXTS = {
 
 /** After so long a broker that does not answer is called offline. */
 const OFFLINE_AFTER_MS = 10_000;
-/** So often a stream is tried again that the browser itself has given up. */
+/** After so long a stream is tried again. */
 const RETRY_MS = 2_000;
+
+/** So many streams may fail to open, while the broker answers, before changes are asked for without one. */
+const MAX_FAILURES = 3;
+/** A stream that has not opened after so long has failed: something on the way holds it back. */
+const OPEN_WITHIN_MS = 10_000;
+/** So often changes are asked for where no stream gets through. */
+const POLL_MS = 5_000;
+/** Longer addresses may not get through. */
+const MAX_SHOWN_LENGTH = 6_000;
 
 /** @type {EventSource | null} */
 let source = null;
+/** Does no stream get through? */
+let polls = !window.EventSource;
+let failures = 0;
 let paused = false;
 let ended = false;
 /** @type {number | undefined} */
 let offlineTimer;
 /** @type {number | undefined} */
 let retryTimer;
+/** @type {number | undefined} */
+let openTimer;
+/** @type {number | undefined} */
+let pollTimer;
 
 /** Opens the stream, if something on the page changes. */
 export function startLive() {
@@ -74,6 +91,9 @@ function setPaused(wanted) {
 
 function close() {
   clearTimeout(retryTimer);
+  clearTimeout(openTimer);
+  clearTimeout(pollTimer);
+  pollTimer = undefined;
   source?.close();
   source = null;
 }
@@ -84,43 +104,103 @@ function connect() {
     close();
     clearTimeout(offlineTimer);
     show(ended ? "ended" : "paused");
-    return;
+  } else if (polls) {
+    pollTimer ??= window.setTimeout(poll);
+  } else if (!source) {
+    open();
   }
-  if (source) {
-    return;
-  }
-  const page = location.pathname.split("/").pop();
-  source = new EventSource(`live/${page}${location.search}`);
+}
+
+function open() {
+  source = new EventSource(address());
+  openTimer = window.setTimeout(lost, OPEN_WITHIN_MS);
   source.addEventListener("open", () => {
-    clearTimeout(offlineTimer);
-    offlineTimer = undefined;
-    show("live");
+    failures = 0;
+    reached("live");
   });
   source.addEventListener("change", (event) => apply(JSON.parse(event.data)));
   source.addEventListener("end", (event) => end(JSON.parse(event.data).reason));
   source.addEventListener("error", lost);
 }
 
-function lost() {
+/** Where the changes of this page are, for the rows that it shows. */
+function address() {
+  const page = location.pathname.split("/").pop();
+  /** @type {Record<string, unknown[]>} */
+  const shown = {};
+  for (const row of document.querySelectorAll("[data-table] tr[data-key]")) {
+    const { table = "" } = /** @type {HTMLElement} */ (row.closest("[data-table]")).dataset;
+    shown[table] ??= [];
+    shown[table].push(JSON.parse(/** @type {HTMLElement} */ (row).dataset.key ?? "[]"));
+  }
+  const parameters = new URLSearchParams(location.search);
+  const text = new URLSearchParams({ shown: JSON.stringify(shown) });
+  if (text.toString().length <= MAX_SHOWN_LENGTH) {
+    parameters.set("shown", JSON.stringify(shown));
+  }
+  return `live/${page}?${parameters}`;
+}
+
+/** @param {State} state */
+function reached(state) {
+  clearTimeout(openTimer);
+  clearTimeout(offlineTimer);
+  offlineTimer = undefined;
+  show(state);
+}
+
+function unreached() {
   show("reconnecting");
   offlineTimer ??= window.setTimeout(() => show("offline"), OFFLINE_AFTER_MS);
-  // The browser itself comes back only after a connection that broke, not after an answer that it did not like.
-  if (source?.readyState === EventSource.CLOSED) {
-    close();
-    retryTimer = window.setTimeout(retry, RETRY_MS);
+}
+
+/** Asks for everything that may have changed, and goes on to while no stream gets through. */
+async function poll() {
+  const mine = pollTimer;
+  const answered = await ask();
+  if (mine !== pollTimer) {
+    return;
+  }
+  if (answered) {
+    reached("polling");
+  } else {
+    unreached();
+  }
+  pollTimer = window.setTimeout(poll, POLL_MS);
+}
+
+/**
+ * Brings the page up to date without a stream. When the session is gone the page says so by asking for the password.
+ *
+ * @returns {Promise<boolean>} whether that worked
+ */
+async function ask() {
+  try {
+    const answer = await fetch(address(), { headers: { accept: "application/json" } });
+    if (answer.ok) {
+      apply(await answer.json());
+    } else if (answer.status === 401 || answer.status === 403) {
+      location.reload();
+    } else if (answer.status === 404) {
+      end("gone");
+    }
+    return answer.ok;
+  } catch {
+    return false;
   }
 }
 
-/** Comes back, unless the session is gone: then the page says so by asking for the password. */
+function lost() {
+  close();
+  unreached();
+  retryTimer = window.setTimeout(retry, RETRY_MS);
+}
+
+/** Comes back; streams that fail while everything else gets through are given up. */
 async function retry() {
-  try {
-    const answer = await fetch(location.href);
-    if (answer.status === 401) {
-      location.reload();
-      return;
-    }
-  } catch {
-    // Not there yet: the next attempt tells.
+  if (await ask()) {
+    failures += 1;
+    polls = failures >= MAX_FAILURES;
   }
   connect();
 }
@@ -130,7 +210,6 @@ function end(reason) {
   close();
   if (reason === "shutdown") {
     lost();
-    retryTimer = window.setTimeout(retry, RETRY_MS);
     return;
   }
   if (reason === "not_authorised") {

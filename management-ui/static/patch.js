@@ -60,9 +60,10 @@ function patchRow(table, key, html) {
  * Tells of rows that came or went; the order stays as it is until somebody wants another.
  *
  * @param {string} table
- * @param {string[]} keys in the order that a new page would have
+ * @param {{order: string[], gone: string[]}} keys of the rows that a new page would have, in their order, and of those that
+ *   there are no more
  */
-function noteOrder(table, keys) {
+function noteOrder(table, { order, gone }) {
   const section = document.getElementById(table);
   const note = /** @type {HTMLElement | null | undefined} */ (
     section?.querySelector("[data-order]")
@@ -73,14 +74,13 @@ function noteOrder(table, keys) {
   }
   const rows = /** @type {HTMLElement[]} */ ([...section.querySelectorAll("tbody tr[data-key]")]);
   const shown = rows.map((row) => row.dataset.key ?? "");
-  const now = new Set(keys);
   const known = new Set(shown);
-  const fresh = keys.filter((key) => !known.has(key)).length;
+  const fresh = order.filter((key) => !known.has(key)).length;
   for (const row of rows) {
-    row.classList.toggle("gone", !now.has(row.dataset.key ?? ""));
+    row.classList.toggle("gone", gone.includes(row.dataset.key ?? ""));
   }
-  const moved = keys.some((key, index) => key !== shown[index]);
-  note.hidden = !moved && keys.length === shown.length;
+  const moved = order.some((key, index) => key !== shown[index]);
+  note.hidden = !moved && order.length === shown.length;
   link.textContent = fresh ? `${fresh} new: refresh` : "The order has changed: refresh";
 }
 

@@ -88,6 +88,47 @@ test("what is new is announced, and moves nothing before somebody asks", async (
   });
 });
 
+test("a row that has left the page goes on changing", async () => {
+  await site.api.declareQueue("leaver");
+  await site.visit({}, async ({ page }) => {
+    await page.goto("queues?filter=leaver+messages_ready%3A0");
+    await site.api.publish("leaver", "hello");
+    const leaver = row(page, "leaver");
+    await leaver.locator("td[data-title=Ready]", { hasText: "1" }).waitFor();
+    await page.getByRole("link", { name: "The order has changed" }).waitFor();
+    assert.equal(await page.locator("tr.gone").count(), 0);
+    await site.api.delete(`/queues${path("/", "leaver")}`);
+    await page.locator("tr.gone", { hasText: "leaver" }).waitFor();
+  });
+});
+
+test("without streams a page asks every few seconds", async () => {
+  for (const prepare of [withoutEventSource, withoutStreams]) {
+    await site.visit({}, async ({ page, troubles }) => {
+      troubles.expect(/ERR_FAILED/);
+      await prepare(page);
+      await page.goto("queues?filter=busy");
+      const status = page.locator("#live-status");
+      await status.getByText("Live, every 5 s").waitFor({ timeout: 30_000 });
+      await changesTwice(row(page, "busy"));
+      await page.getByRole("button", { name: "Pause", exact: true }).first().click();
+      await status.getByText("Paused").waitFor();
+    });
+  }
+});
+
+/** @param {import("playwright-core").Page} page */
+async function withoutEventSource(page) {
+  await page.addInitScript("delete window.EventSource");
+}
+
+/** @param {import("playwright-core").Page} page */
+async function withoutStreams(page) {
+  await page.route("**/console/live/*", (route) =>
+    route.request().headers().accept === "text/event-stream" ? route.abort() : route.continue(),
+  );
+}
+
 test("a page can be paused", async () => {
   await site.visit({}, async ({ page }) => {
     await page.goto("queue?vhost=%2F&name=busy");

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::response::Response;
 use ferrymq_broker::clients::{ClientChannel, ClientConsumer};
 use ferrymq_broker::json;
 use ferrymq_broker::queue::Queue;
@@ -11,7 +12,7 @@ use ferrymq_broker::queue::shared::SharedQueue;
 use ferrymq_broker::vhost::VHost;
 use serde_json::{Value, json};
 
-use super::connections::ConnectionRow;
+use super::connections::{self, ConnectionRow};
 use crate::answer::Answer;
 use crate::auth::Caller;
 use crate::catalogue;
@@ -19,6 +20,7 @@ use crate::http::Site;
 use crate::http::path::Names;
 use crate::list::{Row, SortKey};
 use crate::query::{Query, View};
+use crate::refusal::Refusal;
 
 /// What clients are told where a delivery may stay unacked for ever. Compat: they expect a number.
 const UNLIMITED_MS: u64 = 1_800_000;
@@ -46,6 +48,25 @@ pub(crate) async fn list_in(
     let vhost = caller.vhost(&vhost)?;
     let found = of_vhosts(&caller, vec![vhost]);
     query.list(&site, found).await
+}
+
+/// `GET /api/consumers/{vhost}/{connection}/{channel}/{tag}`
+pub(crate) async fn get(
+    caller: Caller,
+    State(site): State<Site>,
+    Names((vhost, connection, channel, tag)): Names<(String, String, String, String)>,
+    query: Query,
+) -> Result<Response, Refusal> {
+    caller.vhost(&vhost)?;
+    let connection = connections::find(&caller, &site, &connection)?;
+    let channel = channel.parse().ok();
+    let channel = channel.and_then(|number| connection.connection.channel(number));
+    let channel = channel.ok_or_else(Refusal::not_found)?;
+    let mut consumers = of_channel(&channel, &site).into_iter().filter(|consumer| {
+        consumer["consumer_tag"] == *tag && consumer["queue"]["vhost"] == *vhost
+    });
+    let consumer = consumers.next().ok_or_else(Refusal::not_found)?;
+    Ok(query.object(consumer))
 }
 
 /// Those that the caller sees, by queue.

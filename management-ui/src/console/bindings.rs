@@ -47,6 +47,7 @@ pub(super) static SHEET: Sheet = Sheet {
     }],
     command: "list_bindings",
     // Queues are bound to the default exchange for ever.
+    one: Some(|key| Call::get(&path(key))),
     fixed: |binding| binding["source"] == "",
     columns: &[
         Column::usual("source", "From exchange", Kind::Of(source)),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Console;
 use super::address::Address;
-use super::client::Problem;
+use super::client::{Call, Problem};
 use super::page::{self, Page, Part};
 use super::shell::Shell;
 use super::table::{Badge, Cell, Column, Kind, Preset, Sheet, Table};
@@ -21,6 +21,7 @@ pub(super) static SHEET: Sheet = Sheet {
     key: &["name"],
     bulk: &[],
     command: "list_channels",
+    one: Some(|key| Call::get(&["channels", key[0]])),
     fixed: |_| false,
     columns: &[
         Column::usual("name", "Channel", Kind::Of(name)),

@@ -25,6 +25,7 @@ pub(super) static SHEET: Sheet = Sheet {
         title: "Close",
     }],
     command: "list_connections",
+    one: Some(|key| Call::get(&["connections", key[0]])),
     fixed: |_| false,
     columns: &[
         Column::usual("name", "Connection", Kind::Of(name)),

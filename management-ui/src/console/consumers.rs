@@ -34,6 +34,7 @@ pub(super) static SHEET: Sheet = Sheet {
         title: "Cancel",
     }],
     command: "list_consumers",
+    one: Some(|key| Call::get(&["consumers", key[0], key[1], key[2], key[3]])),
     fixed: |_| false,
     columns: &[
         Column::usual("consumer_tag", "Consumer", Kind::Text),

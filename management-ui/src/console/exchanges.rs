@@ -36,6 +36,7 @@ pub(super) static SHEET: Sheet = Sheet {
         title: "Delete",
     }],
     command: "list_exchanges",
+    one: Some(|key| Call::get(&["exchanges", key[0], in_path(key[1])])),
     fixed: |exchange| is_predeclared(text(exchange, "name")),
     columns: &[
         Column::usual("name", "Name", Kind::Of(name)),

@@ -32,6 +32,7 @@ pub(super) static SHEET: Sheet = Sheet {
         title: "Stop",
     }],
     command: "list_jobs",
+    one: Some(|key| Call::get(&["jobs", key[0]])),
     fixed: |_| false,
     columns: &[
         Column::usual("id", "Job", Kind::Of(number)),

@@ -60,6 +60,7 @@ static VHOST_SHEET: Sheet = Sheet {
     key: &["vhost", "limit"],
     bulk: &[clear("clear-vhost-limit")],
     command: "",
+    one: None,
     fixed: |_| false,
     columns: &[
         Column::usual("vhost", "Virtual host", Kind::Of(vhost)),
@@ -75,6 +76,7 @@ static USER_SHEET: Sheet = Sheet {
     key: &["user", "limit"],
     bulk: &[clear("clear-user-limit")],
     command: "",
+    one: None,
     fixed: |_| false,
     columns: &[Column::usual("user", "User", Kind::Of(user)), LIMIT, VALUE],
     nouns: NOUNS,

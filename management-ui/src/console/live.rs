@@ -1,14 +1,19 @@
 //! The stream of what changes on a page: it is made again every so often, and what differs from what was sent is sent.
 //!
 //! `event: change`, with `{"parts": {id: html}, "samples": {chart: {name: value}}, "at": milliseconds}`. A browser that
-//! comes back gets everything once more, so nothing is missed.
+//! comes back gets everything once more, so nothing is missed. One that asks for JSON instead of a stream gets everything as
+//! one such object.
+
+mod shown;
 
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash as _, Hasher as _};
 use std::marker::PhantomData;
 
+use axum::Json;
 use axum::http::StatusCode;
+use axum::http::header::{ACCEPT, HeaderMap};
 use axum::response::sse::Event;
 use axum::response::{IntoResponse as _, Response};
 use ferrymq_broker::clock;
@@ -18,6 +23,10 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use super::page::{Page, Part};
 use super::visit::Visit;
 use crate::sse::{self, End, Source};
+pub(super) use shown::Shown;
+
+/// The parameter with the rows that the browser shows.
+const SHOWN: &str = "shown";
 
 /// Changes on their way to one page.
 struct Changes<P> {
@@ -29,7 +38,28 @@ struct Changes<P> {
 }
 
 /// `GET /console/live/NAME?…`
-pub(crate) async fn stream<P: Page>(visit: Visit) -> Response {
+pub(crate) async fn changes<P: Page>(headers: HeaderMap, mut visit: Visit) -> Response {
+    visit.shown = visit.address.get(SHOWN).and_then(Shown::parse);
+    visit.address = visit.address.without(&[SHOWN]);
+    let accepts = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    match accepts.is_some_and(|accepts| accepts.contains("application/json")) {
+        true => everything::<P>(&visit).await,
+        false => stream::<P>(visit),
+    }
+}
+
+/// All that may have changed, for browsers to which no stream gets through.
+async fn everything<P: Page>(visit: &Visit) -> Response {
+    match P::load(visit).await {
+        Ok(page) => {
+            let parts = wanted(visit, &page);
+            Json(change(parts, &page)).into_response()
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+fn stream<P: Page>(visit: Visit) -> Response {
     let site = visit.console.site.clone();
     let permit = match visit.console.streams.open() {
         Ok(permit) => permit,
@@ -69,17 +99,15 @@ impl<P: Page> Source for Changes<P> {
 impl<P: Page> Changes<P> {
     /// What the page does not have yet.
     fn difference(&mut self, page: &P) -> Option<Value> {
-        let parts = page.parts().into_iter();
-        let parts = parts.filter(|part| self.is_new(part));
-        let parts: Map<_, _> = parts.map(|part| (part.id, part.html.into())).collect();
-        let samples = page.samples().into_iter();
-        let samples = samples.map(|sample| (sample.chart, sample.values.into()));
-        let samples: Map<_, _> = samples.collect();
-        if parts.is_empty() && samples.is_empty() {
-            return None;
-        }
-        let at = clock::now().as_millis();
-        Some(json!({ "parts": parts, "samples": samples, "at": at }))
+        let mut parts = wanted(&self.visit, page);
+        // One that does not say what it shows has just been loaded.
+        self.visit
+            .shown
+            .get_or_insert_with(|| Shown::in_parts(&parts));
+        parts.retain(|part| self.is_new(part));
+        let change = change(parts, page);
+        let is_empty = |field: &str| change[field].as_object().is_none_or(Map::is_empty);
+        (!is_empty("parts") || !is_empty("samples")).then_some(change)
     }
 
     fn is_new(&mut self, part: &Part) -> bool {
@@ -88,4 +116,24 @@ impl<P: Page> Changes<P> {
         let hash = hasher.finish();
         self.sent.insert(part.id.clone(), hash) != Some(hash)
     }
+}
+
+/// The parts of a page that have a place in the browser.
+fn wanted<P: Page>(visit: &Visit, page: &P) -> Vec<Part> {
+    let mut parts = page.parts();
+    if let Some(shown) = &visit.shown {
+        parts.retain(|part| shown.has_place_for(part));
+    }
+    parts
+}
+
+fn change<P: Page>(parts: Vec<Part>, page: &P) -> Value {
+    let parts = parts.into_iter().map(|part| (part.id, part.html.into()));
+    let samples = page.samples().into_iter();
+    let samples = samples.map(|sample| (sample.chart, sample.values.into()));
+    json!({
+        "parts": parts.collect::<Map<_, _>>(),
+        "samples": samples.collect::<Map<_, _>>(),
+        "at": clock::now().as_millis(),
+    })
 }

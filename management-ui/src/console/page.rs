@@ -70,13 +70,13 @@ impl Part {
     }
 }
 
-/// Adds a page to the routes: the page itself, and the stream of what changes on it.
+/// Adds a page to the routes: the page itself, and what changes on it.
 pub(crate) fn route<P: Page>(router: Router<Console>) -> Router<Console> {
     router
         .route(&format!("/console/{}", P::NAME), get(view::<P>))
         .route(
             &format!("/console/live/{}", P::NAME),
-            get(live::stream::<P>),
+            get(live::changes::<P>),
         )
 }
 

@@ -85,6 +85,7 @@ const CHANGE: Column = Column::usual("change", "Change", Kind::Of(change));
 /// Of a virtual host.
 static OF_VHOST: Sheet = Sheet {
     command: "",
+    one: None,
     fixed: |_| false,
     columns: &[USER, CONFIGURE, WRITE, READ, CHANGE],
     ..sheet("permissions", NOUNS, KEY, REMOVE)
@@ -92,18 +93,21 @@ static OF_VHOST: Sheet = Sheet {
 /// Of a user.
 static OF_USER: Sheet = Sheet {
     command: "",
+    one: None,
     fixed: |_| false,
     columns: &[VHOST, CONFIGURE, WRITE, READ, CHANGE],
     ..sheet("permissions", NOUNS, KEY, REMOVE)
 };
 static TOPICS_OF_VHOST: Sheet = Sheet {
     command: "",
+    one: None,
     fixed: |_| false,
     columns: &[USER, EXCHANGE, WRITE, READ, CHANGE],
     ..sheet("topic-permissions", TOPIC_NOUNS, TOPIC_KEY, REMOVE_TOPIC)
 };
 static TOPICS_OF_USER: Sheet = Sheet {
     command: "",
+    one: None,
     fixed: |_| false,
     columns: &[VHOST, EXCHANGE, WRITE, READ, CHANGE],
     ..sheet("topic-permissions", TOPIC_NOUNS, TOPIC_KEY, REMOVE_TOPIC)
@@ -120,6 +124,7 @@ const fn sheet(
         path: &[],
         nouns,
         command: "",
+        one: None,
         fixed: |_| false,
         columns: &[],
         key,

@@ -51,6 +51,7 @@ static USER: Of = Of {
     sheet_to_read: &Sheet {
         bulk: &[],
         command: "list_policies",
+        one: Some(|key| Call::get(&["policies", key[0], key[1]])),
         fixed: |_| false,
         columns: &[
             NAME, VHOST, PATTERN, APPLY_TO, MATCHES, DEFINITION, PRIORITY,
@@ -70,6 +71,7 @@ static OPERATOR: Of = Of {
     sheet_to_read: &Sheet {
         bulk: &[],
         command: "list_operator_policies",
+        one: Some(|key| Call::get(&["operator-policies", key[0], key[1]])),
         fixed: |_| false,
         columns: &[
             NAME,
@@ -102,6 +104,7 @@ const SHEET_OF_POLICIES: Sheet = Sheet {
         title: "Delete",
     }],
     command: "list_policies",
+    one: Some(|key| Call::get(&["policies", key[0], key[1]])),
     fixed: |_| false,
     columns: &[
         NAME, VHOST, PATTERN, APPLY_TO, MATCHES, DEFINITION, PRIORITY, ORDER, EDIT,
@@ -116,6 +119,7 @@ const SHEET_OF_OPERATOR: Sheet = Sheet {
         title: "Delete",
     }],
     command: "list_operator_policies",
+    one: Some(|key| Call::get(&["operator-policies", key[0], key[1]])),
     fixed: |_| false,
     columns: &[
         NAME,

@@ -33,6 +33,7 @@ pub(super) static SHEET: Sheet = Sheet {
         bulk("resume-queue", "Resume"),
     ],
     command: "list_queues",
+    one: Some(|key| Call::get(&["queues", key[0], key[1]])),
     fixed: |_| false,
     columns: &[
         Column::usual("name", "Name", Kind::Of(name)),

@@ -3,10 +3,13 @@
 
 mod cell;
 mod column;
+mod kept;
+
+use std::iter;
 
 use askama::Template;
 use axum::http::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::address::Address;
 use super::client::{Call, Problem};
@@ -14,6 +17,8 @@ use super::copy_as::CopyAs;
 use super::page::{Part, rendered};
 use super::visit::Visit;
 use crate::query::field;
+
+use kept::Kept;
 
 pub(crate) use cell::{Badge, Button, Cell, bytes, moment, number, text, time};
 pub(crate) use column::{Column, Kind, Preset};
@@ -29,7 +34,8 @@ const SPARK: [(&str, &str); 2] = [("lengths_age", "600"), ("lengths_incr", "20")
 pub(crate) struct Sheet {
     /// Its name on the page.
     pub(crate) id: &'static str,
-    /// Where the API has its rows, `["queues"]` for example; names in braces are parameters of the page's address.
+    /// Where the API has its rows, `["queues"]` for example; names in braces are parameters of the page's address, those
+    /// behind a question mark are passed on as parameters.
     pub(crate) path: &'static [&'static str],
     /// What rows are called, one and several.
     pub(crate) nouns: (&'static str, &'static str),
@@ -39,6 +45,8 @@ pub(crate) struct Sheet {
     pub(crate) key: &'static [&'static str],
     /// What `ferrymq ctl` has for the same list; a table that is part of another page has none.
     pub(crate) command: &'static str,
+    /// The request for a row alone, by its key: a table that is a page of a list asks for those that have left the page.
+    pub(crate) one: Option<fn(&[&str]) -> Call>,
     /// Rows that nothing can be done to: they are not selected.
     pub(crate) fixed: fn(&Value) -> bool,
     /// Actions on rows that are selected.
@@ -63,6 +71,7 @@ pub(crate) struct Table {
     address: Address,
     headers: Vec<Header>,
     rows: Vec<Row>,
+    kept: Kept,
     bulk: Vec<Bulk>,
     choices: Vec<Choice>,
     presets: Vec<Choice>,
@@ -142,6 +151,7 @@ impl Sheet {
 
     /// The request for all its rows, on a page with this address.
     pub(crate) fn list(&self, address: &Address) -> Call {
+        let names = self.path.iter().filter(|part| !part.starts_with('?'));
         let name = |part: &&'static str| match part.strip_prefix('{') {
             Some(parameter) => address
                 .get(parameter.trim_end_matches('}'))
@@ -149,9 +159,28 @@ impl Sheet {
                 .to_owned(),
             None => (*part).to_owned(),
         };
-        let names: Vec<_> = self.path.iter().map(name).collect();
+        let names: Vec<_> = names.map(name).collect();
         let names: Vec<_> = names.iter().map(String::as_str).collect();
-        Call::get(&names)
+        let passed_on = self.passed_on(address).into_iter();
+        passed_on.fold(Call::get(&names), |call, (name, value)| {
+            call.with(name, value)
+        })
+    }
+
+    /// What of the page's address is passed on to the API.
+    fn passed_on<'a>(&self, address: &'a Address) -> Vec<(&'static str, &'a str)> {
+        let parameters = self.path.iter().filter_map(|part| part.strip_prefix('?'));
+        parameters
+            .filter_map(|name| Some((name, address.get(name)?)))
+            .collect()
+    }
+
+    /// The words after `ferrymq ctl` that list the same.
+    fn command(&self, address: &Address) -> Vec<String> {
+        let passed_on = self.passed_on(address).into_iter();
+        let options = passed_on.flat_map(|(name, value)| [format!("--{name}"), value.to_owned()]);
+        let command = iter::once(self.command.to_owned());
+        command.chain(options).collect()
     }
 
     /// The same of another list with the same rows.
@@ -167,7 +196,9 @@ impl Sheet {
         let list = self.asked(visit, list, &table);
         let page = list.clone().with("page", &table.page.to_string());
         if !self.command.is_empty() && !visit.is_live {
-            table.copy_as = rendered(&CopyAs::new(visit, &page, visit.vhost(), &[self.command]));
+            let command = self.command(&visit.address);
+            let command: Vec<_> = command.iter().map(String::as_str).collect();
+            table.copy_as = rendered(&CopyAs::new(visit, &page, visit.vhost(), &command));
         }
         let answer = match visit.call(page).await {
             // There were more rows when the address was made.
@@ -178,7 +209,10 @@ impl Sheet {
             answer => answer,
         };
         match answer {
-            Ok(answer) => self.fill(visit, &mut table, &answer),
+            Ok(answer) => {
+                self.fill(visit, &mut table, &answer);
+                table.kept = self.keep(visit, &table).await?;
+            }
             Err(problem) if problem.status == StatusCode::BAD_REQUEST => {
                 table.problem = Some(problem.reason);
             }
@@ -194,6 +228,7 @@ impl Sheet {
         table.total = rows.len() as u64;
         table.filtered = table.total;
         table.rows = self.rows(visit, &table, rows);
+        table.kept.gone = table.missing(visit);
         table
     }
 
@@ -230,6 +265,7 @@ impl Sheet {
                 .map(|column| header(address, column))
                 .collect(),
             rows: Vec::new(),
+            kept: Kept::default(),
             bulk: match visit.is_read_only() {
                 true => Vec::new(),
                 false => self.bulk.to_vec(),
@@ -390,14 +426,14 @@ fn header(address: &Address, column: &Column) -> Header {
 impl Table {
     /// What changes in it while the page is open.
     pub(crate) fn parts(&self) -> Vec<Part> {
-        let rows = self.rows.iter().map(|row| Part {
+        let rows = self.rows.iter().chain(&self.kept.rows).map(|row| Part {
             id: format!("row:{}:{}", self.id, row.key),
             html: rendered(row),
         });
         let keys = self.rows.iter().map(|row| Value::from(row.key.as_str()));
         let order = Part {
             id: format!("keys:{}", self.id),
-            html: keys.collect::<Value>().to_string(),
+            html: json!({ "order": keys.collect::<Value>(), "gone": self.kept.gone }).to_string(),
         };
         let counts = Part::new(&format!("{}-counts", self.id), &self.counts());
         rows.chain([order, counts]).collect()
@@ -411,7 +447,7 @@ impl Table {
     /// The same, where of what can be done to rows only that is left which the visitor `may`: by the action's name.
     pub(crate) fn actions_that(mut self, may: impl Fn(&str) -> bool) -> Self {
         self.bulk.retain(|bulk| may(bulk.action));
-        for row in &mut self.rows {
+        for row in self.rows.iter_mut().chain(&mut self.kept.rows) {
             row.has_tick = !self.bulk.is_empty();
         }
         self

@@ -31,6 +31,7 @@ pub(super) static SHEET: Sheet = Sheet {
         title: "Delete",
     }],
     command: "list_users",
+    one: Some(|key| Call::get(&["users", key[0]])),
     fixed: |_| false,
     columns: &[
         Column::usual("name", "Name", Kind::Of(name)),

@@ -34,6 +34,7 @@ pub(super) static SHEET: Sheet = Sheet {
         title: "Delete",
     }],
     command: "list_vhosts",
+    one: Some(|key| Call::get(&["vhosts", key[0]])),
     fixed: |_| false,
     columns: &[
         Column::usual("name", "Name", Kind::Of(name)),

@@ -17,6 +17,7 @@ use super::Console;
 use super::address::Address;
 use super::client::{Call, Problem};
 use super::form::Refused;
+use super::live::Shown;
 use super::login;
 use super::session::{Flash, Found, Key, Sessions};
 
@@ -44,6 +45,8 @@ pub(crate) struct Visit {
     pub(crate) host: String,
     /// Does the page only ask what has changed on it?
     pub(crate) is_live: bool,
+    /// Which rows the browser shows, as far as it says.
+    pub(crate) shown: Option<Shown>,
     /// What the page is to tell.
     pub(crate) flash: Option<Flash>,
     /// A form of this page that was just refused.
@@ -238,6 +241,7 @@ impl FromRequestParts<Console> for Visit {
             theme: theme(&parts.headers),
             host: host(&parts.headers),
             is_live,
+            shown: None,
             flash: None,
             refused: parts.extensions.remove::<Refused>(),
             headers: [COOKIE, HOST]

@@ -33,6 +33,7 @@ static SHEET: Sheet = Sheet {
     key: &["section", "index"],
     bulk: &[],
     command: "",
+    one: None,
     fixed: |_| false,
     columns: &[
         Column::usual("outcome", "Outcome", Kind::Of(outcome)),

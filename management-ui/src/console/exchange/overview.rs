@@ -22,6 +22,7 @@ static INCOMING: Sheet = Sheet {
     key: &["channel_details.name"],
     bulk: &[],
     command: "",
+    one: None,
     fixed: |_| false,
     columns: &[
         Column::usual("channel_details.name", "Channel", Kind::Of(channel)),
@@ -39,6 +40,7 @@ static OUTGOING: Sheet = Sheet {
     key: &["queue.vhost", "queue.name"],
     bulk: &[],
     command: "",
+    one: None,
     fixed: |_| false,
     columns: &[
         Column::usual("queue.name", "Queue", Kind::Of(queue)),

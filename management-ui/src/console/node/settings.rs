@@ -33,6 +33,7 @@ pub(in crate::console) static SHEET: Sheet = Sheet {
     key: &["name"],
     bulk: &[],
     command: "",
+    one: None,
     fixed: |_| false,
     columns: &[
         Column::usual("name", "Setting", Kind::Of(name)),

@@ -26,6 +26,7 @@ static SHEET: Sheet = Sheet {
     key: &["vhost", "type", "name"],
     bulk: &[],
     command: "",
+    one: None,
     fixed: |_| false,
     columns: &[
         Column::usual("name", "Name", Kind::Of(name)),

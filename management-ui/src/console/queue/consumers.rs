@@ -27,6 +27,7 @@ static SHEET: Sheet = Sheet {
         title: "Cancel",
     }],
     command: "",
+    one: None,
     fixed: |_| false,
     columns: &[
         Column::usual("consumer_tag", "Consumer", Kind::Text),

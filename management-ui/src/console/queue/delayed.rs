@@ -28,6 +28,7 @@ static SHEET: Sheet = Sheet {
         title: "Cancel",
     }],
     command: "",
+    one: None,
     fixed: |_| false,
     columns: &[
         Column::usual("sequence", "Message", Kind::Number),

@@ -23,6 +23,7 @@ static SHEET: Sheet = Sheet {
     key: &["sequence"],
     bulk: &[],
     command: "",
+    one: None,
     fixed: |_| false,
     columns: &[
         Column::usual("sequence", "Message", Kind::Number)

@@ -3,7 +3,7 @@
 use axum::routing::{delete, get, post};
 
 use super::Routes;
-use crate::api::{batch, browse, delayed, events, jobs, route, tail, unacked};
+use crate::api::{batch, browse, consumers, delayed, events, jobs, route, tail, unacked};
 use crate::openapi;
 
 /// Adds them.
@@ -43,7 +43,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         )
         .route(
             "/api/consumers/{vhost}/{connection}/{channel}/{tag}",
-            delete(unacked::cancel_consumer),
+            get(consumers::get).delete(unacked::cancel_consumer),
         )
         .route("/api/jobs", get(jobs::list).post(jobs::begin))
         .route("/api/jobs/{id}", get(jobs::get).delete(jobs::cancel))

@@ -5,6 +5,7 @@ mod dead_letters;
 mod definitions;
 mod exchanges;
 mod jobs;
+mod live;
 mod messages;
 mod node;
 mod overview;
@@ -14,6 +15,8 @@ mod users;
 mod vhosts;
 
 use std::time::Duration;
+
+use serde_json::Value;
 
 use super::super::fixture::{Fixture, Reply};
 
@@ -56,6 +59,15 @@ impl Browser {
         let headers = format!("Cookie: {}\r\nAccept: text/html\r\n", self.cookie);
         let path = format!("/console/{page}");
         self.fixture.call_with(&headers, "GET", &path, "").await
+    }
+
+    /// All that changes on a page, asked for as JSON.
+    pub(super) async fn live(&self, page: &str) -> Value {
+        let headers = format!("Cookie: {}\r\nAccept: application/json\r\n", self.cookie);
+        let path = format!("/console/live/{page}");
+        let reply = self.fixture.call_with(&headers, "GET", &path, "").await;
+        assert_eq!(reply.status, 200, "{page}: {reply:?}");
+        reply.json
     }
 
     /// A page that is there.

@@ -71,4 +71,9 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         "The consumers of a virtual host",
     )
     .shared(Shared::PlainList),
+    get(
+        "/api/consumers/{vhost}/{connection}/{channel}/{tag}",
+        Reply::One("Consumer"),
+        "A consumer",
+    ),
 ];
