@@ -8,7 +8,7 @@ use super::client::Ask;
 use super::context::Context;
 use super::error::Error;
 use super::listing::{Columns, from, same};
-use super::path::path;
+use super::path::{path, with_query};
 
 const CONNECTIONS: Columns = Columns {
     all: &[
@@ -43,6 +43,16 @@ const CONNECTIONS: Columns = Columns {
         same("send_cnt"),
         same("send_pend"),
         same("connected_at"),
+    ],
+    default: 4,
+};
+
+const GROUPS: Columns = Columns {
+    all: &[
+        same("name"),
+        same("connections"),
+        same("channels"),
+        same("blocked"),
     ],
     default: 4,
 };
@@ -95,6 +105,14 @@ pub(super) enum Command {
         #[arg(value_name = "COLUMN", value_delimiter = ',', value_parser = CONNECTIONS.parser())]
         columns: Vec<String>,
     },
+    /// Count connections by what they have in common
+    ListConnectionGroups {
+        #[arg(value_name = "COLUMN", value_delimiter = ',', value_parser = GROUPS.parser())]
+        columns: Vec<String>,
+        /// What they have in common
+        #[arg(long, default_value = "user", value_parser = ["user", "product", "peer_host"])]
+        by: String,
+    },
     /// List channels
     ListChannels {
         #[arg(value_name = "COLUMN", value_delimiter = ',', value_parser = CHANNELS.parser())]
@@ -143,6 +161,11 @@ impl Command {
             Self::ListConnections { columns } => {
                 context.out.banner("Listing connections ...")?;
                 CONNECTIONS.print(context, path(&["connections"]), &columns)
+            }
+            Self::ListConnectionGroups { columns, by } => {
+                context.out.banner("Listing groups of connections ...")?;
+                let path = with_query(path(&["connection-groups"]), &[("by", &by)]);
+                GROUPS.print(context, path, &columns)
             }
             Self::ListChannels { columns } => {
                 context.out.banner("Listing channels ...")?;

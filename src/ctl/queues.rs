@@ -80,6 +80,20 @@ pub(super) struct Declaration {
     arguments: Vec<(String, Value)>,
 }
 
+const GROUPS: Columns = Columns {
+    all: &[
+        same("name"),
+        same("queues"),
+        same("messages"),
+        same("messages_ready"),
+        same("messages_unacknowledged"),
+        same("message_bytes"),
+        same("consumers"),
+        same("is_queue"),
+    ],
+    default: 3,
+};
+
 #[derive(Debug, Clone, Subcommand)]
 #[command(rename_all = "snake_case")]
 pub(super) enum Command {
@@ -89,6 +103,17 @@ pub(super) enum Command {
         columns: Vec<String>,
         #[command(flatten)]
         availability: Availability,
+    },
+    /// Sum queues up by the beginnings of their names
+    ListQueueGroups {
+        #[arg(value_name = "COLUMN", value_delimiter = ',', value_parser = GROUPS.parser())]
+        columns: Vec<String>,
+        /// Only queues whose names begin with this, by what comes next in them
+        #[arg(long, default_value = "", hide_default_value = true)]
+        prefix: String,
+        /// What separates the parts of names: "." or "/", if nothing is said
+        #[arg(long, default_value = "", hide_default_value = true)]
+        separator: String,
     },
     /// List queues that do not answer; there are none
     ListUnresponsiveQueues {
@@ -130,6 +155,17 @@ impl Command {
                     true => QUEUES.print_rows(context, &json!([]), &columns),
                     false => QUEUES.print(context, path(&["queues", &vhost]), &columns),
                 }
+            }
+            Self::ListQueueGroups {
+                columns,
+                prefix,
+                separator,
+            } => {
+                let banner = format_args!("Listing groups of queues in vhost {vhost} ...");
+                context.out.banner(banner)?;
+                let path = path(&["queue-groups", &vhost]);
+                let query = [("prefix", &*prefix), ("separator", &separator)];
+                GROUPS.print(context, with_query(path, &query), &columns)
             }
             Self::ListUnresponsiveQueues { columns, .. } => {
                 let banner = format_args!("Listing unresponsive queues for vhost {vhost} ...");

@@ -63,6 +63,24 @@ fn a_consumer_is_found_from_everywhere() {
     assert_eq!(in_vhost["total_count"], 1);
     let brief = expect(http, "GET", "/api/connections/username/guest", "", 200);
     assert_eq!(brief[0].as_object().expect("a row").len(), 4);
+    let path = format!("/api/consumers/%2F/{}/1/{}", encode(name), encode(&tag));
+    assert_eq!(expect(http, "GET", &path, "", 200), *consumer);
+    expect(http, "GET", &format!("{path}x"), "", 404);
+    for by in ["user", "product", "peer_host"] {
+        let path = format!("/api/connection-groups?by={by}");
+        let groups = expect(http, "GET", &path, "", 200);
+        let group = &groups[0];
+        assert_eq!(
+            (&group["connections"], &group["channels"]),
+            (&json!(1), &json!(1)),
+            "{by}"
+        );
+        let expected = match by {
+            "product" => &connections[0]["client_properties"][by],
+            by => &connections[0][by],
+        };
+        assert_eq!(group["name"], *expected, "{by}");
+    }
     for (list, filter) in [
         ("connections", name),
         (

@@ -61,6 +61,11 @@ impl Opened {
     pub fn connection_name(&self) -> Option<&str> {
         table::string(&self.client_properties, "connection_name")
     }
+
+    /// The application or library that the client says it is.
+    pub fn product(&self) -> Option<&str> {
+        table::string(&self.client_properties, "product")
+    }
 }
 
 /// What went over a socket.

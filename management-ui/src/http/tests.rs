@@ -7,6 +7,7 @@ mod charts;
 mod console;
 mod definitions;
 mod frame;
+mod groups;
 mod health;
 mod lists;
 mod live;

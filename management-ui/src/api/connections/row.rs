@@ -42,6 +42,16 @@ impl ConnectionRow {
         self.opened().user.name()
     }
 
+    /// What its client says it is.
+    pub(crate) fn product(&self) -> Option<&str> {
+        self.opened().product()
+    }
+
+    /// Where its client is.
+    pub(crate) fn peer_host(&self) -> String {
+        host(self.connection.endpoints.peer.ip())
+    }
+
     /// Its vhost's name.
     pub(crate) fn vhost(&self) -> &str {
         &self.opened().vhost
@@ -52,7 +62,7 @@ impl ConnectionRow {
         let peer = self.connection.endpoints.peer;
         json!({
             "name": self.name,
-            "peer_host": host(peer.ip()),
+            "peer_host": self.peer_host(),
             "peer_port": peer.port(),
         })
     }
@@ -74,7 +84,7 @@ impl ConnectionRow {
             "auth_mechanism": opened.auth_mechanism,
             "host": host(local.ip()),
             "port": local.port(),
-            "peer_host": host(peer.ip()),
+            "peer_host": self.peer_host(),
             "peer_port": peer.port(),
             "channels": connection.channel_count(),
             "channel_max": opened.channel_max,

@@ -3,7 +3,10 @@
 use axum::routing::{delete, get, post};
 
 use super::Routes;
-use crate::api::{batch, browse, consumers, delayed, events, jobs, route, tail, unacked};
+use crate::api::{
+    batch, browse, connection_groups, consumers, delayed, events, jobs, queue_groups, route, tail,
+    unacked,
+};
 use crate::openapi;
 
 /// Adds them.
@@ -45,6 +48,9 @@ pub(super) fn routes(routes: Routes) -> Routes {
             "/api/consumers/{vhost}/{connection}/{channel}/{tag}",
             get(consumers::get).delete(unacked::cancel_consumer),
         )
+        .route("/api/queue-groups", get(queue_groups::list))
+        .route("/api/queue-groups/{vhost}", get(queue_groups::list_in))
+        .route("/api/connection-groups", get(connection_groups::list))
         .route("/api/jobs", get(jobs::list).post(jobs::begin))
         .route("/api/jobs/{id}", get(jobs::get).delete(jobs::cancel))
         .route("/api/events", get(events::stream))

@@ -35,6 +35,16 @@ const BROWSE: &[Parameter] = &[
     ),
     number("offset", 0, 1 << 40, "Bytes of each payload to leave out"),
 ];
+const GROUPING: &[Parameter] = &[
+    text(
+        "prefix",
+        "Only queues whose names begin with this; groups are what comes next in them",
+    ),
+    text(
+        "separator",
+        "What separates the parts of names; `.` or `/`, whichever more names have, if nothing is said",
+    ),
+];
 const DELAYED: &[Parameter] = &[CURSOR, LIMIT, TRUNCATE, ENCODING];
 
 pub(super) const ENDPOINTS: &[Endpoint] = &[
@@ -136,6 +146,31 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         "/api/consumers/{vhost}/{connection}/{channel}/{tag}",
         "Cancels a consumer, and tells its client",
     ),
+    get(
+        "/api/queue-groups",
+        Reply::Paged("QueueGroup"),
+        "Queues by the beginnings of their names, with sums",
+    )
+    .shared(Shared::PlainList)
+    .query(GROUPING),
+    get(
+        "/api/queue-groups/{vhost}",
+        Reply::Paged("QueueGroup"),
+        "Those of a virtual host",
+    )
+    .shared(Shared::PlainList)
+    .query(GROUPING),
+    get(
+        "/api/connection-groups",
+        Reply::Paged("ConnectionGroup"),
+        "Connections by what they have in common, with sums",
+    )
+    .shared(Shared::PlainList)
+    .query(&[one_of(
+        "by",
+        &["user", "product", "peer_host"],
+        "What they have in common; users, if nothing is said",
+    )]),
     get(
         "/api/jobs",
         Reply::Paged("Job"),
