@@ -33,6 +33,7 @@ mod bindings;
 mod channel;
 mod channels;
 mod connection;
+mod connection_groups;
 mod connections;
 mod consumers;
 mod dead_letters;
@@ -46,6 +47,7 @@ mod overview;
 mod permissions;
 mod policies;
 mod queue;
+mod queue_groups;
 mod queues;
 mod user;
 mod users;
@@ -72,10 +74,12 @@ use visit::Visit;
 /// All tables that can be exported.
 const SHEETS: &[&Sheet] = &[
     &queues::SHEET,
+    &queue_groups::SHEET,
     &exchanges::SHEET,
     &bindings::SHEET,
     &node::settings::SHEET,
     &connections::SHEET,
+    &connection_groups::SHEET,
     &channels::SHEET,
     &consumers::SHEET,
     &policies::SHEET,
@@ -131,10 +135,10 @@ impl Console {
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>(console: &Console) -> Router<S> {
     let pages = Router::new();
     let pages = page::route::<overview::Overview>(pages);
-    let pages = queue::routes(queues::routes(pages));
+    let pages = queue::routes(queue_groups::routes(queues::routes(pages)));
     let pages = bindings::routes(exchange::routes(exchanges::routes(pages)));
     let pages = node::routes(pages);
-    let pages = connection::routes(connections::routes(pages));
+    let pages = connection::routes(connection_groups::routes(connections::routes(pages)));
     let pages = consumers::routes(channel::routes(channels::routes(pages)));
     let pages = administration(pages);
     let pages = dead_letters::routes(jobs::routes(pages));

@@ -43,6 +43,8 @@ for (const [what, address, shown] of [
   ["are listed", "queues", "100,000"],
   ["are sorted", "queues?sort=messages&sort_reverse=true", "100,000"],
   ["are filtered by name", "queues?filter=.999", "1–50 of 111"],
+  ["are grouped", "queue-groups", "100,000"],
+  ["are grouped one by one", "queue-groups?prefix=q.", "1–50 of 100,000"],
   ["are filtered by number", "queues?filter=messages%3A%3E0", "None of 100,000"],
 ]) {
   test(`${QUEUES} queues ${what} in ${PATIENCE_MS} ms`, async () => {

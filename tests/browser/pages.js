@@ -17,6 +17,7 @@ const SHOP = { vhost: "/", name: "shop" };
 export const PAGES = [
   place("overview"),
   place("queues"),
+  place("queue-groups"),
   place("queue", ORDERS),
   place("queue-messages", ORDERS),
   place("message", { vhost: "/", name: "orders.dead", sequence: "1" }),
@@ -37,6 +38,7 @@ export const PAGES = [
   place("jobs"),
   place("start-job", { vhost: "/", source: "orders", task: "move" }),
   place("connections"),
+  place("connection-groups", { by: "product" }),
   { name: "connection", address: async (api) => aboutFirst(api, "connection") },
   place("channels"),
   { name: "channel", address: async (api) => aboutFirst(api, "channel") },

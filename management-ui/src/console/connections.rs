@@ -9,6 +9,7 @@ use super::Console;
 use super::address::Address;
 use super::client::{Call, Problem};
 use super::confirm::Action;
+use super::connection_groups::{self, View};
 use super::page::{self, Page, Part};
 use super::shell::Shell;
 use super::table::{Bulk, Cell, Column, Kind, Preset, Sheet, Table};
@@ -102,6 +103,7 @@ pub(super) const ACTIONS: &[Action] = &[Action {
 pub(super) struct Connections {
     shell: Shell,
     table: Table,
+    views: Vec<View>,
     /// Those of others are not shown.
     own_only: bool,
 }
@@ -111,8 +113,10 @@ impl Page for Connections {
     const PERIOD: Duration = Duration::from_secs(2);
 
     async fn load(visit: &Visit) -> Result<Self, Problem> {
+        let shell = Shell::new(visit, "Connections");
         Ok(Self {
-            shell: Shell::new(visit, "Connections"),
+            views: connection_groups::views(&shell, None),
+            shell,
             table: SHEET
                 .load(visit)
                 .await?

@@ -168,6 +168,9 @@ impl Shell {
 
     /// The page of lists that this one belongs to: another vhost is chosen for it, not for a page about one object.
     pub(crate) fn list(&self) -> &str {
+        if self.address.page().ends_with("-groups") {
+            return self.address.page();
+        }
         let mut links = self.navigation.iter().flat_map(|group| &group.links);
         let here = links.find(|link| link.here);
         here.map_or("overview", |link| link.page)
