@@ -11,10 +11,11 @@ export function startForms() {
       return;
     }
     const method = event.submitter?.getAttribute("formmethod") ?? form.method;
+    const action = event.submitter?.getAttribute("formaction");
     if (method === "post" && "form" in form.dataset) {
       event.preventDefault();
       send(form, event.submitter);
-    } else if (method === "get" && form.getAttribute("action") === "confirm") {
+    } else if (method === "get" && (action ?? form.getAttribute("action")) === "confirm") {
       event.preventDefault();
       ask(`confirm?${fields(form, event.submitter)}`);
     }

@@ -41,10 +41,7 @@ pub(super) static SHEET: Sheet = Sheet {
     path: &["bindings"],
     nouns: ("binding", "bindings"),
     key: KEY,
-    bulk: &[Bulk {
-        action: "delete-binding",
-        title: "Unbind",
-    }],
+    bulk: &[Bulk::new("delete-binding", "Unbind")],
     command: "list_bindings",
     // Queues are bound to the default exchange for ever.
     one: Some(|key| Call::get(&path(key))),
@@ -66,6 +63,7 @@ pub(super) const ACTIONS: &[Action] = &[Action {
     done: "removed",
     nouns: ("binding", "bindings"),
     destroys: true,
+    to_queue: None,
     list: &["bindings"],
     key: KEY,
     look: None,

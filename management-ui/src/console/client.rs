@@ -107,6 +107,12 @@ impl Call {
         self
     }
 
+    /// With one more field of the body.
+    pub(crate) fn with_field(mut self, name: &str, value: Value) -> Self {
+        self.body.get_or_insert_default()[name] = value;
+        self
+    }
+
     /// With a header, if its value can stand in one.
     pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {

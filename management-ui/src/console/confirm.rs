@@ -15,7 +15,7 @@ use super::session::Done;
 use super::shell::Shell;
 use super::undo::{self, Undo, Undoing};
 use super::visit::Visit;
-use super::{ACTIONS, SHEETS, format};
+use super::{ACTIONS, SHEETS, format, jobs};
 use crate::query::field;
 
 /// Objects that are listed before it is done; of more only their number is told.
@@ -28,6 +28,8 @@ const KEY: &str = "key";
 const ALL: &str = "all";
 const VHOST: &str = "vhost";
 const COUNT: &str = "count";
+/// The field with the queue that an action leads to.
+const TO_QUEUE: &str = "to";
 
 /// Something that can be done to objects.
 pub(crate) struct Action {
@@ -53,6 +55,8 @@ pub(crate) struct Action {
     pub(crate) call: fn(&[&str]) -> Call,
     /// How it is taken back, if it can be.
     pub(crate) undo: Option<Undoing>,
+    /// What a queue adds to it that has to be named: in the vhost of each object.
+    pub(crate) to_queue: Option<fn(Call, &str) -> Call>,
 }
 
 /// The objects of an action.
@@ -80,6 +84,8 @@ struct Confirm {
     is_final: bool,
     /// What has to be typed; empty: nothing.
     to_type: String,
+    /// Queues that it may lead to.
+    queues: Vec<String>,
     back: String,
 }
 
@@ -102,6 +108,7 @@ async fn confirm(visit: &Visit) -> Result<Confirm, Problem> {
         to_type: targets.to_type(&listed),
         fields: targets.fields(address),
         count: targets.keys.len(),
+        queues: targets.proposed(visit).await?,
         listed,
         back: back(address).to_string(),
     })
@@ -134,10 +141,14 @@ async fn act(submission: &Submission) -> Result<Done, Problem> {
     if form.text("typed") != to_type {
         return Err(Problem::bad_request(format!("Type {to_type} to go on")));
     }
+    let to_queue = form.text(TO_QUEUE);
+    if targets.action.to_queue.is_some() && to_queue.is_empty() {
+        return Err(Problem::bad_request("Name a queue first"));
+    }
     let undo = targets.undo(visit).await?;
     for (done, key) in targets.keys.iter().enumerate() {
         let key: Vec<_> = key.iter().map(String::as_str).collect();
-        if let Err(problem) = visit.call((targets.action.call)(&key)).await {
+        if let Err(problem) = visit.call(targets.action.call_for(&key, to_queue)).await {
             let (name, why) = (name_of(&key), &problem.reason);
             let reason = match done {
                 0 => format!("{name}: {why}"),
@@ -148,6 +159,38 @@ async fn act(submission: &Submission) -> Result<Done, Problem> {
     }
     let text = targets.told(targets.action.done);
     Ok(Done { text, undo })
+}
+
+impl Action {
+    fn call_for(&self, key: &[&str], to_queue: &str) -> Call {
+        let call = (self.call)(key);
+        match self.to_queue {
+            Some(add) => add(call, to_queue),
+            None => call,
+        }
+    }
+}
+
+/// The keys of the objects that the fields of an address or a form select, of those that an action is for.
+pub(super) async fn selected(
+    visit: &Visit,
+    action: &Action,
+    fields: &Address,
+) -> Result<Vec<Vec<String>>, Problem> {
+    let keys = match fields.all(ALL).next() {
+        Some(filter) => matching(visit, action, filter, fields.get(VHOST)).await?,
+        None => {
+            let keys = fields.all(KEY).map(|text| parse_key(action, text));
+            keys.collect::<Result<_, _>>()?
+        }
+    };
+    match keys.is_empty() {
+        true => Err(Problem::bad_request(format!(
+            "Select {} first",
+            action.nouns.1
+        ))),
+        false => Ok(keys),
+    }
 }
 
 impl Targets {
@@ -161,19 +204,15 @@ impl Targets {
             .find(|action| action.name == name);
         let action =
             action.ok_or_else(|| Problem::not_found(format!("There is no action {name}")))?;
-        let keys = match fields.all(ALL).next() {
-            Some(filter) => matching(visit, action, filter, fields.get(VHOST)).await?,
-            None => {
-                let keys = fields.all(KEY).map(|text| parse_key(action, text));
-                keys.collect::<Result<_, _>>()?
-            }
-        };
-        match keys.is_empty() {
-            true => Err(Problem::bad_request(format!(
-                "Select {} first",
-                action.nouns.1
-            ))),
-            false => Ok(Self { action, keys }),
+        let keys = selected(visit, action, fields).await?;
+        Ok(Self { action, keys })
+    }
+
+    /// Queues that the action may lead to.
+    async fn proposed(&self, visit: &Visit) -> Result<Vec<String>, Problem> {
+        match (self.action.to_queue, self.keys.first()) {
+            (Some(_), Some(key)) => jobs::proposed(visit, &key[0]).await,
+            _ => Ok(Vec::new()),
         }
     }
 

@@ -33,6 +33,7 @@ pub(super) const ACTIONS: &[Action] = &[Action {
     done: "on its way back: see the jobs",
     nouns: ("queue", "queues"),
     destroys: false,
+    to_queue: None,
     list: &["queues"],
     key: &["vhost", "name"],
     look: Some(|key| Call::get(&["queues", key[0], key[1]])),

@@ -20,6 +20,7 @@ use super::shell::Shell;
 use super::table::{Bulk, Cell, Column, Kind, Preset, Sheet, Table};
 use super::visit::Visit;
 use super::{format, queues};
+pub(super) use order::proposed;
 
 /// All jobs.
 pub(super) static SHEET: Sheet = Sheet {
@@ -27,10 +28,7 @@ pub(super) static SHEET: Sheet = Sheet {
     path: &["jobs"],
     nouns: ("job", "jobs"),
     key: &["id"],
-    bulk: &[Bulk {
-        action: "stop-job",
-        title: "Stop",
-    }],
+    bulk: &[Bulk::new("stop-job", "Stop")],
     command: "list_jobs",
     one: Some(|key| Call::get(&["jobs", key[0]])),
     fixed: |_| false,
@@ -69,6 +67,7 @@ pub(super) const ACTIONS: &[Action] = &[Action {
     done: "stopped",
     nouns: ("job", "jobs"),
     destroys: false,
+    to_queue: None,
     list: &["jobs"],
     key: &["id"],
     look: Some(|key| Call::get(&["jobs", key[0]])),

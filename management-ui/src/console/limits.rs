@@ -87,10 +87,7 @@ const LIMIT: Column = Column::usual("limit", "Limit", Kind::Text);
 const VALUE: Column = Column::usual("value", "At most", Kind::NumberOf(value));
 
 const fn clear(action: &'static str) -> Bulk {
-    Bulk {
-        action,
-        title: "Clear",
-    }
+    Bulk::new(action, "Clear")
 }
 
 /// What can be done to limits.
@@ -114,6 +111,7 @@ const fn action(
         done: "cleared",
         nouns: NOUNS,
         destroys: false,
+        to_queue: None,
         list: &[],
         key,
         look: None,

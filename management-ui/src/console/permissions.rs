@@ -62,14 +62,8 @@ const NOUNS: (&str, &str) = ("permission", "permissions");
 const TOPIC_NOUNS: (&str, &str) = ("topic permission", "topic permissions");
 const KEY: &[&str] = &["vhost", "user"];
 const TOPIC_KEY: &[&str] = &["vhost", "user", "exchange"];
-const REMOVE: &[Bulk] = &[Bulk {
-    action: "remove-permission",
-    title: "Remove",
-}];
-const REMOVE_TOPIC: &[Bulk] = &[Bulk {
-    action: "remove-topic-permission",
-    title: "Remove",
-}];
+const REMOVE: &[Bulk] = &[Bulk::new("remove-permission", "Remove")];
+const REMOVE_TOPIC: &[Bulk] = &[Bulk::new("remove-topic-permission", "Remove")];
 
 const VHOST: Column = Column::usual("vhost", "Virtual host", Kind::Of(vhost));
 const USER: Column = Column::usual("user", "User", Kind::Of(user));
@@ -140,6 +134,7 @@ pub(super) const ACTIONS: &[Action] = &[
         done: "removed",
         nouns: NOUNS,
         destroys: false,
+        to_queue: None,
         list: &["permissions"],
         key: KEY,
         look: Some(|key| connections(key[0], key[1])),
@@ -157,6 +152,7 @@ pub(super) const ACTIONS: &[Action] = &[
         done: "removed",
         nouns: TOPIC_NOUNS,
         destroys: false,
+        to_queue: None,
         list: &["topic-permissions"],
         key: TOPIC_KEY,
         look: None,

@@ -5,13 +5,14 @@ mod conflicts;
 mod fields;
 mod order;
 mod preview;
+mod selected;
 
 use std::time::Duration;
 
 use askama::Template;
 use axum::Router;
 use axum::response::Response;
-use axum::routing::post;
+use axum::routing::{get, post};
 use ferrymq_broker::policy::ApplyTo;
 use serde_json::{Value, json};
 
@@ -99,10 +100,7 @@ const SHEET_OF_POLICIES: Sheet = Sheet {
     path: &["policies"],
     nouns: ("policy", "policies"),
     key: &["vhost", "name"],
-    bulk: &[Bulk {
-        action: "delete-policy",
-        title: "Delete",
-    }],
+    bulk: &[Bulk::new("delete-policy", "Delete")],
     command: "list_policies",
     one: Some(|key| Call::get(&["policies", key[0], key[1]])),
     fixed: |_| false,
@@ -114,10 +112,7 @@ const SHEET_OF_OPERATOR: Sheet = Sheet {
     id: "operator-policies",
     path: &["operator-policies"],
     nouns: ("operator policy", "operator policies"),
-    bulk: &[Bulk {
-        action: "delete-operator-policy",
-        title: "Delete",
-    }],
+    bulk: &[Bulk::new("delete-operator-policy", "Delete")],
     command: "list_operator_policies",
     one: Some(|key| Call::get(&["operator-policies", key[0], key[1]])),
     fixed: |_| false,
@@ -176,6 +171,7 @@ const fn action(call: fn(&[&str]) -> Call) -> Action {
         done: "deleted",
         nouns: ("", ""),
         destroys: true,
+        to_queue: None,
         list: &[],
         key: &["vhost", "name"],
         look: None,
@@ -370,6 +366,7 @@ pub(super) fn routes(router: Router<Console>) -> Router<Console> {
     page::route::<Policies>(router)
         .route("/console/put-policy", post(put))
         .route("/console/move-policy", post(order::move_policy))
+        .route("/console/policy-for", get(selected::open))
 }
 
 /// `POST /console/put-policy`

@@ -14,11 +14,15 @@ use super::client::{Call, Problem};
 use super::confirm::Action;
 use super::form::Submission;
 use super::format;
+use super::jobs::counted;
 use super::overview::FirstMessage;
 use super::page::{self, Page, Part};
 use super::shell::Shell;
 use super::table::{self, Badge, Bulk, Cell, Column, Kind, Preset, Sheet, Table};
 use super::visit::Visit;
+
+/// What takes longer to drain takes that long.
+const MAX_DRAIN_SECONDS: f64 = 365.0 * 86_400.0;
 
 /// All queues.
 pub(super) static SHEET: Sheet = Sheet {
@@ -31,6 +35,8 @@ pub(super) static SHEET: Sheet = Sheet {
         bulk("purge-queue", "Purge"),
         bulk("pause-queue", "Pause"),
         bulk("resume-queue", "Resume"),
+        bulk("move-messages", "Move"),
+        Bulk::on("policy-for", "set-policy", "Set policy"),
     ],
     command: "list_queues",
     one: Some(|key| Call::get(&["queues", key[0], key[1]])),
@@ -79,6 +85,13 @@ pub(super) static SHEET: Sheet = Sheet {
             &[Preset::Rates],
         )
         .about("How many messages more it holds each second"),
+        Column::of(
+            "messages_ready_details.rate",
+            "Drains in",
+            Kind::NumberOf(drains_in),
+            &[Preset::Rates, Preset::State],
+        )
+        .about("When no message waits any more, if it goes on as now"),
         rate("message_stats.publish_details.rate", "In", true),
         rate("message_stats.deliver_get_details.rate", "Out", true),
         rate("message_stats.ack_details.rate", "Acks", true),
@@ -121,7 +134,7 @@ pub(super) static SHEET: Sheet = Sheet {
 };
 
 const fn bulk(action: &'static str, title: &'static str) -> Bulk {
-    Bulk { action, title }
+    Bulk::new(action, title)
 }
 
 const fn rate(field: &'static str, title: &'static str, usual: bool) -> Column {
@@ -145,6 +158,21 @@ pub(super) const ACTIONS: &[Action] = &[
     action("resume-queue", "Resume", "resumed", false, |key| {
         Call::put(&["queues", key[0], key[1], "resume"])
     }),
+    Action {
+        verb: "Move the messages of",
+        loss: |queue| counted(queue["messages_ready"].as_u64().unwrap_or_default()),
+        to_queue: Some(|order, target| order.with_field("target", json!({ "queue": target }))),
+        ..action(
+            "move-messages",
+            "",
+            "being moved: see the jobs",
+            false,
+            |key| {
+                let order = json!({ "vhost": key[0], "source": key[1], "task": "move" });
+                Call::post(&["jobs"]).body(order)
+            },
+        )
+    },
 ];
 
 const fn action(
@@ -160,6 +188,7 @@ const fn action(
         done,
         nouns: ("queue", "queues"),
         destroys,
+        to_queue: None,
         list: &["queues"],
         key: &["vhost", "name"],
         look: Some(|key| Call::get(&["queues", key[0], key[1]])),
@@ -264,8 +293,11 @@ impl Page for Queues {
 
     async fn load(visit: &Visit) -> Result<Self, Problem> {
         let table = SHEET.load(visit).await?.actions_that(|action| {
+            if action == "set-policy" {
+                return visit.may_make_policies();
+            }
             visit.may_anywhere(match action {
-                "purge-queue" => Permission::Read,
+                "purge-queue" | "move-messages" => Permission::Read,
                 _ => Permission::Configure,
             })
         });
@@ -379,6 +411,19 @@ fn growth(row: &Value) -> Cell {
     match row["messages_details"]["rate"].as_f64() {
         Some(rate) if rate > 0.0 => Cell::Text(format!("+{}/s", format::rate(rate))),
         Some(rate) if rate < 0.0 => Cell::Text(format!("−{}/s", format::rate(-rate))),
+        _ => Cell::Nothing,
+    }
+}
+
+/// How long it takes until nothing waits, where fewer and fewer do.
+fn drains_in(row: &Value) -> Cell {
+    let ready = row["messages_ready"].as_f64().unwrap_or_default();
+    let rate = row["messages_ready_details"]["rate"].as_f64();
+    match rate {
+        Some(rate) if rate < 0.0 && ready > 0.0 => {
+            let left = Duration::from_secs_f64((ready / -rate).min(MAX_DRAIN_SECONDS));
+            Cell::Text(format::span(left))
+        }
         _ => Cell::Nothing,
     }
 }

@@ -60,6 +60,24 @@ pub(crate) struct Bulk {
     pub(crate) action: &'static str,
     /// On its button.
     pub(crate) title: &'static str,
+    /// The page that asks for the rest.
+    page: &'static str,
+}
+
+impl Bulk {
+    /// An action of the page `confirm`.
+    pub(crate) const fn new(action: &'static str, title: &'static str) -> Self {
+        Self::on("confirm", action, title)
+    }
+
+    /// What another page does with the rows that are selected.
+    pub(crate) const fn on(page: &'static str, action: &'static str, title: &'static str) -> Self {
+        Self {
+            action,
+            title,
+            page,
+        }
+    }
 }
 
 /// A table as it is shown.

@@ -29,10 +29,7 @@ pub(super) static SHEET: Sheet = Sheet {
     path: &["vhosts"],
     nouns: ("virtual host", "virtual hosts"),
     key: &["name"],
-    bulk: &[Bulk {
-        action: "delete-vhost",
-        title: "Delete",
-    }],
+    bulk: &[Bulk::new("delete-vhost", "Delete")],
     command: "list_vhosts",
     one: Some(|key| Call::get(&["vhosts", key[0]])),
     fixed: |_| false,
@@ -89,6 +86,7 @@ pub(super) const ACTIONS: &[Action] = &[
         verb: "Delete",
         done: "deleted",
         destroys: true,
+        to_queue: None,
         loss,
         ..action(|key| Call::delete(&["vhosts", key[0]]))
     },
@@ -126,6 +124,7 @@ const fn action(call: fn(&[&str]) -> Call) -> Action {
         done: "",
         nouns: ("virtual host", "virtual hosts"),
         destroys: false,
+        to_queue: None,
         list: &["vhosts"],
         key: &["name"],
         look: Some(|key| Call::get(&["vhosts", key[0]])),

@@ -156,7 +156,10 @@ impl Found {
 }
 
 /// Names of queues that messages may go to.
-async fn proposed(visit: &Visit, vhost: &str) -> Result<Vec<String>, Problem> {
+pub(in crate::console) async fn proposed(
+    visit: &Visit,
+    vhost: &str,
+) -> Result<Vec<String>, Problem> {
     let list = Call::get(&["queues", vhost])
         .with("columns", "name")
         .with("disable_stats", "true")

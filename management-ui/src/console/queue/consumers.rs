@@ -22,10 +22,7 @@ static SHEET: Sheet = Sheet {
     path: &["queues", "{vhost}", "{name}"],
     nouns: ("consumer", "consumers"),
     key: KEY,
-    bulk: &[Bulk {
-        action: "cancel-consumer",
-        title: "Cancel",
-    }],
+    bulk: &[Bulk::new("cancel-consumer", "Cancel")],
     command: "",
     one: None,
     fixed: |_| false,

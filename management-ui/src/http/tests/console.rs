@@ -11,6 +11,7 @@ mod node;
 mod overview;
 mod policies;
 mod queue;
+mod selection;
 mod users;
 mod vhosts;
 
