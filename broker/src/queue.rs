@@ -39,12 +39,9 @@ pub mod timeouts;
 mod transfer;
 pub mod waiting;
 
-use std::sync::Arc;
-
-use crate::clients::ClientConsumer;
 use crate::clock::Timestamp;
 use crate::dedup::Deduplicator;
-use crate::queue::consumers::{Consumers, Port, Slot, Subscription};
+use crate::queue::consumers::{Consumers, Port, Slot, Subscribed, Subscription};
 use crate::queue::delayed::drop_all;
 use crate::queue::entry::{Entry, Logged};
 use crate::queue::held::Held;
@@ -195,8 +192,8 @@ impl Queue {
         &self.activity
     }
 
-    /// Its consumers as others see them, oldest first, and whether each is served.
-    pub fn consumers(&self) -> Vec<(Arc<ClientConsumer>, bool)> {
+    /// Its consumers as others see them, oldest first.
+    pub fn consumers(&self) -> Vec<Subscribed> {
         self.consumers.entries()
     }
 

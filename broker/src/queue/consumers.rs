@@ -120,6 +120,16 @@ pub struct Subscription {
     pub entry: Option<Arc<ClientConsumer>>,
 }
 
+/// A consumer as its queue sees it.
+pub struct Subscribed {
+    /// The consumer.
+    pub consumer: Arc<ClientConsumer>,
+    /// Is it served? Of several one alone may be.
+    pub is_active: bool,
+    /// Deliveries that it has not acked.
+    pub unacked: u32,
+}
+
 struct Consumer {
     subscription: Subscription,
     unacked: u32,
@@ -260,14 +270,17 @@ impl Consumers {
         consumers.map(|consumer| &consumer.subscription.port)
     }
 
-    /// All of them as others see them, oldest first, and whether it is served.
-    pub fn entries(&self) -> Vec<(Arc<ClientConsumer>, bool)> {
+    /// All of them as others see them, oldest first.
+    pub fn entries(&self) -> Vec<Subscribed> {
         let mut present: Vec<_> = (0..).zip(&self.table).collect();
         present.sort_by_key(|(_, consumer)| consumer.as_ref().map(|consumer| consumer.order));
         let entry = |(index, consumer): (u32, &Option<Consumer>)| {
-            let entry = consumer.as_ref()?.subscription.entry.clone()?;
-            let is_active = !self.single_active || self.active == Some(Slot(index));
-            Some((entry, is_active))
+            let consumer = consumer.as_ref()?;
+            Some(Subscribed {
+                consumer: consumer.subscription.entry.clone()?,
+                is_active: !self.single_active || self.active == Some(Slot(index)),
+                unacked: consumer.unacked,
+            })
         };
         present.into_iter().filter_map(entry).collect()
     }

@@ -8,7 +8,9 @@ use axum::response::Response;
 use ferrymq_broker::clients::{ClientChannel, ClientConsumer};
 use ferrymq_broker::json;
 use ferrymq_broker::queue::Queue;
+use ferrymq_broker::queue::consumers::Subscribed;
 use ferrymq_broker::queue::shared::SharedQueue;
+use ferrymq_broker::stats::{History, Kind, MessageField};
 use ferrymq_broker::vhost::VHost;
 use serde_json::{Value, json};
 
@@ -27,9 +29,8 @@ const UNLIMITED_MS: u64 = 1_800_000;
 
 /// A consumer of a queue.
 struct ConsumerRow {
-    consumer: Arc<ClientConsumer>,
+    subscribed: Subscribed,
     queue: Arc<SharedQueue>,
-    active: bool,
 }
 
 /// `GET /api/consumers`
@@ -79,11 +80,10 @@ fn of_vhosts(caller: &Caller, vhosts: Vec<Arc<VHost>>) -> Vec<ConsumerRow> {
     let mut found = Vec::new();
     for queue in catalogue::queues(vhosts).all() {
         let consumers = queue.inspect(Queue::consumers);
-        let consumers = consumers.into_iter().filter(|(consumer, _)| seen(consumer));
-        found.extend(consumers.map(|(consumer, active)| ConsumerRow {
-            consumer,
+        let consumers = consumers.into_iter().filter(|found| seen(&found.consumer));
+        found.extend(consumers.map(|subscribed| ConsumerRow {
+            subscribed,
             queue: Arc::clone(&queue),
-            active,
         }));
     }
     found
@@ -94,7 +94,7 @@ pub(super) fn of_queue(queue: &SharedQueue, site: &Site) -> Vec<Value> {
     let consumers = queue.inspect(Queue::consumers);
     let consumers = consumers.iter();
     consumers
-        .map(|(consumer, active)| render(consumer, queue, *active, site))
+        .map(|subscribed| render(subscribed, queue, site))
         .collect()
 }
 
@@ -104,8 +104,10 @@ pub(super) fn of_channel(channel: &ClientChannel, site: &Site) -> Vec<Value> {
         let vhost = site.broker.vhost(&consumer.vhost)?;
         let queue = vhost.snapshot().queues.get(&consumer.queue).cloned()?;
         let all = queue.inspect(Queue::consumers);
-        let (_, active) = all.iter().find(|(one, _)| Arc::ptr_eq(one, &consumer))?;
-        Some(render(&consumer, &queue, *active, site))
+        let found = all
+            .iter()
+            .find(|one| Arc::ptr_eq(&one.consumer, &consumer))?;
+        Some(render(found, &queue, site))
     };
     channel.consumers().into_iter().filter_map(shown).collect()
 }
@@ -113,30 +115,58 @@ pub(super) fn of_channel(channel: &ClientChannel, site: &Site) -> Vec<Value> {
 impl Row for ConsumerRow {
     /// Compat: a consumer has none.
     fn name(&self) -> Cow<'_, str> {
-        format!("{} {}", self.consumer.tag, self.queue.name).into()
+        format!("{} {}", self.subscribed.consumer.tag, self.queue.name).into()
     }
 
     fn render(&self, site: &Site, _: &View) -> Value {
-        render(&self.consumer, &self.queue, self.active, site)
+        render(&self.subscribed, &self.queue, site)
     }
 
-    fn sort_key(&self, _: &Site, field: &str) -> Option<SortKey> {
+    fn sort_key(&self, site: &Site, field: &str) -> Option<SortKey> {
+        let consumer = &self.subscribed.consumer;
         Some(match field {
-            "consumer_tag" => self.consumer.tag.as_str().into(),
+            "consumer_tag" => consumer.tag.as_str().into(),
             "queue.name" => self.queue.name.as_str().into(),
             "queue.vhost" => self.queue.vhost.as_ref().into(),
-            "active" => self.active.into(),
-            "exclusive" => self.consumer.exclusive.into(),
-            "ack_required" => self.consumer.ack_required.into(),
-            "prefetch_count" => self.consumer.prefetch.get().into(),
+            "active" => self.subscribed.is_active.into(),
+            "exclusive" => consumer.exclusive.into(),
+            "ack_required" => consumer.ack_required.into(),
+            "prefetch_count" => consumer.prefetch.get().into(),
+            "messages_unacknowledged" => u64::from(self.subscribed.unacked).into(),
+            "slow" => is_slow(&self.subscribed, &self.queue, site).into(),
             _ => return None,
         })
     }
 }
 
-fn render(consumer: &ClientConsumer, queue: &SharedQueue, active: bool, site: &Site) -> Value {
+/// Does it have all that it may, while nothing is acked? Acks are counted by channel and by queue: where one of them has none, it
+/// has none.
+fn is_slow(subscribed: &Subscribed, queue: &SharedQueue, site: &Site) -> bool {
+    let Subscribed {
+        consumer, unacked, ..
+    } = subscribed;
+    let statistics = site.broker.statistics();
+    let prefetch = consumer.prefetch.get();
+    let is_full = prefetch > 0 && u64::from(*unacked) >= prefetch;
+    if !is_full || !statistics.has_rates() {
+        return false;
+    }
+    let is_still = |history: &History<MessageField>| {
+        let acks = [MessageField::Happened(Kind::Ack)];
+        history.details(&acks, statistics.moments(), None).rate == 0.0
+    };
+    let channel = consumer.channel();
+    is_still(&queue.history) || channel.is_some_and(|channel| is_still(&channel.history))
+}
+
+fn render(subscribed: &Subscribed, queue: &SharedQueue, site: &Site) -> Value {
+    let Subscribed {
+        consumer,
+        is_active: active,
+        unacked,
+    } = subscribed;
     let single = queue.declared.arguments.single_active_consumer;
-    let status = match (active, single) {
+    let status = match (*active, single) {
         (true, true) => "single_active",
         (true, false) => "up",
         (false, _) => "waiting",
@@ -152,6 +182,8 @@ fn render(consumer: &ClientConsumer, queue: &SharedQueue, active: bool, site: &S
         "activity_status": status,
         "ack_required": consumer.ack_required,
         "prefetch_count": consumer.prefetch.get(),
+        "messages_unacknowledged": unacked,
+        "slow": is_slow(subscribed, queue, site),
         "exclusive": consumer.exclusive,
         "arguments": json::from_table(&consumer.arguments),
         "consumer_timeout": timeout_ms,

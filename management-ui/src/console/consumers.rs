@@ -23,6 +23,11 @@ pub(super) const KEY: &[&str] = &[
     "consumer_tag",
 ];
 
+/// What a consumer has.
+pub(super) const UNACKED: Column =
+    Column::usual("messages_unacknowledged", "Unacked", Kind::Number)
+        .about("Messages that it has, and has not acknowledged");
+
 /// All consumers.
 pub(super) static SHEET: Sheet = Sheet {
     id: "consumers",
@@ -45,6 +50,7 @@ pub(super) static SHEET: Sheet = Sheet {
         Column::usual("exclusive", "Exclusive", Kind::Flag),
         Column::usual("prefetch_count", "Prefetch", Kind::NumberOf(prefetch))
             .about("Unacked messages that it may have"),
+        UNACKED,
         Column::usual("consumer_timeout", "Time-out", Kind::NumberOf(timeout))
             .about("How long it may keep a message without acknowledging it"),
     ],
@@ -113,7 +119,14 @@ fn channel(row: &Value) -> Cell {
     }
 }
 
-fn state(row: &Value) -> Cell {
+pub(super) fn state(row: &Value) -> Cell {
+    if row["slow"] == true {
+        return Cell::State {
+            kind: "bad",
+            text: "slow".to_owned(),
+            about: "It has as many messages as it may, and acknowledges none".to_owned(),
+        };
+    }
     match row["activity_status"].as_str() {
         Some("waiting") => Cell::state("quiet", "standby"),
         Some("single_active") => Cell::state("good", "the active one"),

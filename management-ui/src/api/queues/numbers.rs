@@ -56,9 +56,9 @@ fn look(shared: &SharedQueue, queue: &Queue) -> Found {
         // Nobody is alone.
         _ => Vec::new(),
     };
-    let only = consumers.iter().find(|(consumer, active)| match single {
-        true => *active,
-        false => consumer.exclusive,
+    let only = consumers.iter().find(|subscribed| match single {
+        true => subscribed.is_active,
+        false => subscribed.consumer.exclusive,
     });
     Found {
         counts: queue.counts(),
@@ -66,7 +66,7 @@ fn look(shared: &SharedQueue, queue: &Queue) -> Found {
         paged: queue.paged(),
         resident_bytes: queue.resident_bytes(),
         head_timestamp: queue.front().and_then(|entry| timestamp(&entry.message)),
-        only_consumer: only.map(|(consumer, _)| consumer.tag.clone()),
+        only_consumer: only.map(|subscribed| subscribed.consumer.tag.clone()),
     }
 }
 
