@@ -17,9 +17,12 @@ use super::shell::Shell;
 use super::table::{Cell, Table};
 use super::visit::Visit;
 
+/// So many channels that nobody uses look as if they were forgotten.
+const MANY_UNUSED: usize = 10;
+
 /// The page.
 #[derive(Template)]
-#[template(path = "connection.html", blocks = ["facts", "channels_count"])]
+#[template(path = "connection.html", blocks = ["facts", "channels_count", "leak"])]
 pub(super) struct Connection {
     shell: Shell,
     name: String,
@@ -30,6 +33,8 @@ pub(super) struct Connection {
     copy_as: CopyAs,
     charts: Charts,
     channels: Table,
+    /// Channels on which nothing has happened and nobody consumes.
+    unused: usize,
     may_close: bool,
     may_see_user: bool,
 }
@@ -61,6 +66,7 @@ impl Page for Connection {
             state: connections::state(&connection),
             charts: Charts::new(visit, "connection", &[("name", name)], &connection),
             channels: channels::SHEET.of(visit, rows),
+            unused: rows.iter().filter(|row| is_unused(row)).count(),
             may_close: visit.may_cut(text("user")),
             may_see_user: visit.is_administrator(),
             connection,
@@ -71,6 +77,7 @@ impl Page for Connection {
         let mut parts = self.channels.parts();
         parts.push(Part::new("facts", &self.as_facts()));
         parts.push(Part::new("channels-count", &self.as_channels_count()));
+        parts.push(Part::new("leak", &self.as_leak()));
         parts
     }
 
@@ -80,6 +87,11 @@ impl Page for Connection {
 }
 
 impl Connection {
+    /// Does its client seem to open channels and forget them?
+    fn leaks(&self) -> bool {
+        self.unused >= MANY_UNUSED
+    }
+
     /// What the actions know it by.
     fn key(&self) -> String {
         Value::from(vec![self.name.as_str()]).to_string()
@@ -120,6 +132,11 @@ impl Connection {
     }
 }
 
+/// Has the channel done nothing yet, without anybody who waits on it?
+fn is_unused(channel: &Value) -> bool {
+    channel["message_stats"].is_null() && channel["consumer_count"] == 0
+}
+
 fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -129,4 +146,18 @@ fn plain(value: &Value) -> String {
 
 pub(super) fn routes(router: Router<Console>) -> Router<Console> {
     page::route::<Connection>(router)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_channel_is_unused_before_anything_happens() {
+        assert!(is_unused(&json!({ "consumer_count": 0 })));
+        assert!(!is_unused(&json!({ "consumer_count": 1 })));
+        let used = json!({ "consumer_count": 0, "message_stats": { "publish": 1 } });
+        assert!(!is_unused(&used));
+    }
 }
