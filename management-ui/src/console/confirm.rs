@@ -250,6 +250,10 @@ impl Targets {
 
     fn title(&self) -> String {
         let Action { verb, nouns, .. } = self.action;
+        let verb = match self.action.to_queue {
+            Some(_) => format!("{verb} the messages of"),
+            None => verb.to_string(),
+        };
         match self.keys.as_slice() {
             [_] => format!("{verb} {}", nouns.0),
             keys => format!("{verb} {} {}", format::count(keys.len() as u64), nouns.1),

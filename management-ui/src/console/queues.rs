@@ -159,13 +159,12 @@ pub(super) const ACTIONS: &[Action] = &[
         Call::put(&["queues", key[0], key[1], "resume"])
     }),
     Action {
-        verb: "Move the messages of",
         loss: |queue| counted(queue["messages_ready"].as_u64().unwrap_or_default()),
         to_queue: Some(|order, target| order.with_field("target", json!({ "queue": target }))),
         ..action(
             "move-messages",
-            "",
-            "being moved: see the jobs",
+            "Move",
+            "being emptied: see the jobs",
             false,
             |key| {
                 let order = json!({ "vhost": key[0], "source": key[1], "task": "move" });
