@@ -12,7 +12,7 @@ use super::client::Problem;
 use super::filter;
 use super::page::{self, Page, Part};
 use super::shell::Shell;
-use super::table::{Cell, Column, Kind, Sheet, Table};
+use super::table::{self, Cell, Column, Kind, Sheet, Table};
 use super::visit::Visit;
 
 /// All groups of one kind.
@@ -99,7 +99,7 @@ fn name(row: &Value) -> Cell {
         by => by,
     };
     let (text, filter) = match row["name"].as_str() {
-        Some(name) => (name, filter::exactly(field, name)),
+        Some(name) => (name, table::exactly(field, name)),
         None => ("does not say", filter::nothing_in(field)),
     };
     Cell::link(&Address::new("connections").with("filter", &filter), text)
@@ -107,7 +107,7 @@ fn name(row: &Value) -> Cell {
 
 fn blocked(row: &Value) -> Cell {
     match row["blocked"].as_u64() {
-        Some(0) | None => super::table::number(row.get("blocked")),
+        Some(0) | None => table::number(row.get("blocked")),
         Some(count) => Cell::state("bad", super::format::count(count)),
     }
 }

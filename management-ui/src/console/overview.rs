@@ -53,9 +53,7 @@ impl Page for Overview {
             Some(vhost) => call.header("x-vhost", vhost),
             None => call,
         };
-        let overview = visit
-            .call(Charts::asked(visit, call.clone()))
-            .await?;
+        let overview = visit.call(Charts::asked(visit, call.clone())).await?;
         let name = visit.console.site.node();
         let node = Charts::asked(visit, Call::get(&["nodes", name]));
         let node = match visit.may_monitor() {

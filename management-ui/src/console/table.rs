@@ -315,14 +315,21 @@ impl Sheet {
     fn rows(&'static self, visit: &Visit, table: &Table, rows: &[Value]) -> Vec<Row> {
         let columns: Vec<_> = self.shown(visit).collect();
         let row = |row: &Value| {
-            let shown = columns.iter().map(|column| Shown {
+            let key = self.key_of(row);
+            // Of a row that the browser does not have only the key is of use.
+            let is_wanted = visit
+                .shown
+                .as_ref()
+                .is_none_or(|shown| shown.has(self.id, &key));
+            let columns = columns.iter().filter(|_| is_wanted);
+            let shown = columns.map(|column| Shown {
                 title: column.title,
                 class: column.class(),
                 cell: column.cell(row),
             });
             Row {
                 table: self.id,
-                key: self.key_of(row),
+                key,
                 name: self.name_of(row),
                 has_tick: !table.bulk.is_empty(),
                 selectable: !(self.fixed)(row),

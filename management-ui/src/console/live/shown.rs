@@ -44,7 +44,12 @@ impl Shown {
 
     /// Is it no row, or one of these?
     pub(super) fn has_place_for(&self, part: &Part) -> bool {
-        row(part).is_none_or(|(table, key)| self.of(table).is_some_and(|keys| keys.contains(key)))
+        row(part).is_none_or(|(table, key)| self.has(table, key))
+    }
+
+    /// Is this row of the table shown?
+    pub(crate) fn has(&self, table: &str, key: &str) -> bool {
+        self.of(table).is_some_and(|keys| keys.contains(key))
     }
 }
 
