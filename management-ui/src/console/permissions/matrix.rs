@@ -18,7 +18,7 @@ const COLUMNS: &str = "8";
 /// Which of them: parameters of the address.
 const ROW_PAGE: &str = "page";
 const COLUMN_PAGE: &str = "vhosts";
-/// What a pattern is for, and for how many letters there is room.
+/// What a pattern is for, and the letter that stands for it where there is little room.
 const KINDS: [(&str, &str); 3] = [("configure", "C"), ("write", "W"), ("read", "R")];
 
 /// The page.
