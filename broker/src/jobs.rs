@@ -6,6 +6,7 @@
 //! until then holds.
 
 mod batch;
+mod mark;
 mod run;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,8 @@ use crate::dead_letter::Revival;
 use crate::error::Error;
 use crate::queue::Queue;
 use crate::queue::shared::SharedQueue;
+
+pub use mark::RETRY_HEADER;
 
 /// So many jobs that have ended are remembered.
 const REMEMBERED_JOBS: usize = 100;
@@ -76,6 +79,8 @@ pub struct Order {
     pub limit: Option<u64>,
     /// At most so many a second.
     pub rate: Option<u32>,
+    /// What is moved, copied or redriven says so in [`RETRY_HEADER`].
+    pub mark_retry: bool,
 }
 
 /// How it stands with a job.

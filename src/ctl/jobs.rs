@@ -77,6 +77,9 @@ pub(super) struct Target {
     /// With this routing key instead of their own
     #[arg(short = 'k', long, requires = "to_exchange")]
     routing_key: Option<String>,
+    /// It is a retry: count it in their header x-redrive-count
+    #[arg(long = "mark-retry")]
+    mark_retry: bool,
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -110,6 +113,9 @@ pub(super) enum Command {
         /// Give them back the time to live that their death took
         #[arg(long = "restore-expiration")]
         restore_expiration: bool,
+        /// Do not count the retry in their header x-redrive-count
+        #[arg(long = "no-mark")]
+        no_mark: bool,
         #[command(flatten)]
         extent: Extent,
     },
@@ -138,7 +144,7 @@ impl Command {
                 target,
                 extent,
             } => {
-                let order = json!({ "task": "move", "target": target.value() });
+                let order = target.order("move");
                 run(context, &queue, ("Moving", "moved"), order, &extent)
             }
             Self::CopyMessages {
@@ -146,7 +152,7 @@ impl Command {
                 target,
                 extent,
             } => {
-                let order = json!({ "task": "copy", "target": target.value() });
+                let order = target.order("copy");
                 run(context, &queue, ("Copying", "copied"), order, &extent)
             }
             Self::Redrive {
@@ -154,6 +160,7 @@ impl Command {
                 to,
                 keep_history,
                 restore_expiration,
+                no_mark,
                 extent,
             } => {
                 let order = json!({
@@ -164,6 +171,7 @@ impl Command {
                     },
                     "keep_history": keep_history,
                     "restore_expiration": restore_expiration,
+                    "mark_retry": !no_mark,
                 });
                 run(context, &queue, ("Redriving", "redriven"), order, &extent)
             }
@@ -187,11 +195,12 @@ impl Command {
 }
 
 impl Target {
-    fn value(&self) -> Value {
-        match (&self.to_queue, &self.to_exchange) {
+    fn order(&self, task: &str) -> Value {
+        let target = match (&self.to_queue, &self.to_exchange) {
             (Some(queue), _) => json!({ "queue": queue }),
             (None, exchange) => json!({ "exchange": exchange, "routing_key": self.routing_key }),
-        }
+        };
+        json!({ "task": task, "target": target, "mark_retry": self.mark_retry })
     }
 }
 

@@ -85,6 +85,14 @@ fn dead_letters_are_redriven() {
     assert_eq!(ctl().ok("list_queues -s name messages"), "dead\t1\nq\t0\n");
     assert_eq!(ctl().ok("redrive dead -q"), "1 messages redriven\n");
     assert_eq!(ctl().ok("list_queues -s name messages"), "dead\t0\nq\t1\n");
+    let counted = || ctl().ok("browse q -s properties --filter header.x-redrive-count:1");
+    assert!(counted().contains("x-redrive-count"));
+    ctl().ok("get q --ackmode reject_requeue_false");
+    ctl().ok("redrive dead -q --no-mark");
+    assert!(
+        counted().contains("x-redrive-count"),
+        "it was not counted again"
+    );
 }
 
 #[test]

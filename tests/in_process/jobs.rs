@@ -2,7 +2,7 @@
 
 use ferrymq_broker::browse::Filter;
 use ferrymq_broker::dead_letter::Revival;
-use ferrymq_broker::jobs::{Order, Origin, Progress, State, Target, Task};
+use ferrymq_broker::jobs::{Order, Origin, Progress, RETRY_HEADER, State, Target, Task};
 use ferrymq_tests::InProcess;
 use ferrymq_tests::raw::{AMQPValue, BasicProperties, Channel, Connection, FieldTable};
 
@@ -16,6 +16,7 @@ fn order(source: &str, task: Task) -> Order {
         filter: Filter::default(),
         limit: None,
         rate: None,
+        mark_retry: false,
     }
 }
 
@@ -240,6 +241,56 @@ async fn dead_letters_go_back_to_where_they_came_from() {
     let headers = got.content.headers();
     assert!(headers.inner().contains_key("x-death"), "{headers:?}");
     assert_eq!(*got.content.decoded().expiration(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retries_are_counted_in_a_header_and_change_nothing_else() {
+    let mut broker = InProcess::start();
+    let channel = confirming(&broker);
+    let dead = [
+        ("x-dead-letter-exchange", text("")),
+        ("x-dead-letter-routing-key", text("dead")),
+    ];
+    channel.durable_queue_with("work", table(&dead));
+    channel.durable_queue_with("dead", FieldTable::default());
+    let properties = BasicProperties::default()
+        .with_delivery_mode(2)
+        .with_headers(table(&[("x-retry-count", AMQPValue::LongInt(3))]));
+    channel.publish_with("", "work", "a", &properties);
+    channel.confirmed(1);
+    let redrive = || Order {
+        mark_retry: true,
+        ..order("dead", Task::Redrive(Origin::Queue, Revival::default()))
+    };
+    for retries in 1..=2 {
+        channel.reject(channel.got("work").delivery_tag, false);
+        while channel.counts("dead").0 < 1 {}
+        assert_eq!(run(&broker, redrive()).await, done(1, 0));
+        let got = channel.got("work");
+        let headers = got.content.headers();
+        let expected = table(&[
+            ("x-retry-count", AMQPValue::LongInt(3)),
+            (RETRY_HEADER, AMQPValue::LongLongInt(retries)),
+        ]);
+        assert_eq!((headers, got.text()), (expected, "a".into()));
+        channel.nack(got.delivery_tag, true);
+    }
+    // To another place it goes with its history, which is still the broker's own.
+    channel.durable_queue_with("other", FieldTable::default());
+    channel.reject(channel.got("work").delivery_tag, false);
+    while channel.counts("dead").0 < 1 {}
+    let elsewhere = Order {
+        mark_retry: true,
+        ..order("dead", Task::Move(to_queue("other")))
+    };
+    assert_eq!(run(&broker, elsewhere).await, done(1, 0));
+    broker.restart();
+    let back = order("other", Task::Redrive(Origin::Queue, Revival::default()));
+    assert_eq!(run(&broker, back).await, done(1, 0));
+    let channel = confirming(&broker);
+    let headers = channel.got("work").content.headers();
+    let count = headers.inner().get(RETRY_HEADER).cloned();
+    assert_eq!(count, Some(AMQPValue::LongLongInt(3)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -39,6 +39,7 @@ fn victim() {
             filter: Filter::default(),
             limit: None,
             rate: None,
+            mark_retry: false,
         };
         let jobs = broker.broker().jobs();
         jobs.begin(broker.broker(), actor(&broker), order).unwrap();

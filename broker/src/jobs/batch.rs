@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ferrymq_amqp::Properties;
 use ferrymq_store::{CommitPoint, Sequence};
 
+use super::mark::with_mark;
 use super::{Job, Order, Origin, Progress, Target, Task};
 use crate::actor::Actor;
 use crate::broker::Broker;
@@ -165,6 +166,7 @@ impl Batches {
             .into_iter()
             .map(|entry| {
                 let goes = self.destination(vhost, &entry.message, &mut routes);
+                let goes = goes.map(|(message, route)| (self.marked(message), route));
                 Passenger { entry, goes }
             })
             .collect();
@@ -258,6 +260,13 @@ impl Batches {
                 Some((revived.message, route))
             }
             Task::Purge => None,
+        }
+    }
+
+    fn marked(&self, message: Message) -> Message {
+        match self.order.mark_retry {
+            true => with_mark(&message),
+            false => message,
         }
     }
 

@@ -100,13 +100,16 @@ fn order(body: &Object) -> Result<Order, Refusal> {
             .transpose()
     };
     let rate = positive("rate")?.map(|rate| u32::try_from(rate).unwrap_or(u32::MAX));
+    let task = task(body)?;
+    let is_retry = matches!(task, Task::Redrive(..));
     Ok(Order {
         vhost: text("vhost")?,
         source: text("source")?,
-        task: task(body)?,
+        task,
         filter: filter(body)?,
         limit: positive("limit")?,
         rate,
+        mark_retry: body.flag("mark_retry")?.unwrap_or(is_retry),
     })
 }
 
@@ -169,6 +172,7 @@ fn shown(job: &Job) -> Value {
         filter,
         limit,
         rate,
+        mark_retry,
     } = &job.order;
     let mut shown = json!({
         "id": job.id,
@@ -203,6 +207,9 @@ fn shown(job: &Job) -> Value {
                 json!({ "exchange": exchange, "routing_key": key })
             }
         };
+    }
+    if *task != Task::Purge {
+        shown["mark_retry"] = (*mark_retry).into();
     }
     if let Task::Redrive(origin, revival) = task {
         shown["origin"] = match origin {

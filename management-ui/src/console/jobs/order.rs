@@ -217,10 +217,11 @@ fn order(form: &Form) -> Result<Value, Problem> {
     }
     if let "move" | "copy" = task {
         order.insert("target".to_owned(), target(form)?);
+        order.insert("mark_retry".to_owned(), form.is_ticked("mark_move").into());
     }
     if task == "redrive" {
         order.insert("origin".to_owned(), form.get("origin").into());
-        for flag in ["keep_history", "restore_expiration"] {
+        for flag in ["mark_retry", "keep_history", "restore_expiration"] {
             order.insert(flag.to_owned(), form.is_ticked(flag).into());
         }
     }

@@ -9,6 +9,7 @@ use axum::response::Response;
 use axum::routing::get;
 use ferrymq_broker::auth::{Permission, ResourceKind};
 use ferrymq_broker::clock;
+use ferrymq_broker::jobs::RETRY_HEADER;
 use serde_json::Value;
 
 use super::{Head, of_queue};
@@ -246,6 +247,10 @@ pub(super) fn marks(item: &Value) -> Vec<Badge> {
     }
     if let Some(reason) = item["properties"]["headers"]["x-last-death-reason"].as_str() {
         marks.push(Badge::new(reason, "A dead letter: why it died last"));
+    }
+    if let Some(retries) = item["properties"]["headers"][RETRY_HEADER].as_u64() {
+        let text = format!("retried {retries}×");
+        marks.push(Badge::new(text, "It was sent back by hand so often"));
     }
     marks
 }
