@@ -109,6 +109,21 @@ pub(super) enum Command {
         #[arg(short, long, default_value_t = 100)]
         count: usize,
     },
+    /// Return messages that a connection did not settle to their places in the queue
+    RequeueUnacked {
+        queue: String,
+        /// The connection's name, as list_connections shows it as pid
+        connection: String,
+        /// Only those of this channel
+        #[arg(long)]
+        channel: Option<u16>,
+        /// Only those of this consumer
+        #[arg(long = "consumer-tag", value_name = "TAG", requires = "channel")]
+        consumer_tag: Option<String>,
+        /// Only the delivery with this tag
+        #[arg(long = "delivery-tag", value_name = "TAG", requires = "channel")]
+        delivery_tag: Option<u64>,
+    },
 }
 
 impl Command {
@@ -158,6 +173,29 @@ impl Command {
                 let found = context.client.get(&path);
                 let found = context.of(found, format_args!("queue '{queue}'"))?;
                 UNACKED.print_rows(context, &found["items"], &columns)
+            }
+            Self::RequeueUnacked {
+                queue,
+                connection,
+                channel,
+                consumer_tag,
+                delivery_tag,
+            } => {
+                let banner = format_args!("Returning unacked messages to queue '{queue}' ...");
+                context.out.banner(banner)?;
+                let which = serde_json::json!({
+                    "connection": connection,
+                    "channel": channel,
+                    "consumer_tag": consumer_tag,
+                    "delivery_tag": delivery_tag,
+                });
+                let path = path(&["queues", &vhost, &queue, "unacked", "requeue"]);
+                let returned = context.client.post(&path, &which);
+                let what = format_args!("such a delivery, connection or queue '{queue}'");
+                let returned = context.of(returned, what)?.json()?;
+                let count = plain(&returned["requeued"]);
+                let told = format_args!("{count} messages returned");
+                Ok(context.out.answer(&returned, told)?)
             }
         }
     }

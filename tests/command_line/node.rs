@@ -1,6 +1,7 @@
 //! The node: status, health, who is connected, waiting and stopping.
 
 use ferrymq_tests::harness::{Broker, Options, program};
+use futures_lite::StreamExt;
 use lapin::{Connection, ConnectionProperties};
 
 use crate::runner::{Ctl, ctl, ctl_over_http};
@@ -108,7 +109,7 @@ async fn connections_are_listed_and_closed() {
     let channel = connection.create_channel().await.unwrap();
     let ctl = || ctl(&broker);
     ctl().ok("declare_queue q");
-    let consumer = channel
+    let mut consumer = channel
         .basic_consume(
             "q".into(),
             "me".into(),
@@ -133,6 +134,29 @@ async fn connections_are_listed_and_closed() {
     let unacked = ctl().json("list_unacked q consumer_tag routing_key");
     assert_eq!(unacked[0]["consumer_tag"], "me");
     let name = ctl().ok("list_connections -s pid");
+    let requeue = |more: &[&str]| {
+        let start = ["requeue_unacked", "-q", "q", name.trim()];
+        ctl().run(&[&start, more].concat())
+    };
+    let wrong = requeue(&["--channel", "1", "--delivery-tag", "99"]);
+    assert_eq!(wrong.code, 65, "{wrong:?}");
+    let returned = requeue(&["--channel", "1", "--consumer-tag", "me"]);
+    assert_eq!(
+        (returned.code, &*returned.out),
+        (0, "1 messages returned\n")
+    );
+    // The client has it twice now, and may settle both.
+    for redelivered in [false, true] {
+        let delivery = consumer.next().await.unwrap().unwrap();
+        assert_eq!(delivery.redelivered, redelivered);
+        delivery.ack(Default::default()).await.unwrap();
+    }
+    let passive = lapin::options::QueueDeclareOptions {
+        passive: true,
+        ..Default::default()
+    };
+    let queue = channel.queue_declare("q".into(), passive, Default::default());
+    assert_eq!(queue.await.unwrap().message_count(), 0);
     let closed = ctl().run(&["close_connection", name.trim(), "maintenance"]);
     assert_eq!(closed.code, 0, "{closed:?}");
     broker.wait_for_log("maintenance");

@@ -16,7 +16,7 @@ use crate::queue::shared::SharedQueue;
 use crate::session::ConnectionId;
 use crate::session::endpoints::Endpoints;
 use crate::session::outbox::{Dirty, Item, Outbox};
-use crate::session::requests::{HeldDelivery, Request};
+use crate::session::requests::{Held, HeldDelivery, Request};
 use crate::stats::flows::FlowRoom;
 use crate::stats::{Counter, History, TrafficField};
 
@@ -187,6 +187,18 @@ impl ClientConnection {
         self.ask(Request::Unacked {
             queue: Arc::clone(queue),
             most,
+            answer,
+        });
+        answered.await.unwrap_or_default()
+    }
+
+    /// Gives back to `queue` what of it was sent to it and is not settled; tells how many that were. Completes when its
+    /// task has done so.
+    pub async fn requeue_unacked(&self, queue: &Arc<SharedQueue>, which: Held) -> usize {
+        let (answer, answered) = oneshot::channel();
+        self.ask(Request::Requeue {
+            queue: Arc::clone(queue),
+            which,
             answer,
         });
         answered.await.unwrap_or_default()

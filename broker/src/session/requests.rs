@@ -1,4 +1,5 @@
-//! What somebody who is no client asks of a session: to cancel a consumer, to change a prefetch, to tell what is unacked.
+//! What somebody who is no client asks of a session: to cancel a consumer, to change a prefetch, to tell what is unacked,
+//! to give it back.
 //! The session answers when its task comes to it.
 
 use std::fmt;
@@ -8,9 +9,12 @@ use ferrymq_amqp::method::basic;
 use ferrymq_amqp::{AMQPClass, ShortString};
 use tokio::sync::oneshot;
 
+use crate::queue::Return;
 use crate::queue::entry::Entry;
 use crate::queue::shared::SharedQueue;
 use crate::session::channels::Channels;
+use crate::session::consumers::Consumer;
+use crate::session::transaction::Outcome;
 
 /// A question or an order, and where the answer goes.
 pub enum Request {
@@ -41,6 +45,26 @@ pub enum Request {
         /// The deliveries, channel by channel.
         answer: oneshot::Sender<Vec<HeldDelivery>>,
     },
+    /// Give back what of a queue is unacked.
+    Requeue {
+        /// The queue.
+        queue: Arc<SharedQueue>,
+        /// Only these.
+        which: Held,
+        /// How many there were.
+        answer: oneshot::Sender<usize>,
+    },
+}
+
+/// Which deliveries of a connection; what is `None` may be any.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Those on this channel,
+    pub channel: Option<u16>,
+    /// of this consumer,
+    pub consumer_tag: Option<String>,
+    /// with this tag.
+    pub delivery_tag: Option<u64>,
 }
 
 /// A delivery that a consumer has not settled.
@@ -66,7 +90,15 @@ impl fmt::Debug for Request {
                 channel, prefetch, ..
             } => write!(f, "prefetch {prefetch} on channel {channel}"),
             Self::Unacked { queue, .. } => write!(f, "unacked of '{}'", queue.name),
+            Self::Requeue { queue, which, .. } => write!(f, "back to '{}': {which:?}", queue.name),
         }
+    }
+}
+
+impl Held {
+    fn is_of(&self, consumer: &Consumer) -> bool {
+        let wanted = self.consumer_tag.as_deref();
+        wanted.is_none_or(|tag| !consumer.tag.is_empty() && tag == consumer.tag())
     }
 }
 
@@ -94,6 +126,13 @@ impl Channels {
                 answer,
             } => {
                 let _ = answer.send(self.held(&queue, most));
+            }
+            Request::Requeue {
+                queue,
+                which,
+                answer,
+            } => {
+                let _ = answer.send(self.requeue_held(&queue, &which));
             }
         }
     }
@@ -142,6 +181,36 @@ impl Channels {
         }
         context.finish_work();
         true
+    }
+
+    /// Deliveries go back to their places, as if the client had sent `basic.nack` with requeue. It is not told:
+    /// AMQP has no word for it. So it may settle them yet, which then does nothing.
+    fn requeue_held(&mut self, queue: &Arc<SharedQueue>, which: &Held) -> usize {
+        let Self { open, context, .. } = self;
+        let mut count = 0;
+        for channel in open.values_mut() {
+            if which.channel.is_some_and(|wanted| wanted != channel.id) {
+                continue;
+            }
+            let consumers = &context.consumers;
+            let mut taken = channel.unacked.withdraw(|delivery| {
+                let tag = which.delivery_tag;
+                tag.is_none_or(|tag| tag == delivery.delivery_tag)
+                    && consumers.get(delivery.consumer).is_some_and(|consumer| {
+                        let of_queue = consumer.queue.as_ref();
+                        of_queue.is_some_and(|of_queue| Arc::ptr_eq(of_queue, queue))
+                            && which.is_of(consumer)
+                    })
+            });
+            if taken.is_empty() {
+                continue;
+            }
+            count += taken.len();
+            channel.note_settled();
+            channel.carry_out(context, Outcome::Requeue(Return::Nacked), &mut taken);
+        }
+        context.finish_work();
+        count
     }
 
     fn held(&self, queue: &Arc<SharedQueue>, most: usize) -> Vec<HeldDelivery> {

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use rangemap::RangeInclusiveSet;
+
 use crate::clock::Timestamp;
 use crate::queue::entry::Entry;
 use crate::session::outbox::{ConsumerNumber, Handover};
@@ -39,6 +41,8 @@ pub struct UnackedList {
     /// Invariant: ascending by tag; the first is no gap.
     places: VecDeque<Place>,
     count: usize,
+    /// Tags of deliveries that were taken back from the client, which does not know it and may settle them yet.
+    withdrawn: RangeInclusiveSet<u64>,
 }
 
 #[derive(Debug)]
@@ -50,6 +54,8 @@ enum Place {
 
 /// So many gaps are never worth closing.
 const TOLERATED_GAPS: usize = 64;
+/// So many runs of withdrawn tags are remembered, the latest ones.
+const MAX_WITHDRAWN_RUNS: usize = 4096;
 
 impl Default for UnackedList {
     fn default() -> Self {
@@ -57,6 +63,7 @@ impl Default for UnackedList {
             next_tag: 1,
             places: VecDeque::new(),
             count: 0,
+            withdrawn: RangeInclusiveSet::new(),
         }
     }
 }
@@ -127,23 +134,27 @@ impl UnackedList {
     /// Takes the delivery with this tag, or with `multiple` all up to it (0: all), oldest first,
     /// onto `taken`.
     ///
+    /// A tag that was [withdrawn](UnackedList::withdraw) stands for nothing: only what is before it is taken.
     /// False: the tag is not unacked here.
     pub fn take(&mut self, delivery_tag: u64, multiple: bool, taken: &mut Vec<Unacked>) -> bool {
         if multiple && delivery_tag == 0 {
             taken.extend(self.take_all());
             return true;
         }
-        let Ok(index) = self.places.binary_search_by_key(&delivery_tag, Place::tag) else {
-            return false;
-        };
-        if matches!(self.places[index], Place::Gap(_)) {
+        let found = self.places.binary_search_by_key(&delivery_tag, Place::tag);
+        let held = found.ok();
+        let held = held.filter(|&index| matches!(self.places[index], Place::Held(_)));
+        if held.is_none() && !self.withdrawn.contains(&delivery_tag) {
             return false;
         }
         let before = taken.len();
-        if multiple {
-            taken.extend(self.places.drain(..=index).filter_map(Place::held));
-        } else {
-            taken.extend(self.places[index].settle());
+        match (multiple, held) {
+            (true, _) => {
+                let up_to = found.map_or_else(|index| index, |index| index + 1);
+                taken.extend(self.places.drain(..up_to).filter_map(Place::held));
+            }
+            (false, Some(index)) => taken.extend(self.places[index].settle()),
+            (false, None) => {}
         }
         self.count -= taken.len() - before;
         self.close_gaps();
@@ -160,7 +171,28 @@ impl UnackedList {
 
     /// Takes all of one consumer, oldest first.
     pub fn take_of(&mut self, consumer: ConsumerNumber) -> Vec<Unacked> {
-        let theirs = |place: &&mut Place| matches!(place, Place::Held(delivery) if delivery.consumer == consumer);
+        self.take_where(|delivery| delivery.consumer == consumer)
+    }
+
+    /// Takes deliveries back, oldest first, unknown to the client: when it settles them later, nothing happens.
+    pub fn withdraw(&mut self, wanted: impl Fn(&Unacked) -> bool) -> Vec<Unacked> {
+        let taken = self.take_where(wanted);
+        for delivery in &taken {
+            let tag = delivery.delivery_tag;
+            self.withdrawn.insert(tag..=tag);
+        }
+        while self.withdrawn.len() > MAX_WITHDRAWN_RUNS {
+            let Some(oldest) = self.withdrawn.first().cloned() else {
+                break;
+            };
+            self.withdrawn.remove(oldest);
+        }
+        taken
+    }
+
+    fn take_where(&mut self, wanted: impl Fn(&Unacked) -> bool) -> Vec<Unacked> {
+        let theirs =
+            |place: &&mut Place| matches!(place, Place::Held(delivery) if wanted(delivery));
         let taken: Vec<Unacked> = self
             .places
             .iter_mut()
@@ -298,6 +330,39 @@ mod tests {
         let mut list = list(3);
         assert_eq!(list.take_of(ConsumerNumber(2)).len(), 1);
         assert_eq!(taken(&mut list, 3, true), Some(vec![1, 3]));
+    }
+
+    #[test]
+    fn what_was_withdrawn_may_be_settled_for_nothing() {
+        let mut list = list(6);
+        let withdrawn = list.withdraw(|delivery| [2, 3, 5].contains(&delivery.delivery_tag));
+        assert_eq!((withdrawn.len(), list.count()), (3, 3));
+        assert_eq!(taken(&mut list, 2, false), Some(vec![]));
+        assert_eq!(taken(&mut list, 2, false), Some(vec![]), "again");
+        assert_eq!(
+            taken(&mut list, 3, true),
+            Some(vec![1]),
+            "and what is before"
+        );
+        assert_eq!(taken(&mut list, 1, false), None, "acked twice");
+        assert_eq!(taken(&mut list, 5, true), Some(vec![4]));
+        assert_eq!(taken(&mut list, 6, true), Some(vec![6]), "over the hole");
+        assert_eq!(taken(&mut list, 7, false), None, "never given");
+        assert_eq!(
+            taken(&mut list, 5, false),
+            Some(vec![]),
+            "when all are gone"
+        );
+    }
+
+    #[test]
+    fn so_many_withdrawn_tags_are_remembered() {
+        let mut list = list(4 * MAX_WITHDRAWN_RUNS as u32);
+        list.withdraw(|delivery| delivery.delivery_tag % 2 == 0);
+        assert_eq!(list.withdrawn.len(), MAX_WITHDRAWN_RUNS);
+        assert_eq!(taken(&mut list, 2, false), None, "forgotten");
+        let latest = 4 * MAX_WITHDRAWN_RUNS as u64;
+        assert_eq!(taken(&mut list, latest, false), Some(vec![]));
     }
 
     #[test]

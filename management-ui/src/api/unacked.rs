@@ -1,5 +1,6 @@
-//! `/api/queues/{vhost}/{name}/unacked`, and the end of a consumer: what only a session knows or can do.
+//! `/api/queues/{vhost}/{name}/unacked…`, and the end of a consumer: what only a session knows or can do.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -7,7 +8,7 @@ use axum::http::StatusCode;
 use ferrymq_broker::clients::ClientConnection;
 use ferrymq_broker::clock::{self, Timestamp};
 use ferrymq_broker::queue::Queue;
-use ferrymq_broker::session::requests::HeldDelivery;
+use ferrymq_broker::session::requests::{Held, HeldDelivery};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -15,6 +16,7 @@ use tokio::time::timeout;
 use crate::answer::{self, Answer};
 use crate::api::queues;
 use crate::auth::Caller;
+use crate::body::Object;
 use crate::http::Site;
 use crate::http::path::Names;
 use crate::query::Query;
@@ -98,6 +100,85 @@ fn item(connection: &ClientConnection, held: &HeldDelivery, now: Timestamp) -> V
     })
 }
 
+/// `POST /api/queues/{vhost}/{name}/unacked/requeue`: what a connection has goes back to its place.
+pub(crate) async fn requeue(
+    caller: Caller,
+    State(site): State<Site>,
+    Names((vhost, name)): Names<(String, String)>,
+    body: Object,
+) -> Answer {
+    let vhost = caller.vhost_to_change(&vhost)?;
+    queues::find(&vhost, &name)?;
+    let queue = vhost.readable_queue(&caller.actor(), &name)?;
+    body.require(&["connection"])?;
+    let which = held(&body)?;
+    let connection = body.text("connection")?.unwrap_or_default();
+    let connection = cuttable(&caller, &site, vhost.name(), connection)?;
+    let is_one = which.delivery_tag.is_some();
+    let requeued = timeout(ANSWER_TIME, connection.requeue_unacked(&queue, which)).await;
+    let requeued = requeued.map_err(|_| silent())?;
+    if is_one && requeued == 0 {
+        return Err(Refusal::not_found());
+    }
+    tracing::info!(
+        user = caller.user.name(),
+        vhost = &**vhost.name(),
+        "user '{}' has returned {requeued} unacked messages of connection {} to queue '{}' in vhost '{}'",
+        caller.user.name().escape_debug(),
+        connection.name(),
+        name.escape_debug(),
+        vhost.name().escape_debug(),
+    );
+    Ok(answer::json(json!({ "requeued": requeued })))
+}
+
+/// Which deliveries of a connection a body names.
+fn held(body: &Object) -> Result<Held, Refusal> {
+    let number = |key| body.integer(key);
+    let rule = |text: &str| Refusal::bad_request(text);
+    let channel = number("channel")?.map(u16::try_from).transpose();
+    let channel = channel.map_err(|_| rule("channel must be a number up to 65535"))?;
+    let delivery_tag = number("delivery_tag")?.map(u64::try_from).transpose();
+    let delivery_tag = delivery_tag.map_err(|_| rule("delivery_tag must be a number from 1 on"))?;
+    let consumer_tag = body.text("consumer_tag")?.map(str::to_owned);
+    if channel.is_none() && (delivery_tag.is_some() || consumer_tag.is_some()) {
+        return Err(rule("delivery_tag and consumer_tag need a channel"));
+    }
+    Ok(Held {
+        channel,
+        consumer_tag,
+        delivery_tag,
+    })
+}
+
+/// A connection of a vhost whose consumers the caller may cut.
+fn cuttable(
+    caller: &Caller,
+    site: &Site,
+    vhost: &str,
+    connection: &str,
+) -> Result<Arc<ClientConnection>, Refusal> {
+    let connection = site.broker.clients().find(connection);
+    let connection = connection.ok_or_else(Refusal::not_found)?;
+    let opened = connection.opened().ok_or_else(Refusal::not_found)?;
+    if *opened.vhost != *vhost {
+        return Err(Refusal::not_found());
+    }
+    if !caller.is_administrator() && opened.user.name() != caller.user.name() {
+        return Err(Refusal::not_authorised("Access refused."));
+    }
+    Ok(connection)
+}
+
+/// The connection did not answer in time.
+fn silent() -> Refusal {
+    Refusal::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "timeout",
+        "The connection does not answer, perhaps because its client does not read. It will do so when it can",
+    )
+}
+
 /// `DELETE /api/consumers/{vhost}/{connection}/{channel}/{tag}`
 pub(crate) async fn cancel_consumer(
     caller: Caller,
@@ -108,15 +189,7 @@ pub(crate) async fn cancel_consumer(
     let channel = channel.parse();
     let channel =
         channel.map_err(|_| Refusal::bad_request("the channel must be a number up to 65535"))?;
-    let connection = site.broker.clients().find(&connection);
-    let connection = connection.ok_or_else(Refusal::not_found)?;
-    let opened = connection.opened().ok_or_else(Refusal::not_found)?;
-    if opened.vhost != *vhost.name() {
-        return Err(Refusal::not_found());
-    }
-    if !caller.is_administrator() && opened.user.name() != caller.user.name() {
-        return Err(Refusal::not_authorised("Access refused."));
-    }
+    let connection = cuttable(&caller, &site, vhost.name(), &connection)?;
     done(connection.cancel_consumer(channel, &tag)).await
 }
 
@@ -128,10 +201,6 @@ pub(super) async fn done(asked: impl Future<Output = bool>) -> Answer {
     match timeout(ANSWER_TIME, asked).await {
         Ok(true) => Ok(answer::done()),
         Ok(false) => Err(Refusal::not_found()),
-        Err(_) => Err(Refusal::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "timeout",
-            "The connection does not answer, perhaps because its client does not read. It will do so when it can",
-        )),
+        Err(_) => Err(silent()),
     }
 }

@@ -35,7 +35,7 @@ use super::visit::Visit;
 use tabs::Tabs;
 
 /// What can be done to what belongs to a queue.
-pub(super) const ACTIONS: &[Action] = &[delayed::CANCEL, delayed::CANCEL_ALL];
+pub(super) const ACTIONS: &[Action] = &[delayed::CANCEL, delayed::CANCEL_ALL, unacked::REQUEUE];
 
 /// What stands above all pages about a queue.
 pub(super) struct Head {

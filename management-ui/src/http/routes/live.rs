@@ -30,6 +30,10 @@ pub(super) fn routes(routes: Routes) -> Routes {
             delete(delayed::cancel_of_queue),
         )
         .route("/api/queues/{vhost}/{name}/unacked", get(unacked::list))
+        .route(
+            "/api/queues/{vhost}/{name}/unacked/requeue",
+            post(unacked::requeue),
+        )
         .route("/api/queues/{vhost}/{name}/tail", get(tail::stream))
         .route(
             "/api/exchanges/{vhost}/{name}/delayed",

@@ -468,6 +468,35 @@ async fn consumers_that_are_not_there_are_not_cancelled() {
 }
 
 #[tokio::test]
+async fn only_what_is_unacked_is_returned_and_only_by_whom_it_concerns() {
+    let fixture = Fixture::start().await;
+    fixture.check("PUT", "/api/queues/%2F/q", "", 201).await;
+    let path = "/api/queues/%2F/q/unacked/requeue";
+    for (body, status, words) in [
+        ("{}", 400, "connection"),
+        (
+            r#"{"connection":"c","channel":70000}"#,
+            400,
+            "channel must be",
+        ),
+        (
+            r#"{"connection":"c","delivery_tag":1}"#,
+            400,
+            "need a channel",
+        ),
+        (r#"{"connection":"c"}"#, 404, ""),
+    ] {
+        let reply = fixture.check("POST", path, body, status).await;
+        let reason = reply.json["reason"].as_str().unwrap_or_default();
+        assert!(reason.contains(words), "{body}: {reason}");
+    }
+    user(&fixture, "writer", ["", ".*", ""], &["management"]);
+    let body = r#"{"connection":"c"}"#;
+    let refused = fixture.call_as("writer:writer", "POST", path, body).await;
+    assert_eq!(refused.status, 401, "{refused:?}");
+}
+
+#[tokio::test]
 async fn a_tail_shows_what_is_routed_into_its_queue_until_that_goes() {
     let fixture = Fixture::start().await;
     let (name, path) = ODD;

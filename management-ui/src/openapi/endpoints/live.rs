@@ -92,6 +92,14 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         "What was delivered and is not settled",
     )
     .query(&[LIMIT]),
+    post(
+        "/api/queues/{vhost}/{name}/unacked/requeue",
+        "UnackedOfConnection",
+        "Returns what a connection has not settled to its place in the queue",
+    )
+    .body_required()
+    .statuses(&[200, 503])
+    .reply(Reply::One("Requeued")),
     get(
         "/api/queues/{vhost}/{name}/delayed",
         Reply::One("Delayed"),
