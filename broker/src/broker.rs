@@ -85,7 +85,7 @@ pub type VHosts = HashMap<Arc<str>, Arc<VHost>>;
 
 /// A running broker.
 pub struct Broker {
-    node_name: String,
+    node_name: Arc<str>,
     /// Live settings change; the others are those of the start.
     config: watch::Sender<Arc<Config>>,
     origins: Mutex<Origins>,
@@ -144,7 +144,9 @@ impl Broker {
             .bytes(resources::total_memory_bytes(&config));
         let paging = Arc::new(Paging::new(store, budget_bytes));
         let events = Arc::new(Events::default());
+        let node_name: Arc<str> = config.node_name.as_str().into();
         let shared = Shared {
+            node_name: Arc::clone(&node_name),
             paging: Arc::clone(&paging),
             defaults: config.queue_defaults(),
             users: Arc::clone(&users),
@@ -159,7 +161,7 @@ impl Broker {
         }
         begin(&found.vhosts, now);
         Ok(Arc::new(Self {
-            node_name: config.node_name.clone(),
+            node_name,
             statistics: Statistics::new(&config, now),
             config: watch::Sender::new(Arc::new(config)),
             origins: Mutex::default(),

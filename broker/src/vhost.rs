@@ -75,6 +75,7 @@ pub use trace::Trace;
 /// A virtual host.
 pub struct VHost {
     name: Arc<str>,
+    node_name: Arc<str>,
     snapshot: ArcSwap<Snapshot>,
     generation: AtomicU64,
     /// Held while the snapshot changes: the log's order of definitions is the snapshots'.
@@ -130,6 +131,8 @@ pub struct Contents {
 /// What all vhosts of a broker share.
 #[derive(Clone)]
 pub struct Shared {
+    /// The broker's own name.
+    pub node_name: Arc<str>,
     /// The log, and what leaves memory.
     pub paging: Arc<Paging>,
     /// Of queues whose arguments don't say.
@@ -173,6 +176,7 @@ impl VHost {
     /// A vhost with these contents.
     pub fn new(name: Arc<str>, contents: Contents, shared: Shared) -> Self {
         let Shared {
+            node_name,
             paging,
             defaults,
             users,
@@ -193,6 +197,7 @@ impl VHost {
         declared.change((0, 0), snapshot.sizes());
         Self {
             name,
+            node_name,
             snapshot: ArcSwap::from_pointee(snapshot),
             generation: AtomicU64::new(1),
             writing: Mutex::new(LastChange {

@@ -1,11 +1,14 @@
 //! Copies of what is published and delivered, while tracing is on.
 
-use ferrymq_broker::vhost::VHost;
+use ferrymq_broker::queue::shared::Work;
+use ferrymq_broker::vhost::{Fate, Outgoing, VHost};
 use ferrymq_tests::InProcess;
 use ferrymq_tests::raw::{
     AMQPValue, BasicProperties, Channel, Connection, Delivery, FieldTable, basic, long_string,
     strings, table, tx,
 };
+
+use crate::support::actor;
 
 const EXCHANGE: &str = "amq.rabbitmq.trace";
 
@@ -158,6 +161,41 @@ fn what_is_delivered_is_copied() {
     let headers = copy(&listener, "deliver.q", "body");
     check(&headers, &names);
     check(&headers, &[("redelivered", AMQPValue::LongInt(1))]);
+}
+
+#[test]
+fn what_comes_and_goes_without_a_channel_is_copied() {
+    let (broker, listener) = traced("#");
+    client(&broker).queue("q");
+    let check_copy = |key: &str, more: &[(&str, AMQPValue)]| {
+        let headers = copy(&listener, key, "body");
+        check(&headers, more);
+        let expected = [
+            ("connection", long_string("HTTP API")),
+            ("channel", AMQPValue::LongInt(0)),
+            ("user", long_string("guest")),
+        ];
+        check(&headers, &expected);
+    };
+    vhost(&broker, |vhost| {
+        let mut work = Work::default();
+        let outgoing = Outgoing {
+            exchange: "",
+            routing_key: "q",
+            properties: &[0, 0],
+            body: b"body".to_vec(),
+        };
+        let actor = actor(&broker);
+        vhost.publish_one(&actor, outgoing, &mut work).unwrap();
+        check_copy("publish.", &[("routed_queues", strings(&["q"]))]);
+        for redelivered in [0, 1] {
+            let fetched = vhost.fetch(&actor, "q", 5, Fate::Requeue, &mut work);
+            assert_eq!(fetched.unwrap().len(), 1);
+            let redelivered = AMQPValue::LongInt(redelivered);
+            check_copy("deliver.q", &[("redelivered", redelivered)]);
+        }
+        vhost.finish(&mut work);
+    });
 }
 
 #[test]

@@ -25,7 +25,7 @@ impl Broker {
     pub fn cluster_name(&self) -> String {
         let name = self.global_parameter("cluster_name");
         let name = name.as_ref().and_then(|name| name.as_str());
-        name.unwrap_or(&self.node_name).to_owned()
+        name.unwrap_or(self.node_name()).to_owned()
     }
 
     /// The configuration as it is now: live settings may change, the others are those of the start.

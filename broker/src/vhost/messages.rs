@@ -9,6 +9,7 @@ use ferrymq_store::CommitPoint;
 use super::{Pending, Route, VHost};
 use crate::actor::Actor;
 use crate::error::Error;
+use crate::firehose::{TRACE_EXCHANGE, Tap};
 use crate::message::{BodyPieces, Message, SMALL_BODY_BYTES};
 use crate::own_message;
 use crate::queue::Return;
@@ -20,6 +21,9 @@ use crate::stats::{Kind, Tally};
 
 /// Bytes of bodies that are fetched together, about.
 const FETCHED_BYTES: u64 = 128 << 20;
+
+/// What stands in the firehose's copies for the connection, of which there is none; its channel is 0.
+const TRACED_AS: &str = "HTTP API";
 
 /// A message to be published.
 pub struct Outgoing<'a> {
@@ -98,6 +102,10 @@ impl VHost {
         };
         let looked = publishing::look(self, actor, None, message)?;
         let (route, body_bytes) = (&looked.route, looked.message.body_len());
+        if self.is_traced() {
+            let message = &looked.message;
+            self.trace_one(actor, work, |tap| tap.published(message, route.queues()));
+        }
         let mut pending = Pending::default();
         pending.messages.push(looked.message);
         let point = self.accept(route, &mut pending, work);
@@ -173,6 +181,14 @@ impl VHost {
             }
         }
         self.count_fetched(&queue, &taken, removes);
+        if self.is_traced() {
+            for (entry, _) in &taken {
+                let redelivered = entry.returns() > 0;
+                self.trace_one(actor, work, |tap| {
+                    tap.delivered(&entry.message, queue.name.as_str(), redelivered)
+                });
+            }
+        }
         let fetched = taken.iter().map(|(entry, left)| Fetched {
             message: entry.message.clone(),
             redelivered: entry.returns() > 0,
@@ -189,6 +205,26 @@ impl VHost {
             Fate::Remove => {}
         }
         Ok(fetched)
+    }
+
+    /// Tells the firehose of a message.
+    #[cold]
+    fn trace_one(
+        &self,
+        actor: &Actor,
+        work: &Work,
+        copy: impl FnOnce(&Tap<'_>) -> Option<Message>,
+    ) {
+        let tap = Tap {
+            node: &self.node_name,
+            vhost: &self.name,
+            connection: TRACED_AS.to_owned(),
+            channel: 0,
+            user: actor.user.name(),
+        };
+        if let Some(copy) = copy(&tap) {
+            self.publish_own(TRACE_EXCHANGE, copy, work.now());
+        }
     }
 
     fn count_fetched(&self, queue: &SharedQueue, taken: &[(Entry, usize)], removes: bool) {
