@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::response::Response;
+use ferrymq_broker::auth::{Permission, ResourceKind};
 use serde_json::{Map, Value, json};
 
 use super::{counted, of_job};
@@ -54,6 +55,9 @@ impl Page for OrderPage {
             true => text("filter"),
             false => String::new(),
         };
+        if let Some(reason) = barred(visit, &vhost, &source) {
+            return Err(Problem::forbidden(reason));
+        }
         let found = match source.is_empty() {
             true => Found::default(),
             false => Found::look(visit, &vhost, &source, &filter, &selected).await?,
@@ -88,6 +92,21 @@ impl OrderPage {
     fn may_be(&self, task: &str) -> bool {
         self.task.is_empty() || self.task == task
     }
+}
+
+/// Why the visitor may order nothing: not at all, or not of this queue. What is not there is told by the API.
+fn barred(visit: &Visit, vhost: &str, source: &str) -> Option<String> {
+    if visit.is_read_only() {
+        return Some("This console changes nothing: the setting http.read_only is on.".to_owned());
+    }
+    let may_read =
+        source.is_empty() || visit.may(Permission::Read, ResourceKind::Queue, vhost, source);
+    (!may_read).then(|| {
+        format!(
+            "To move, copy, retry or delete messages of {source} you need the permission to read this queue. \
+             An administrator can give it to you."
+        )
+    })
 }
 
 fn title(task: &str) -> &'static str {
