@@ -5,6 +5,9 @@
 //! that nothing matches does not go on for ever; the cursor says where.
 
 mod filter;
+mod json;
+mod mask;
+mod unpack;
 
 use std::fmt;
 use std::str::FromStr;
@@ -22,6 +25,8 @@ use crate::queue::{Queue, Sequence};
 use crate::vhost::VHost;
 
 pub use filter::{BadFilter, Filter};
+pub use mask::{Hidden, MASKED, Mask, MaskedField, View};
+pub use unpack::{Unpacked, unpack};
 
 /// The most messages that one page has.
 pub const MAX_MESSAGES: usize = 1000;
@@ -48,6 +53,8 @@ pub struct Browse {
     pub limit: usize,
     /// Only these.
     pub filter: Filter,
+    /// What nobody sees.
+    pub mask: Mask,
     /// From where in each body,
     pub body_offset: usize,
     /// and how many bytes of it, at most [`MAX_BODY_BYTES`].
@@ -62,6 +69,7 @@ impl Default for Browse {
             from: Cursor::default(),
             limit: 50,
             filter: Filter::default(),
+            mask: Mask::default(),
             body_offset: 0,
             body_bytes: 4096,
             max_scanned: MAX_SCANNED,
@@ -174,8 +182,10 @@ pub struct Browsed {
     pub body: Vec<u8>,
     /// Where that part begins.
     pub body_offset: usize,
-    /// Bytes of the whole body.
+    /// Bytes of the whole body, as it may be seen.
     pub body_len: u64,
+    /// What of the body is hidden.
+    pub hidden: Option<Hidden>,
     /// Was it published with delivery mode 2?
     pub persistent: bool,
     /// Was it handed out before?
@@ -189,8 +199,9 @@ pub struct Browsed {
 }
 
 impl Browsed {
-    fn new(entry: &Entry, number: u64, browse: &Browse, now: Timestamp) -> Self {
-        let message = &entry.message;
+    /// `view`: what may be seen of the entry's message.
+    fn new(entry: &Entry, view: &View, number: u64, browse: &Browse, now: Timestamp) -> Self {
+        let message = &view.message;
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
         Self {
             number,
@@ -202,6 +213,7 @@ impl Browsed {
             body: message.body_window(browse.body_offset, browse.body_bytes),
             body_offset: browse.body_offset,
             body_len: message.body_len(),
+            hidden: view.hidden,
             persistent: message.is_persistent(),
             redelivered: entry.returns() > 0,
             returns: entry.returns(),
@@ -259,16 +271,17 @@ impl VHost {
                 page.scanned += 1;
                 cursor.scanned += 1;
                 cursor.position = position;
-                bytes += entry.message.memory_bytes();
+                let view = browse.mask.view(&entry.message);
+                bytes += entry.message.memory_bytes() + view.read_bytes;
                 if browse
                     .filter
-                    .matches(&entry.message, Some(entry.sequence), now)
+                    .matches(&view.message, Some(entry.sequence), now)
                 {
                     let number = match cursor.direction {
                         Direction::Head => cursor.scanned,
                         Direction::Tail => (total as u64 + 1).saturating_sub(cursor.scanned),
                     };
-                    let browsed = Browsed::new(&entry, number, browse, now);
+                    let browsed = Browsed::new(&entry, &view, number, browse, now);
                     shown += browsed.body.len();
                     page.messages.push(browsed);
                 }
@@ -287,8 +300,8 @@ impl VHost {
 }
 
 impl VHost {
-    /// The message that waits with this sequence, with up to `body_bytes` of its body; `None`: there is none. Blocks while it
-    /// reads from disk.
+    /// The message that waits with this sequence, with up to `body_bytes` of its body, but for what `mask` hides; `None`:
+    /// there is none. Blocks while it reads from disk.
     ///
     /// # Errors
     /// As [`VHost::browse`].
@@ -298,6 +311,7 @@ impl VHost {
         queue: &str,
         sequence: u64,
         body_bytes: usize,
+        mask: &Mask,
         now: Timestamp,
     ) -> Result<Option<Browsed>, Error> {
         let queue = self.readable_queue(actor, queue)?;
@@ -307,7 +321,10 @@ impl VHost {
             body_bytes,
             ..Browse::default()
         };
-        Ok(entry.map(|entry| Browsed::new(&entry, 0, &browse, now)))
+        Ok(entry.map(|entry| {
+            let view = mask.view(&entry.message);
+            Browsed::new(&entry, &view, 0, &browse, now)
+        }))
     }
 }
 

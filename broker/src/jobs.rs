@@ -182,7 +182,7 @@ impl Jobs {
     ///
     /// # Errors
     /// 403 without `read` on the queue, and on a fixed target without `write`; 404 when either is missing; 405 when
-    /// the source is exclusive; 406 when too many jobs run.
+    /// the source is exclusive; 406 when too many jobs run, and for a filter by what is masked.
     pub fn begin(
         &self,
         broker: &Arc<Broker>,
@@ -235,6 +235,8 @@ fn check(broker: &Broker, actor: &Actor, order: &Order) -> Result<Arc<SharedQueu
     let missing = || Error::NotAllowed(format!("vhost '{}' not found", order.vhost));
     let vhost = vhost.ok_or_else(missing)?;
     let source = vhost.readable_queue(actor, &order.source)?;
+    let masked = broker.config().http.masked_fields.check(&order.filter);
+    masked.map_err(|why| Error::PreconditionFailed(why.to_string()))?;
     match &order.task {
         Task::Move(target) | Task::Copy(target) => match target {
             Target::Queue(name) => {

@@ -147,6 +147,18 @@ impl Message {
         self.rebuilt(bytes, address.len(), self.head().flags)
     }
 
+    /// The same message with another body.
+    pub fn with_body(&self, body: Vec<u8>) -> Self {
+        let head = self.head();
+        let fixed = &self.0.slice[..head.address_len as usize + head.properties_len as usize];
+        let (address_len, properties_len) = (head.address_len.into(), head.properties_len as usize);
+        if body.len() as u64 <= SMALL_BODY_BYTES {
+            let bytes = [fixed, &body].concat();
+            return Self::with_small_body(&bytes, address_len, properties_len, head.flags);
+        }
+        Self::with_large_body(fixed, address_len, head.flags, [body.into()].into())
+    }
+
     /// The same message, as if published to that exchange with that routing key, which are names.
     pub fn readdressed(&self, exchange: &str, routing_key: &str) -> Self {
         let mut bytes = Vec::with_capacity(self.0.slice.len() + exchange.len());

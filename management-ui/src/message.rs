@@ -3,11 +3,19 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ferrymq_broker::Properties;
+use ferrymq_broker::browse::Hidden;
 use serde_json::{Map, Value};
 
 use crate::api::properties;
 use crate::query::Query;
 use crate::refusal::Refusal;
+
+/// Notes in a message as JSON that not all of its payload is shown.
+pub(crate) fn tell_hidden(message: &mut Value, hidden: Option<Hidden>) {
+    if let Some(hidden) = hidden {
+        message["payload_masked"] = hidden.as_str().into();
+    }
+}
 
 /// How payloads are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use ferrymq_broker::browse::{BadFilter, Filter};
+use ferrymq_broker::browse::{BadFilter, Filter, Mask};
 use serde_json::Value;
 
 use crate::answer;
@@ -143,10 +143,13 @@ impl Query {
     /// The parameter `filter`: which messages are wanted.
     ///
     /// # Errors
-    /// 400 for what is no filter.
-    pub(crate) fn message_filter(&self) -> Result<Filter, Refusal> {
+    /// 400 for what is no filter, and for one that asks for what is masked.
+    pub(crate) fn message_filter(&self, mask: &Mask) -> Result<Filter, Refusal> {
         let filter = self.get("filter").unwrap_or_default().parse();
-        filter.map_err(|why: BadFilter| Refusal::bad_request(why.to_string()))
+        let filter = filter.map_err(|why: BadFilter| Refusal::bad_request(why.to_string()))?;
+        mask.check(&filter)
+            .map_err(|why| Refusal::bad_request(why.to_string()))?;
+        Ok(filter)
     }
 
     /// The columns of `value` that are asked for.

@@ -1,6 +1,6 @@
 //! Looking at messages changes nothing.
 
-use ferrymq_broker::browse::{Browse, Browsed, Direction, Page};
+use ferrymq_broker::browse::{Browse, Browsed, Direction, Mask, Page};
 use ferrymq_broker::clock::Timestamp;
 use ferrymq_tests::InProcess;
 use ferrymq_tests::raw::{AMQPValue, BasicProperties, Connection, FieldTable};
@@ -189,7 +189,8 @@ fn check_backwards(broker: &InProcess, queue: &str, forwards: &[Browsed]) {
     assert_eq!(numbers(&seen), numbers(forwards));
     let now = Timestamp::from_millis(10_000);
     let one = |sequence| {
-        let found = vhost(broker).browse_one(&actor(broker), queue, sequence, usize::MAX, now);
+        let (actor, mask) = (actor(broker), Mask::default());
+        let found = vhost(broker).browse_one(&actor, queue, sequence, usize::MAX, &mask, now);
         found.expect("a queue that can be read")
     };
     for message in forwards {

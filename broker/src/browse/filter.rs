@@ -30,6 +30,16 @@ impl Filter {
         conditions.all(|condition| condition.holds(message, sequence, now))
     }
 
+    /// The places in JSON bodies that it looks at.
+    pub(super) fn json_paths(&self) -> impl Iterator<Item = &[String]> {
+        self.conditions
+            .iter()
+            .filter_map(|condition| match condition {
+                Condition::Json(path, _) => Some(path.as_slice()),
+                _ => None,
+            })
+    }
+
     /// Does it take everything?
     pub fn is_empty(&self) -> bool {
         self.conditions.is_empty()

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::browse::Mask;
+
 /// Settings of the management interface, beside where it listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Http {
@@ -13,6 +15,8 @@ pub struct Http {
     pub max_body_bytes: u64,
     /// May messages be looked at that nobody has taken?
     pub message_browser: bool,
+    /// Fields of JSON payloads that nobody sees here.
+    pub masked_fields: Mask,
     /// After so long without a request the console asks for the password again.
     pub session_timeout: Duration,
     /// The console shows everything and changes nothing.
@@ -36,6 +40,7 @@ impl Default for Http {
             // Compat: RabbitMQ's default, 20 million.
             max_body_bytes: 20_000_000,
             message_browser: true,
+            masked_fields: Mask::default(),
             // Compat: RabbitMQ's default, 480 minutes.
             session_timeout: Duration::from_secs(8 * 60 * 60),
             read_only: false,

@@ -6,6 +6,7 @@ use ferrymq_store::Durability;
 
 use crate::auth::Hashing;
 use crate::auth::sasl::is_known_mechanism;
+use crate::browse::Mask;
 use crate::queue::arguments::QueueType;
 use crate::queue::settings::DeliveryCounting;
 
@@ -191,6 +192,17 @@ pub(super) static KEYS: &[Key] = &[
         "May messages be looked at in their queues: browsed, listed, tailed; each look is logged",
         |config| Value::Flag(config.http.message_browser),
         |config, value| put(&mut config.http.message_browser, value.flag()),
+    )
+    .live(),
+    key(
+        "http.masked_fields",
+        "a list of paths like \"$.card.number\" or \"$..password\", or \"none\"",
+        "Fields of JSON payloads that nobody sees here, administrators included, nor finds by a filter",
+        |config| Value::List(config.http.masked_fields.paths()),
+        |config, value| {
+            let mask = value.words().and_then(|paths| Mask::parse(&paths));
+            put(&mut config.http.masked_fields, mask)
+        },
     )
     .live(),
     key(

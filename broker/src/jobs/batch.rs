@@ -10,7 +10,8 @@ use super::mark::with_mark;
 use super::{Job, Order, Origin, Progress, Target, Task};
 use crate::actor::Actor;
 use crate::broker::Broker;
-use crate::clock;
+use crate::browse::Mask;
+use crate::clock::{self, Timestamp};
 use crate::dead_letter::{revive, routing_keys};
 use crate::message::Message;
 use crate::queue::Queue;
@@ -39,6 +40,8 @@ pub(super) struct Batches {
     actor: Actor,
     source: Arc<SharedQueue>,
     order: Order,
+    /// What its filter does not see, like anybody who looks.
+    mask: Mask,
     position: Position,
     /// Messages from here on came after the job had begun.
     end: Sequence,
@@ -69,6 +72,7 @@ impl Batches {
             end: source.inspect(Queue::next_sequence),
             source,
             order: job.order.clone(),
+            mask: broker.config().http.masked_fields.clone(),
             position: Position::START,
             last: false,
             progress: job.status().1,
@@ -123,11 +127,8 @@ impl Batches {
         self.progress.scanned += scanned;
         self.progress.left = self.progress.left.saturating_sub(scanned);
         let now = clock::now();
-        let filter = &self.order.filter;
         let wanted = entries.into_iter();
-        let wanted = wanted
-            .filter(|entry| filter.matches(&entry.message, Some(entry.sequence), now))
-            .collect();
+        let wanted = wanted.filter(|entry| self.is_wanted(entry, now)).collect();
         self.work.set_now(now);
         let point = match self.order.task {
             Task::Purge => self.purge(wanted),
@@ -139,6 +140,16 @@ impl Batches {
             CommitPoint::NEVER => Next::Failed("the message store failed".to_owned()),
             _ => Next::More,
         }
+    }
+
+    fn is_wanted(&self, entry: &Entry, now: Timestamp) -> bool {
+        let filter = &self.order.filter;
+        filter.is_empty()
+            || filter.matches(
+                &self.mask.view(&entry.message).message,
+                Some(entry.sequence),
+                now,
+            )
     }
 
     fn purge(&mut self, wanted: Vec<Entry>) -> CommitPoint {

@@ -44,7 +44,7 @@ pub(crate) async fn list(
     query: Query,
 ) -> Answer {
     let vhost = caller.vhost(&vhost)?;
-    let wanted = wanted(&query)?;
+    let wanted = wanted(&site, &query)?;
     let encoding = Encoding::of(&query)?;
     queues::find(&vhost, &name)?;
     note_look(&site, &caller, &vhost, &name)?;
@@ -115,7 +115,8 @@ async fn find(
     queues::find(&vhost, &name)?;
     note_look(site, &caller, &vhost, &name)?;
     let actor = caller.actor();
-    let look = move || vhost.browse_one(&actor, &name, sequence, body_bytes, clock::now());
+    let mask = site.broker.config().http.masked_fields.clone();
+    let look = move || vhost.browse_one(&actor, &name, sequence, body_bytes, &mask, clock::now());
     site.aside(look).await??.ok_or_else(Refusal::not_found)
 }
 
@@ -153,7 +154,7 @@ pub(crate) fn sequence_of(text: &str) -> Result<u64, Refusal> {
     text.parse().map_err(|_| rule())
 }
 
-fn wanted(query: &Query) -> Result<Browse, Refusal> {
+fn wanted(site: &Site, query: &Query) -> Result<Browse, Refusal> {
     let direction = match query.get("from") {
         None | Some("head") => Direction::Head,
         Some("tail") => Direction::Tail,
@@ -165,10 +166,12 @@ fn wanted(query: &Query) -> Result<Browse, Refusal> {
             .parse()
             .map_err(|why| Refusal::bad_request(format!("cursor: {why}")))?,
     };
+    let mask = site.broker.config().http.masked_fields.clone();
     Ok(Browse {
         from,
         limit: query.number("limit", DEFAULT_MESSAGES, 1..=MAX_MESSAGES)?,
-        filter: query.message_filter()?,
+        filter: query.message_filter(&mask)?,
+        mask,
         body_offset: query.number("offset", 0, 0..=usize::MAX)?,
         body_bytes: query.number("truncate", DEFAULT_BODY_BYTES, 0..=MAX_BODY_BYTES)?,
         ..Browse::default()
@@ -231,5 +234,7 @@ fn item(message: &Browsed, encoding: Encoding) -> Value {
     ] {
         item.insert(name.to_owned(), value);
     }
-    item.into()
+    let mut item = Value::Object(item);
+    message::tell_hidden(&mut item, message.hidden);
+    item
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use ferrymq_broker::Properties;
+use ferrymq_broker::browse::Mask;
 use ferrymq_broker::clock::{self, Timestamp};
 use ferrymq_broker::queue::delayed::{Cursor, Listed};
 use ferrymq_broker::queue::shared::SharedQueue;
@@ -134,9 +135,11 @@ async fn list(site: &Site, place: Place, query: &Query) -> Answer {
     let last = listed.last().filter(|_| listed.len() == count);
     let cursor = last.map(|last| format!("{}.{}", last.due.as_millis(), last.sequence.0));
     let now = clock::now();
+    let config = site.broker.config();
+    let mask = &config.http.masked_fields;
     let items = listed
         .iter()
-        .filter_map(|listed| item(listed, most_bytes, encoding, now));
+        .filter_map(|listed| item(listed, mask, most_bytes, encoding, now));
     let items: Vec<Value> = items.collect();
     Ok(answer::json(
         json!({ "total": total, "cursor": cursor, "items": items }),
@@ -151,12 +154,19 @@ fn parse_cursor(text: &str) -> Result<Cursor, Refusal> {
     parsed.ok_or_else(|| Refusal::bad_request("cursor: not a cursor that a page gave"))
 }
 
-fn item(listed: &Listed, most_bytes: usize, encoding: Encoding, now: Timestamp) -> Option<Value> {
-    let message = listed.message.as_ref()?;
+fn item(
+    listed: &Listed,
+    mask: &Mask,
+    most_bytes: usize,
+    encoding: Encoding,
+    now: Timestamp,
+) -> Option<Value> {
+    let view = mask.view(listed.message.as_ref()?);
+    let message = &view.message;
     let properties = Properties::parse(message.properties()).ok();
     let body = message.body_window(0, most_bytes);
     let (payload, payload_encoding) = encoding.payload(&body, message.body_len());
-    Some(json!({
+    let mut item = json!({
         "sequence": listed.sequence.0,
         "due": listed.due.as_millis(),
         "delay_left": listed.due.since(now).as_millis() as u64,
@@ -167,7 +177,9 @@ fn item(listed: &Listed, most_bytes: usize, encoding: Encoding, now: Timestamp) 
         "payload_bytes": message.body_len(),
         "payload": payload,
         "payload_encoding": payload_encoding,
-    }))
+    });
+    message::tell_hidden(&mut item, view.hidden);
+    Some(item)
 }
 
 fn cancel_all(site: &Site, place: &Place) -> Answer {

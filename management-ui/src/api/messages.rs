@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ferrymq_broker::Properties;
 use ferrymq_broker::actor::Actor;
+use ferrymq_broker::browse::Mask;
 use ferrymq_broker::message::BodyPieces;
 use ferrymq_broker::queue::arguments::QueueType;
 use ferrymq_broker::queue::shared::Work;
@@ -19,6 +20,7 @@ use crate::auth::Caller;
 use crate::body::Object;
 use crate::http::Site;
 use crate::http::path::{self, Names};
+use crate::message;
 use crate::refusal::Refusal;
 
 /// How long a publisher waits for its confirm.
@@ -135,7 +137,10 @@ pub(crate) async fn get(
             vhost.fetch(&caller.actor(), &name, order.count, order.fate, work)
         });
         let fetched = fetched.map_err(Refusal::of_messages)?;
-        let shown: Value = fetched.iter().map(|fetched| order.show(fetched)).collect();
+        let config = site.broker.config();
+        let mask = &config.http.masked_fields;
+        let shown = fetched.iter().map(|fetched| order.show(fetched, mask));
+        let shown: Value = shown.collect();
         Ok(answer::json(shown))
     };
     aside.aside(fetch).await?
@@ -174,13 +179,14 @@ impl Order {
         })
     }
 
-    fn show(&self, fetched: &Fetched) -> Value {
-        let message = &fetched.message;
+    fn show(&self, fetched: &Fetched, mask: &Mask) -> Value {
+        let view = mask.view(&fetched.message);
+        let message = &view.message;
         let text = |bytes| String::from_utf8_lossy(bytes);
         let properties = Properties::parse(message.properties()).ok();
         let properties = properties.map(|properties| properties::decode(&properties));
         let (payload, encoding) = self.payload(message.body());
-        json!({
+        let mut shown = json!({
             "payload_bytes": message.body_len(),
             "redelivered": fetched.redelivered,
             "exchange": text(message.exchange()),
@@ -189,7 +195,9 @@ impl Order {
             "properties": properties.unwrap_or_default(),
             "payload": payload,
             "payload_encoding": encoding,
-        })
+        });
+        message::tell_hidden(&mut shown, view.hidden);
+        shown
     }
 
     fn payload(&self, body: BodyPieces<'_>) -> (String, &'static str) {

@@ -10,9 +10,9 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::sse::Event;
 use ferrymq_broker::Properties;
-use ferrymq_broker::browse::{Filter, MAX_BODY_BYTES};
-use ferrymq_broker::clock;
-use ferrymq_broker::queue::shared::tail::{Heard, Listener, Routed};
+use ferrymq_broker::browse::{Filter, MAX_BODY_BYTES, View};
+use ferrymq_broker::clock::{self, Timestamp};
+use ferrymq_broker::queue::shared::tail::{Heard, Listener};
 use ferrymq_broker::vhost::VHost;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -45,7 +45,7 @@ struct Tail {
     /// Messages a second.
     rate: usize,
     /// What is sent next, at most a second's worth.
-    waiting: VecDeque<Routed>,
+    waiting: VecDeque<(View, Timestamp)>,
     /// How many were dropped since the last one that was sent.
     dropped: u64,
     sent: u64,
@@ -63,7 +63,7 @@ pub(crate) async fn stream(
     let rate = query.number("rate", DEFAULT_RATE, 1..=MAX_RATE)?;
     let body_bytes = query.number("truncate", DEFAULT_BODY_BYTES, 0..=MAX_BODY_BYTES)?;
     let encoding = Encoding::of(&query)?;
-    let filter = query.message_filter()?;
+    let filter = query.message_filter(&site.broker.config().http.masked_fields)?;
     queues::find(&vhost, &name)?;
     let queue = vhost.readable_queue(&caller.actor(), &name)?;
     browse::note_look(&site, &caller, &vhost, &name)?;
@@ -90,11 +90,13 @@ impl Tail {
     fn take(&mut self, heard: Heard) {
         self.dropped += heard.dropped;
         let now = clock::now();
+        let config = self.site.broker.config();
         for routed in heard.messages {
-            if !self.filter.matches(&routed.message, None, now) {
+            let view = config.http.masked_fields.view(&routed.message);
+            if !self.filter.matches(&view.message, None, now) {
                 continue;
             }
-            self.waiting.push_back(routed);
+            self.waiting.push_back((view, routed.at));
             if self.waiting.len() > self.rate {
                 self.waiting.pop_front();
                 self.dropped += 1;
@@ -102,13 +104,13 @@ impl Tail {
         }
     }
 
-    fn shown(&mut self, routed: &Routed) -> Value {
-        let message = &routed.message;
+    fn shown(&mut self, view: &View, at: Timestamp) -> Value {
+        let message = &view.message;
         let properties = Properties::parse(message.properties()).ok();
         let body = message.body_window(0, self.body_bytes);
         let (payload, payload_encoding) = self.encoding.payload(&body, message.body_len());
-        json!({
-            "timestamp": routed.at.as_millis(),
+        let mut shown = json!({
+            "timestamp": at.as_millis(),
             "exchange": String::from_utf8_lossy(message.exchange()),
             "routing_key": String::from_utf8_lossy(message.routing_key()),
             "properties": message::properties(properties.as_ref()),
@@ -117,7 +119,9 @@ impl Tail {
             "payload": payload,
             "payload_encoding": payload_encoding,
             "dropped": std::mem::take(&mut self.dropped),
-        })
+        });
+        message::tell_hidden(&mut shown, view.hidden);
+        shown
     }
 }
 
@@ -136,11 +140,11 @@ impl Source for Tail {
             if let Some(heard) = self.listener.try_next() {
                 self.take(heard);
             }
-            if let Some(routed) = self.waiting.pop_front() {
+            if let Some((view, at)) = self.waiting.pop_front() {
                 let pause = Duration::from_secs(1) / self.rate as u32;
                 self.next_at = self.next_at.max(Instant::now() - pause) + pause;
                 self.sent += 1;
-                let shown = self.shown(&routed);
+                let shown = self.shown(&view, at);
                 return Ok(sse::event("message", &shown).id(self.sent.to_string()));
             }
         }

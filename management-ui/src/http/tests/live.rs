@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ferrymq_broker::FieldTable;
 use ferrymq_broker::auth::{PasswordHash, PermissionSet};
+use ferrymq_broker::browse::Mask;
 use ferrymq_broker::clock;
 use ferrymq_broker::content;
 use ferrymq_broker::message::Message;
@@ -465,6 +466,68 @@ async fn consumers_that_are_not_there_are_not_cancelled() {
         .await
         .json;
     assert_eq!(none, json!({ "total": 0, "complete": true, "items": [] }));
+}
+
+#[tokio::test]
+async fn masked_fields_are_shown_to_nobody_and_found_by_no_filter() {
+    let fixture = Fixture::start_with(|config| {
+        let paths = ["$.card.number".to_owned(), "$..password".to_owned()];
+        config.http.masked_fields = Mask::parse(&paths).unwrap();
+    })
+    .await;
+    let delayed = r#"{"arguments":{"x-delayed":true}}"#;
+    fixture
+        .check("PUT", "/api/queues/%2F/q", delayed, 201)
+        .await;
+    let mut reader = Reader::open(&fixture, "/api/queues/%2F/q/tail", "").await;
+    let secret = r#"{"card":{"number":"4711 0815","name":"A"},"deep":[{"password":1}]}"#;
+    let shown = r#"{"card":{"number":"•••","name":"A"},"deep":[{"password":"•••"}]}"#;
+    publish(&fixture, "q", [secret.to_owned(), "4711 plain".to_owned()]);
+    publish_with(&fixture, "", "q", &header("x-delay", 3_600_000), secret);
+    let check = |message: &Value| {
+        assert_eq!(message["payload"], json!(shown));
+        assert_eq!(message["payload_masked"], json!("fields"));
+        assert_eq!(message["payload_bytes"], json!(shown.len()));
+    };
+    check(&reader.next().await.unwrap().data);
+    let get = async |path: &str| fixture.check("GET", path, "", 200).await.json;
+    let all = get("/api/queues/%2F/q/browse").await;
+    check(&all["items"][0]);
+    assert_eq!(all["items"][1]["payload"], json!("4711 plain"));
+    assert_eq!(all["items"][1].get("payload_masked"), None);
+    let cut = get("/api/queues/%2F/q/browse?truncate=8&offset=8").await;
+    assert_eq!(cut["items"][0]["payload"], json!(&shown[8..16]));
+    check(&get("/api/queues/%2F/q/messages/1").await);
+    check(&get("/api/queues/%2F/q/delayed").await["items"][0]);
+    let file = fixture
+        .call("GET", "/api/queues/%2F/q/messages/1/payload", "")
+        .await;
+    assert_eq!(file.text, shown);
+    for (filter, matched) in [("4711", 1), ("/0815/", 0), ("json.$.card.name:A", 1)] {
+        let found = get(&format!("/api/queues/%2F/q/browse?filter={filter}")).await;
+        assert_eq!(found["matched"], json!(matched), "{filter}");
+    }
+    let asks = "filter=json.$.card.number:4711";
+    for place in ["browse", "tail"] {
+        let path = format!("/api/queues/%2F/q/{place}?{asks}");
+        let refused = fixture.check("GET", &path, "", 400).await.json;
+        let reason = refused["reason"].as_str().unwrap();
+        assert!(
+            reason.contains("is masked by http.masked_fields"),
+            "{reason}"
+        );
+    }
+    let order =
+        json!({ "vhost": "/", "source": "q", "task": "purge", "filter": "json.$.card.number:1" });
+    let refused = fixture
+        .check("POST", "/api/jobs", &order.to_string(), 400)
+        .await;
+    assert!(refused.json["reason"].as_str().unwrap().contains("masked"));
+    let get = r#"{"count":1,"ackmode":"ack_requeue_false","encoding":"auto"}"#;
+    let got = fixture
+        .check("POST", "/api/queues/%2F/q/get", get, 200)
+        .await;
+    check(&got.json[0]);
 }
 
 #[tokio::test]

@@ -1,11 +1,9 @@
 //! A payload in the ways in which one can read it: JSON as a tree, text, bytes. Compressed ones are unpacked first. Nothing
 //! in it is ever HTML.
 
-use std::io::Read;
-
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use flate2::read::{DeflateDecoder, GzDecoder, ZlibDecoder};
+use ferrymq_broker::browse::unpack;
 use serde_json::Value;
 
 use super::MAX_SHOWN_BYTES;
@@ -15,8 +13,6 @@ use crate::console::payload;
 
 /// Bytes that are shown one by one.
 const MAX_HEX_BYTES: usize = 4096;
-/// What a gzip file begins with.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// A payload, or what of it is shown.
 pub(super) struct Payload {
@@ -27,8 +23,19 @@ pub(super) struct Payload {
     pub(super) packed: Option<&'static str>,
     /// Is there more than what is shown?
     pub(super) is_cut: bool,
+    /// What of it is masked, for people.
+    pub(super) masked: Option<&'static str>,
     /// As a form edits it: `None` when it is not here whole.
     pub(super) editable: Option<Editable>,
+}
+
+/// A payload unpacked, as far as it is shown.
+pub(super) struct Content {
+    pub(super) bytes: Vec<u8>,
+    /// What it was unpacked from, `gzip` for example.
+    pub(super) packed: Option<&'static str>,
+    /// Is that all?
+    pub(super) complete: bool,
 }
 
 /// One way to show it.
@@ -56,24 +63,69 @@ pub(super) struct Editable {
 impl Payload {
     /// What the API tells of a message, in base64, shown as the address asks for.
     pub(super) fn new(message: &Value, address: &Address) -> Self {
-        let sent = BASE64_STANDARD.decode(message["payload"].as_str().unwrap_or_default());
-        let sent = sent.unwrap_or_default();
-        let whole = message["payload_bytes"].as_u64() == Some(sent.len() as u64);
-        let encoding = message["properties"]["content_encoding"].as_str();
-        let unpacked = unpack(&sent, encoding.unwrap_or_default());
-        let (bytes, packed, complete) = match &unpacked {
-            Some(unpacked) => (&unpacked.bytes, Some(unpacked.kind), unpacked.complete),
-            None => (&sent, None, whole),
-        };
+        let sent = sent(message);
+        let whole = is_whole(message, &sent);
+        let content = Content::unpacked(message, &sent);
+        let Content {
+            bytes,
+            packed,
+            complete,
+        } = &content;
+        let (packed, complete) = (*packed, *complete);
         let ways = Ways::of(bytes, complete);
+        let masked = masked(message);
         let chosen = ways.choose(address.get("view"));
         Self {
             views: ways.links(address, chosen),
             is_cut: !complete || (chosen == "hex" && bytes.len() > MAX_HEX_BYTES),
             shown: ways.show(chosen, bytes),
             packed,
-            editable: whole.then(|| editable(&sent, message)),
+            // Whoever publishes it again would publish what stands in place of the values.
+            editable: (whole && masked.is_none()).then(|| editable(&sent, message)),
+            masked,
         }
+    }
+}
+
+impl Content {
+    /// The payload of what the API tells of a message, in base64.
+    pub(super) fn of(message: &Value) -> Self {
+        Self::unpacked(message, &sent(message))
+    }
+
+    fn unpacked(message: &Value, sent: &[u8]) -> Self {
+        let encoding = message["properties"]["content_encoding"].as_str();
+        match unpack(sent, encoding.unwrap_or_default(), MAX_SHOWN_BYTES) {
+            Some(unpacked) => Self {
+                bytes: unpacked.bytes,
+                packed: Some(unpacked.kind),
+                complete: unpacked.complete,
+            },
+            None => Self {
+                bytes: sent.to_vec(),
+                packed: None,
+                complete: is_whole(message, sent),
+            },
+        }
+    }
+}
+
+fn sent(message: &Value) -> Vec<u8> {
+    let sent = BASE64_STANDARD.decode(message["payload"].as_str().unwrap_or_default());
+    sent.unwrap_or_default()
+}
+
+fn is_whole(message: &Value, sent: &[u8]) -> bool {
+    message["payload_bytes"].as_u64() == Some(sent.len() as u64)
+}
+
+fn masked(message: &Value) -> Option<&'static str> {
+    match message["payload_masked"].as_str() {
+        Some("fields") => Some("Some of its fields are masked, for everybody."),
+        Some(_) => Some(
+            "It is not shown: it looks like JSON with fields that are masked, but can't be read as such.",
+        ),
+        None => None,
     }
 }
 
@@ -158,47 +210,12 @@ impl Ways {
     }
 }
 
-/// What was packed.
-struct Unpacked {
-    kind: &'static str,
-    bytes: Vec<u8>,
-    /// Is that all?
-    complete: bool,
-}
-
-/// The bytes in a payload that says that it is packed, or looks so; `None`: it is not.
-fn unpack(sent: &[u8], encoding: &str) -> Option<Unpacked> {
-    match encoding.to_ascii_lowercase().as_str() {
-        "gzip" | "x-gzip" => read("gzip", GzDecoder::new(sent)),
-        // By the book it is zlib; many send it bare.
-        "deflate" => read("deflate", ZlibDecoder::new(sent))
-            .or_else(|| read("deflate", DeflateDecoder::new(sent))),
-        _ if sent.starts_with(&GZIP) => read("gzip", GzDecoder::new(sent)),
-        _ => None,
-    }
-}
-
-/// Reads no more than is shown: a small file may hold much.
-fn read(kind: &'static str, packed: impl Read) -> Option<Unpacked> {
-    let mut bytes = Vec::new();
-    let ended = packed
-        .take(MAX_SHOWN_BYTES as u64 + 1)
-        .read_to_end(&mut bytes);
-    let complete = ended.is_ok() && bytes.len() <= MAX_SHOWN_BYTES;
-    bytes.truncate(MAX_SHOWN_BYTES);
-    (ended.is_ok() || !bytes.is_empty()).then_some(Unpacked {
-        kind,
-        bytes,
-        complete,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
 
     use flate2::Compression;
-    use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+    use flate2::write::GzEncoder;
     use serde_json::json;
 
     use super::*;
@@ -230,27 +247,21 @@ mod tests {
 
     #[test]
     fn what_is_packed_is_unpacked() {
-        let text = br#"{"packed":true}"#;
         let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
-        gzip.write_all(text).unwrap();
+        gzip.write_all(br#"{"packed":true}"#).unwrap();
         let gzip = gzip.finish().unwrap();
-        let mut zlib = ZlibEncoder::new(Vec::new(), Compression::default());
-        zlib.write_all(text).unwrap();
-        let mut bare = DeflateEncoder::new(Vec::new(), Compression::default());
-        bare.write_all(text).unwrap();
-        for (bytes, encoding, kind) in [
-            (&gzip, "gzip", "gzip"),
-            (&gzip, "", "gzip"),
-            (&zlib.finish().unwrap(), "deflate", "deflate"),
-            (&bare.finish().unwrap(), "deflate", "deflate"),
-        ] {
-            let found = shown(bytes, encoding);
-            assert_eq!(found.packed, Some(kind));
-            assert!(matches!(found.shown, Shown::Json(_)), "{encoding}");
-            assert!(!found.is_cut);
-        }
+        let found = shown(&gzip, "gzip");
+        assert_eq!((found.packed, found.is_cut), (Some("gzip"), false));
+        assert!(matches!(found.shown, Shown::Json(_)));
         assert_eq!(shown(b"not packed", "gzip").packed, None);
         assert!(shown(&gzip[..gzip.len() - 9], "gzip").is_cut);
+    }
+
+    #[test]
+    fn what_is_masked_is_not_edited() {
+        let message = json!({ "payload": "e30=", "payload_bytes": 2, "payload_masked": "fields" });
+        let found = Payload::new(&message, &Address::new("message"));
+        assert!(found.masked.is_some() && found.editable.is_none());
     }
 
     #[test]

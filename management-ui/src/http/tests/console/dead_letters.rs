@@ -67,6 +67,13 @@ async fn dead_letters_go_back() {
     assert_eq!(browser.ended(1).await, State::Done);
     assert_eq!(browser.ready("work").await, 1);
     assert_eq!(browser.ready("grave").await, 0);
+    let retried = browser.page("queue-messages?vhost=%2F&name=work").await;
+    assert!(retried.contains("retried 1×"), "{retried}");
+    let job = browser.page("job?id=1").await;
+    assert!(job.contains("x-redrive-count"), "{job}");
+    let form = "start-job?task=redrive&vhost=%2F&source=grave";
+    let form = browser.page(form).await;
+    assert!(form.contains("name=\"mark_retry\" value=\"true\" checked"));
 }
 
 #[tokio::test]

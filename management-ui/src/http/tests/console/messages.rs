@@ -1,5 +1,6 @@
 //! Messages that wait, that come in, and each by itself.
 
+use ferrymq_broker::browse::Mask;
 use serde_json::json;
 
 use super::super::super::fixture::{Fixture, Reader};
@@ -85,6 +86,70 @@ async fn a_message_tells_everything() {
     assert_eq!(file.text, payload);
     let kept = "attachment; filename=message-1";
     assert_eq!(file.header("content-disposition"), Some(kept));
+}
+
+#[tokio::test]
+async fn two_messages_are_compared() {
+    let browser = Browser::start().await;
+    browser.fill("q", 0).await;
+    for (kind, payload) in [
+        ("a", r#"{"id":1,"same":"<b>"}"#),
+        ("b", r#"{"id":2,"same":"<b>"}"#),
+    ] {
+        let properties = json!({ "type": kind, "headers": { "n": 7 } });
+        browser.publish("q", properties, payload).await;
+    }
+    let page = browser
+        .page("message-compare?vhost=%2F&name=q&key=1&key=2")
+        .await;
+    for part in [
+        "<tr class=\"differs\"><th scope=\"row\">type",
+        "<tr><th scope=\"row\">n</th>",
+        "<mark>  &#34;id&#34;: 1,</mark>",
+        "<mark>  &#34;id&#34;: 2,</mark>",
+        "<td>  &#34;same&#34;: &#34;&#60;b&#62;&#34;</td>",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    let one = browser.open("message-compare?vhost=%2F&name=q&key=1").await;
+    assert_eq!(one.status, 400);
+    assert!(one.text.contains("select two"), "{one:?}");
+}
+
+#[tokio::test]
+async fn what_is_masked_is_told_and_not_edited() {
+    let fixture = Fixture::start_with(|config| {
+        let paths = ["$.password".to_owned()];
+        config.http.masked_fields = Mask::parse(&paths).unwrap();
+    })
+    .await;
+    let browser = Browser::log_in(fixture, "guest", "guest").await;
+    browser.fill("q", 0).await;
+    browser
+        .publish("q", json!({}), r#"{"password":"secret"}"#)
+        .await;
+    let page = browser.page("message?vhost=%2F&name=q&sequence=1").await;
+    for part in [
+        "Some of its fields are masked",
+        "•••",
+        "so it can't be edited",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    for page in [
+        "message?vhost=%2F&name=q&sequence=1",
+        "message-payload?vhost=%2F&name=q&sequence=1",
+        "messages-json?vhost=%2F&source=q&key=1",
+        PAGE,
+    ] {
+        assert!(!browser.page(page).await.contains("secret"), "{page}");
+    }
+    let asked = format!("{PAGE}&filter=json.$.password:secret");
+    let refused = browser.page(&asked).await;
+    assert!(
+        refused.contains("is masked by http.masked_fields"),
+        "{refused}"
+    );
 }
 
 #[tokio::test]
@@ -182,4 +247,10 @@ async fn who_may_not_look_is_told_why() {
     );
     let one = browser.open("message?vhost=%2F&name=q&sequence=1").await;
     assert_eq!(one.status, 403);
+    let barred = browser
+        .open("start-job?task=purge&vhost=%2F&source=q")
+        .await;
+    assert_eq!(barred.status, 403);
+    assert!(barred.text.contains("you need the permission to read"));
+    assert!(!barred.text.contains("name=\"typed\""), "{barred:?}");
 }
