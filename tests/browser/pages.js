@@ -21,6 +21,10 @@ export const PAGES = [
   place("queue", ORDERS),
   place("queue-messages", ORDERS),
   place("message", { vhost: "/", name: "orders.dead", sequence: "1" }),
+  {
+    name: "message-compare",
+    address: async () => `${address("message-compare", ORDERS)}&key=1&key=2`,
+  },
   place("queue-tail", ORDERS),
   place("queue-publish", ORDERS),
   place("queue-unacked", ORDERS),

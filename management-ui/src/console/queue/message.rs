@@ -1,6 +1,7 @@
 //! `message`: one message that waits in a queue, whole: its properties, how it died, its payload; and what can be done
 //! with it.
 
+mod compare;
 mod deaths;
 mod payload;
 mod tree;
@@ -165,7 +166,7 @@ fn headers(headers: &Value) -> Vec<(String, String)> {
 
 /// The page, its payload as a file, and publishing it again.
 pub(super) fn routes(router: Router<Console>) -> Router<Console> {
-    page::still::<MessagePage>(router)
+    page::still::<compare::Compare>(page::still::<MessagePage>(router))
         .route("/console/message-payload", get(download))
         .route("/console/publish-again", post(publish_again))
 }
