@@ -7,6 +7,10 @@
 const MAX_PAST = 20;
 /** Longer ones are not kept. */
 const MAX_CHARACTERS = 100_000;
+/** Bytes of a file. */
+const MAX_FILE_BYTES = 1 << 20;
+/** More than that goes as base64: a form has room for so much. */
+const MAX_TEXT_CHARACTERS = 1_400_000;
 /** What a form says about itself and not about the message. */
 const OWN = ["csrf", "from", "form", "vhost", "exchange"];
 
@@ -14,6 +18,57 @@ const OWN = ["csrf", "from", "form", "vhost", "exchange"];
 
 for (const form of document.querySelectorAll("form[data-history]")) {
   start(/** @type {HTMLFormElement} */ (form));
+}
+for (const form of document.querySelectorAll("form.publish")) {
+  takeFiles(/** @type {HTMLFormElement} */ (form));
+}
+
+/**
+ * Offers to read a payload from a file.
+ *
+ * @param {HTMLFormElement} form
+ */
+function takeFiles(form) {
+  const label = /** @type {HTMLElement | null} */ (form.querySelector("[data-payload-file]"));
+  const problem = /** @type {HTMLElement | null} */ (form.querySelector("[data-file-problem]"));
+  const input = label?.querySelector("input");
+  if (!label || !problem || !input) {
+    return;
+  }
+  label.hidden = false;
+  input.addEventListener("change", async () => {
+    const file = input.files?.[0];
+    problem.hidden = !file || file.size <= MAX_FILE_BYTES;
+    problem.textContent = "The file has more than 1 MiB: that is too much for this form.";
+    if (!file || file.size > MAX_FILE_BYTES) {
+      return;
+    }
+    const { payload, encoding } = payloadOf(new Uint8Array(await file.arrayBuffer()));
+    set(form, "payload", 0, payload);
+    set(form, "payload_encoding", 0, encoding);
+  });
+}
+
+/**
+ * Bytes as a form has them: text if they survive as such.
+ *
+ * @param {Uint8Array} bytes
+ */
+function payloadOf(bytes) {
+  try {
+    const payload = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    const isKept = !payload.includes("\r");
+    if (isKept && encodeURIComponent(payload).length <= MAX_TEXT_CHARACTERS) {
+      return { payload, encoding: "string" };
+    }
+  } catch {
+    // It is no text.
+  }
+  let binary = "";
+  for (const byte of bytes) {
+    binary += String.fromCharCode(byte);
+  }
+  return { payload: btoa(binary), encoding: "base64" };
 }
 
 /** @param {HTMLFormElement} form */

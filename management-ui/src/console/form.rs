@@ -52,6 +52,11 @@ pub(crate) struct Refused {
 }
 
 impl Form {
+    /// A form with these fields, its name among them.
+    pub(crate) fn new(fields: Address) -> Self {
+        Self(fields)
+    }
+
     /// What a page's address says that a form of it is to be filled with.
     pub(crate) fn of_address(address: &Address) -> Option<Self> {
         address.get(FORM).map(|_| Self(address.clone()))

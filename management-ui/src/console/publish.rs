@@ -1,9 +1,12 @@
 //! Publishing by hand. The form (`parts/publish.html`) stands on the pages of queues and of exchanges; what it says
 //! becomes batches of the API.
 
+use std::time::Duration;
+
 use axum::response::Response;
 use ferrymq_broker::auth::{Permission, ResourceKind};
 use serde_json::{Map, Value, json};
+use tokio::time::{Instant, sleep_until};
 
 use super::address::Address;
 use super::client::{Call, Problem};
@@ -12,11 +15,19 @@ use super::format;
 use super::queues::{Argument, argument};
 use super::visit::Visit;
 
+/// The form's name.
+const FORM: &str = "publish";
+
 /// Messages of one form, and of one batch.
 const MAX_REPEAT: u64 = 100_000;
 const MAX_BATCH: u64 = 1_000;
 /// A batch is a request, whose body has a limit.
 const MAX_BATCH_BYTES: u64 = 1 << 20;
+
+/// With a rate a form takes its time, but no longer,
+const MAX_TIME: Duration = Duration::from_secs(30);
+/// and publishes so often in a second.
+const BATCHES_PER_SECOND: u64 = 10;
 
 /// Properties that are text: their fields have the same names.
 const TEXTS: [&str; 9] = [
@@ -44,8 +55,8 @@ const HEADERS: &[Argument] = &[
 /// Where a form publishes to. Pages include `parts/publish.html` and call this `publishing` there.
 pub(super) struct Publishing {
     pub(super) vhost: String,
-    /// The default one has no name.
-    pub(super) exchange: String,
+    /// The default one has no name. `None`: it is typed.
+    pub(super) exchange: Option<String>,
     /// `None`: it is typed.
     pub(super) routing_key: Option<String>,
     pub(super) headers: &'static [Argument],
@@ -62,16 +73,67 @@ impl Publishing {
         let allowed = visit.may(Permission::Write, ResourceKind::Exchange, vhost, exchange);
         allowed.then(|| Self {
             vhost: vhost.to_owned(),
-            exchange: exchange.to_owned(),
+            exchange: Some(exchange.to_owned()),
             routing_key: routing_key.map(str::to_owned),
             headers: HEADERS,
         })
     }
 
-    /// What scripts tell this form's history from others by.
-    pub(super) fn key(&self) -> String {
-        json!([self.vhost, self.exchange, self.routing_key]).to_string()
+    /// A form in which exchange and routing key are typed, too, if its visitor may publish at all.
+    pub(super) fn anywhere(visit: &Visit, vhost: &str) -> Option<Self> {
+        (!visit.is_read_only()).then(|| Self {
+            vhost: vhost.to_owned(),
+            exchange: None,
+            routing_key: None,
+            headers: HEADERS,
+        })
     }
+
+    /// What scripts tell this form's history from others by; a form for anywhere has none.
+    pub(super) fn key(&self) -> Option<String> {
+        let exchange = self.exchange.as_ref()?;
+        Some(json!([self.vhost, exchange, self.routing_key]).to_string())
+    }
+}
+
+/// A form that says what a message says, whose properties are as the API shows them.
+pub(super) fn filled(
+    (exchange, routing_key): (&str, &str),
+    properties: &Value,
+    payload: (&str, &str),
+) -> Form {
+    let mut fields = Address::new("").with("form", FORM);
+    for (name, value) in [
+        ("exchange", exchange),
+        ("routing_key", routing_key),
+        ("payload", payload.0),
+        ("payload_encoding", payload.1),
+        // What a message without it is.
+        ("delivery_mode", "1"),
+        ("repeat", "1"),
+    ] {
+        fields = fields.with(name, value);
+    }
+    for name in TEXTS.iter().chain(&NUMBERS) {
+        match &properties[name] {
+            Value::Null => {}
+            Value::String(text) => fields = fields.with(name, text),
+            value => fields = fields.with(name, &value.to_string()),
+        }
+    }
+    let headers = properties["headers"].as_object().into_iter().flatten();
+    for (name, value) in headers {
+        let (kind, text) = match value {
+            Value::String(text) => ("string", text.clone()),
+            Value::Number(number) => ("number", number.to_string()),
+            Value::Bool(flag) => ("boolean", flag.to_string()),
+            value => ("json", value.to_string()),
+        };
+        fields = fields.and("headers-key", name);
+        fields = fields.and("headers-type", kind);
+        fields = fields.and("headers-value", &text);
+    }
+    Form::new(fields)
 }
 
 /// `POST /console/publish`
@@ -87,7 +149,10 @@ async fn publish_all(submission: &Submission) -> Result<String, Problem> {
     let message = message(form)?;
     let bytes = message.to_string().len() as u64 + 1;
     let repeat = repeat(form)?;
+    let rate = rate(form, repeat)?;
     let most = (MAX_BATCH_BYTES / bytes).clamp(1, MAX_BATCH);
+    let most = rate.map_or(most, |rate| most.min((rate / BATCHES_PER_SECOND).max(1)));
+    let begun = Instant::now();
     let exchange = form.get("exchange").unwrap_or("amq.default");
     let path = [
         "exchanges",
@@ -108,6 +173,10 @@ async fn publish_all(submission: &Submission) -> Result<String, Problem> {
         if number("published") < count {
             return Err(Problem::bad_request(refusal(&answer, published, repeat)));
         }
+        if let Some(rate) = rate.filter(|_| published < repeat) {
+            let due = Duration::from_secs_f64(published as f64 / rate as f64);
+            sleep_until(begun + due).await;
+        }
     }
     Ok(told(published, routed))
 }
@@ -117,6 +186,30 @@ fn repeat(form: &Form) -> Result<u64, Problem> {
     let repeat = repeat.filter(|count| (1..=MAX_REPEAT).contains(count));
     let most = format::count(MAX_REPEAT);
     repeat.ok_or_else(|| Problem::bad_request(format!("Repeat: a number from 1 to {most}")))
+}
+
+/// Messages a second, if that is said, and does not take too long.
+fn rate(form: &Form, repeat: u64) -> Result<Option<u64>, Problem> {
+    let Some(text) = form.get("rate") else {
+        return Ok(None);
+    };
+    let rate = text.trim().parse().ok();
+    let rate: u64 = rate
+        .filter(|rate| (1..=MAX_REPEAT).contains(rate))
+        .ok_or_else(|| {
+            Problem::bad_request(format!(
+                "Rate: '{text}' is not a number of messages a second"
+            ))
+        })?;
+    let seconds = repeat / rate;
+    match seconds > MAX_TIME.as_secs() {
+        true => Err(Problem::bad_request(format!(
+            "At {rate} a second that takes {seconds} seconds, and a form takes no more than {}: \
+             publish fewer, or faster",
+            MAX_TIME.as_secs()
+        ))),
+        false => Ok(Some(rate)),
+    }
 }
 
 /// Why the API did not take all of a batch.
@@ -195,6 +288,34 @@ mod tests {
         let form = Form::of_address(&Address::parse("", "form=publish&priority=x")).unwrap();
         let wrong = Problem::bad_request("priority: 'x' is not a number");
         assert_eq!(message(&form), Err(wrong));
+    }
+
+    #[test]
+    fn a_message_fills_a_form() {
+        let properties = json!({
+            "delivery_mode": 1, "type": "t", "expiration": "5",
+            "headers": {"n": 1, "s": "x", "b": true, "l": ["a", {"c": null}]},
+        });
+        let form = filled(("x", "k"), &properties, ("1\n2", "string"));
+        let expected = json!({
+            "properties": properties, "routing_key": "k", "payload": "1\n2", "payload_encoding": "string",
+        });
+        assert_eq!(message(&form), Ok(expected));
+        assert_eq!(form.get("exchange"), Some("x"));
+    }
+
+    #[test]
+    fn a_rate_takes_no_more_than_its_time() {
+        let check = |fields: &str, expected: Option<Option<u64>>| {
+            let form = Form::of_address(&Address::parse("", fields)).unwrap();
+            assert_eq!(rate(&form, 1_000).ok(), expected, "{fields}");
+        };
+        check("form=publish", Some(None));
+        check("form=publish&rate=100", Some(Some(100)));
+        check("form=publish&rate=33", Some(Some(33)));
+        check("form=publish&rate=10", None);
+        check("form=publish&rate=0", None);
+        check("form=publish&rate=x", None);
     }
 
     #[test]

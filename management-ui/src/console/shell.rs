@@ -207,6 +207,11 @@ impl Shell {
         }
     }
 
+    /// Has a form come filled, unless the address or its last visitor has filled one.
+    pub(crate) fn fill(&mut self, form: Form) {
+        self.prefilled.get_or_insert(form);
+    }
+
     /// Why the form `name` was refused, if it was.
     pub(crate) fn problem(&self, name: &str) -> Option<&str> {
         let refused = self.refused.as_ref()?;

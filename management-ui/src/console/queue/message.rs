@@ -9,29 +9,27 @@ mod tree;
 use askama::Template;
 use axum::Router;
 use axum::response::Response;
-use axum::routing::{get, post};
-use serde_json::{Value, json};
+use axum::routing::get;
+use serde_json::Value;
 
 use super::Head;
 use super::messages::{barred, marks, published};
 use crate::console::Console;
 use crate::console::address::Address;
 use crate::console::client::{Call, Problem};
-use crate::console::form::{Form, Submission};
 use crate::console::page::{self, Page};
+use crate::console::publish::{self, Publishing};
 use crate::console::shell::Shell;
 use crate::console::table::{self, Cell};
 use crate::console::visit::Visit;
 use deaths::Death;
-use payload::{Payload, Shown};
+use payload::{Editable, Payload, Shown};
 
 /// The page's name.
 pub(super) const NAME: &str = "message";
 
 /// Bytes of the payload that are shown.
 const MAX_SHOWN_BYTES: usize = 256 * 1024;
-/// The form that publishes it again.
-const FORM: &str = "publish-again";
 
 /// The page.
 #[derive(Template)]
@@ -47,11 +45,11 @@ pub(super) struct MessagePage {
     size: Cell,
     marks: Cell,
     properties: Vec<(String, String)>,
-    properties_to_edit: String,
     headers: Vec<(String, String)>,
     deaths: Vec<Death>,
     payload: Payload,
-    may_publish: bool,
+    /// The form that publishes it again, edited.
+    publishing: Option<Publishing>,
 }
 
 impl Page for MessagePage {
@@ -68,18 +66,25 @@ impl Page for MessagePage {
             .with("encoding", "base64")
             .with("truncate", &MAX_SHOWN_BYTES.to_string());
         let message = visit.call(look).await.map_err(gone)?;
+        let payload = Payload::new(&message, &visit.address);
+        let mut shell = Shell::new(visit, format!("Message {sequence}"));
+        if let Some(Editable { text, encoding }) = &payload.editable {
+            let field = |name: &str| message[name].as_str().unwrap_or_default();
+            let to = (field("exchange"), field("routing_key"));
+            let properties = without_deaths(&message["properties"]);
+            shell.fill(publish::filled(to, &properties, (text, encoding)));
+        }
         Ok(Self {
-            shell: Shell::new(visit, format!("Message {sequence}")),
+            shell,
             published: published(&message),
             expires: table::time(message.get("expires_at")),
             size: table::bytes(message.get("payload_bytes")),
             marks: Cell::Badges(marks(&message)),
             properties: properties(&message["properties"]),
-            properties_to_edit: properties_to_edit(&message["properties"]),
             headers: headers(&message["properties"]["headers"]),
             deaths: deaths::of(&head.vhost, &message["properties"]["headers"]),
-            payload: Payload::new(&message, &visit.address),
-            may_publish: !visit.is_read_only(),
+            payload,
+            publishing: Publishing::anywhere(visit, &head.vhost),
             sequence,
             head,
             message,
@@ -124,13 +129,13 @@ fn gone(problem: Problem) -> Problem {
     }
 }
 
-/// The properties as a form has them: what the broker adds to dead letters is no part.
-fn properties_to_edit(properties: &Value) -> String {
+/// Without the headers that the broker adds to dead letters: they are no part of what was published.
+fn without_deaths(properties: &Value) -> Value {
     let mut properties = properties.clone();
     if let Some(headers) = properties.get_mut("headers").and_then(Value::as_object_mut) {
         headers.retain(|name, _| !deaths::is_death_header(name));
     }
-    format!("{properties:#}")
+    properties
 }
 
 fn properties(properties: &Value) -> Vec<(String, String)> {
@@ -164,11 +169,10 @@ fn headers(headers: &Value) -> Vec<(String, String)> {
     shown.map(text).collect()
 }
 
-/// The page, its payload as a file, and publishing it again.
+/// The page, and its payload as a file.
 pub(super) fn routes(router: Router<Console>) -> Router<Console> {
     page::still::<compare::Compare>(page::still::<MessagePage>(router))
         .route("/console/message-payload", get(download))
-        .route("/console/publish-again", post(publish_again))
 }
 
 /// `GET /console/message-payload?vhost=&name=&sequence=`
@@ -183,32 +187,4 @@ async fn download(visit: Visit) -> Response {
         "payload",
     ];
     visit.forward(Call::get(&names)).await
-}
-
-/// `POST /console/publish-again`: a message as it was edited. The one that it was made of stays.
-async fn publish_again(submission: Submission) -> Response {
-    let to = Address::parse_whole(submission.form.text("from"));
-    let published = match publication(&submission.form) {
-        Ok(call) => submission.visit.call(call).await,
-        Err(problem) => Err(problem),
-    };
-    let done = published.map(|answer| match answer["routed"] == true {
-        true => "Published".to_owned(),
-        false => "Published, but it reached no queue".to_owned(),
-    });
-    submission.finish(done, to).await
-}
-
-fn publication(form: &Form) -> Result<Call, Problem> {
-    let properties = form.get("properties").unwrap_or("{}");
-    let properties: Value = serde_json::from_str(properties)
-        .map_err(|why| Problem::bad_request(format!("The properties are not JSON: {why}")))?;
-    let exchange = form.get("exchange").unwrap_or("amq.default");
-    let call = Call::post(&["exchanges", form.text("vhost"), exchange, "publish"]);
-    Ok(call.body(json!({
-        "routing_key": form.text("routing_key"),
-        "properties": properties,
-        "payload": form.text("payload"),
-        "payload_encoding": form.get("payload_encoding").unwrap_or("string"),
-    })))
 }

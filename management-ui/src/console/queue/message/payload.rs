@@ -131,11 +131,12 @@ fn masked(message: &Value) -> Option<&'static str> {
 
 fn editable(sent: &[u8], message: &Value) -> Editable {
     match std::str::from_utf8(sent) {
-        Ok(text) => Editable {
+        // Forms don't keep carriage returns.
+        Ok(text) if !text.contains('\r') => Editable {
             text: text.to_owned(),
             encoding: "string",
         },
-        Err(_) => Editable {
+        _ => Editable {
             text: message["payload"].as_str().unwrap_or_default().to_owned(),
             encoding: "base64",
         },

@@ -157,15 +157,21 @@ async fn a_message_is_published_again_edited() {
     let browser = Browser::start().await;
     browser.fill("q", 1).await;
     let from = "message?vhost=%252F%26name=q%26sequence=1";
-    let again = |properties: &str| {
-        format!("vhost=%2F&exchange=&routing_key=q&payload=edited&properties={properties}")
+    let page = browser.page("message?vhost=%2F&name=q&sequence=1").await;
+    for part in [
+        "name=\"exchange\"",
+        "name=\"routing_key\" value=\"q\"",
+        ">\n1</textarea>",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    let again = |priority: &str| {
+        format!("vhost=%2F&exchange=&routing_key=q&payload=edited&priority={priority}")
     };
-    let refused = browser.send("publish-again", from, &again("%7Bx")).await;
+    let refused = browser.send("publish", from, &again("high")).await;
     assert_eq!(refused.status, 400);
-    assert!(refused.text.contains("not JSON") && refused.text.contains(">edited<"));
-    let sent = browser
-        .send("publish-again", from, &again("%7B%22priority%22%3A4%7D"))
-        .await;
+    assert!(refused.text.contains("is not a number") && refused.text.contains("edited</textarea>"));
+    let sent = browser.send("publish", from, &again("4")).await;
     assert_eq!(sent.status, 303, "{sent:?}");
     let second = "/api/queues/%2F/q/messages/2";
     let second = browser.fixture.check("GET", second, "", 200).await.json;
