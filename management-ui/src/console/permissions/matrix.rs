@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::console::address::Address;
 use crate::console::client::{Call, Problem};
+use crate::console::copy_as::CopyAs;
 use crate::console::page::Page;
 use crate::console::shell::Shell;
 use crate::console::users;
@@ -26,6 +27,7 @@ const KINDS: [(&str, &str); 3] = [("configure", "C"), ("write", "W"), ("read", "
 #[template(path = "permissions_matrix.html")]
 pub(in crate::console) struct Matrix {
     shell: Shell,
+    copy_as: CopyAs,
     filter: String,
     /// Why there are no rows, when the filter is at fault.
     problem: Option<String>,
@@ -81,8 +83,10 @@ impl Page for Matrix {
             let given = visit.get(&["users", user, "permissions"]).await?;
             rows.push(Row::new(user, &vhosts.names, &given));
         }
+        let call = Call::get(&["permissions"]);
         Ok(Self {
             shell: Shell::new(visit, "Permissions"),
+            copy_as: CopyAs::new(visit, &call, visit.vhost(), &["list_permissions"]),
             filter: visit.address.get("filter").unwrap_or_default().to_owned(),
             problem,
             vhosts,
