@@ -42,10 +42,16 @@ impl Part<Arc<SharedQueue>> for Queues {
         self.0.queues.len()
     }
 
-    /// A name lies nearer than its queue: the others are not looked at.
+    /// A name lies nearer than its queue: the others are not looked at. Who looks at all takes them first: it is
+    /// faster than to wait for the memory of one after another.
     fn each(&self, names: Names<'_>, look: &mut dyn FnMut(usize, &Arc<SharedQueue>)) {
+        let Some(wanted) = names else {
+            let queues: Vec<_> = self.0.queues.values().cloned().collect();
+            let queues = queues.iter().enumerate();
+            return queues.for_each(|(number, queue)| look(number, queue));
+        };
         for (number, (name, queue)) in self.0.queues.iter().enumerate() {
-            if names.is_none_or(|wanted| wanted(name.as_str())) {
+            if wanted(name.as_str()) {
                 look(number, queue);
             }
         }
