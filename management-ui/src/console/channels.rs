@@ -133,7 +133,10 @@ pub(super) fn mode(row: &Value) -> Cell {
             "It publishes and acknowledges in transactions",
         ));
     }
-    Cell::Badges(badges)
+    match badges.is_empty() {
+        true => Cell::Text("plain".to_owned()),
+        false => Cell::Badges(badges),
+    }
 }
 
 fn number(row: &Value, field: &str) -> u64 {

@@ -12,7 +12,7 @@ use super::confirm::Action;
 use super::page::{self, Page, Part};
 use super::queues;
 use super::shell::Shell;
-use super::table::{Bulk, Cell, Column, Kind, Sheet, Table};
+use super::table::{Bulk, Cell, Column, Kind, Preset, Sheet, Table};
 use super::visit::Visit;
 
 /// What tells a consumer from all others.
@@ -47,7 +47,7 @@ pub(super) static SHEET: Sheet = Sheet {
         Column::usual("channel_details.peer_host", "From", Kind::Text),
         Column::usual("activity_status", "State", Kind::Of(state)),
         Column::usual("ack_required", "Acks", Kind::Of(acks)),
-        Column::usual("exclusive", "Exclusive", Kind::Flag),
+        Column::of("exclusive", "Exclusive", Kind::Flag, &[Preset::State]),
         Column::usual("prefetch_count", "Prefetch", Kind::NumberOf(prefetch))
             .about("Unacked messages that it may have"),
         UNACKED,
