@@ -13,15 +13,18 @@ fn one_second() -> FieldTable {
     table([("x-consumer-timeout", AMQPValue::LongInt(1000))])
 }
 
-/// Expects the consumer to be cancelled and its delivery to be there for others.
+/// Expects the consumer to be cancelled, its `delivery` to be there for others, and an ack that comes too late to do
+/// nothing.
 #[track_caller]
-fn check_cancelled(channel: &Channel, queue: &str, consumer_tag: &str) {
+fn check_cancelled(channel: &Channel, queue: &str, consumer_tag: &str, delivery: &Delivery) {
     let cancel: basic::Cancel = channel.expect();
     assert_eq!(cancel.consumer_tag.as_str(), consumer_tag);
     let other = channel.connection().channel();
     let got = other.got(queue);
     assert_eq!((got.text().as_str(), got.redelivered), ("a", true));
+    channel.ack(delivery.delivery_tag);
     channel.expect_nothing();
+    assert_eq!(channel.counts(queue), (0, 0));
 }
 
 #[test]
@@ -33,8 +36,8 @@ fn a_queue_may_have_a_time_out() {
     let queue = channel.queue_with(&unique("timeout"), one_second());
     let tag = channel.consume(&queue);
     channel.fill(&queue, &["a"]);
-    channel.delivery();
-    check_cancelled(&channel, &queue, &tag);
+    let delivery = channel.delivery();
+    check_cancelled(&channel, &queue, &tag, &delivery);
 }
 
 #[test]
@@ -51,8 +54,8 @@ fn a_consumer_may_have_a_time_out() {
     };
     let tag = channel.consume_with(consume);
     channel.fill(&queue, &["a"]);
-    channel.delivery();
-    check_cancelled(&channel, &queue, &tag);
+    let delivery = channel.delivery();
+    check_cancelled(&channel, &queue, &tag, &delivery);
 }
 
 #[test]
@@ -66,8 +69,8 @@ fn the_broker_may_have_a_time_out() {
     let queue = channel.queue("slow");
     let tag = channel.consume(&queue);
     channel.fill(&queue, &["a"]);
-    channel.delivery();
-    check_cancelled(&channel, &queue, &tag);
+    let delivery = channel.delivery();
+    check_cancelled(&channel, &queue, &tag, &delivery);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::queue::Return;
 use crate::session::channels::{Channels, Failure};
 use crate::session::context::Context;
 use crate::session::outbox::ConsumerNumber;
+use crate::session::unacked::Unacked;
 use crate::stats::Kind;
 
 /// Checks are at least this far apart.
@@ -137,7 +138,8 @@ impl Channels {
         let Some(channel) = self.open.get_mut(&id) else {
             return Ok(());
         };
-        let late = channel.unacked.take_of(number);
+        let is_theirs = |delivery: &Unacked| delivery.consumer == number;
+        let late = channel.unacked.withdraw(is_theirs);
         channel.note_settled();
         let stalled = channel.limit.put_back(late.len() as u32);
         let count = late.len() as u64;

@@ -169,28 +169,9 @@ impl UnackedList {
             .filter_map(Place::held)
     }
 
-    /// Takes all of one consumer, oldest first.
-    pub fn take_of(&mut self, consumer: ConsumerNumber) -> Vec<Unacked> {
-        self.take_where(|delivery| delivery.consumer == consumer)
-    }
-
-    /// Takes deliveries back, oldest first, unknown to the client: when it settles them later, nothing happens.
+    /// Takes deliveries back, oldest first, for a reason that is not the client's: when it settles them later, nothing
+    /// happens.
     pub fn withdraw(&mut self, wanted: impl Fn(&Unacked) -> bool) -> Vec<Unacked> {
-        let taken = self.take_where(wanted);
-        for delivery in &taken {
-            let tag = delivery.delivery_tag;
-            self.withdrawn.insert(tag..=tag);
-        }
-        while self.withdrawn.len() > MAX_WITHDRAWN_RUNS {
-            let Some(oldest) = self.withdrawn.first().cloned() else {
-                break;
-            };
-            self.withdrawn.remove(oldest);
-        }
-        taken
-    }
-
-    fn take_where(&mut self, wanted: impl Fn(&Unacked) -> bool) -> Vec<Unacked> {
         let theirs =
             |place: &&mut Place| matches!(place, Place::Held(delivery) if wanted(delivery));
         let taken: Vec<Unacked> = self
@@ -201,6 +182,16 @@ impl UnackedList {
             .collect();
         self.count -= taken.len();
         self.close_gaps();
+        for delivery in &taken {
+            let tag = delivery.delivery_tag;
+            self.withdrawn.insert(tag..=tag);
+        }
+        while self.withdrawn.len() > MAX_WITHDRAWN_RUNS {
+            let Some(oldest) = self.withdrawn.first().cloned() else {
+                break;
+            };
+            self.withdrawn.remove(oldest);
+        }
         taken
     }
 
@@ -328,7 +319,8 @@ mod tests {
     #[test]
     fn a_consumer_takes_its_own_away() {
         let mut list = list(3);
-        assert_eq!(list.take_of(ConsumerNumber(2)).len(), 1);
+        let theirs = list.withdraw(|delivery| delivery.consumer == ConsumerNumber(2));
+        assert_eq!(theirs.len(), 1);
         assert_eq!(taken(&mut list, 3, true), Some(vec![1, 3]));
     }
 
