@@ -15,6 +15,7 @@ use super::address::Address;
 use super::client::{Call, Problem};
 use super::confirm::Action;
 use super::exchanges::{self, in_path};
+use super::filter;
 use super::page::{self, Page, Part};
 use super::queue;
 use super::queues;
@@ -166,7 +167,7 @@ pub(super) fn routes(router: Router<Console>) -> Router<Console> {
 pub(super) fn all(vhost: &str, end: &str, name: &str) -> Address {
     Address::new("bindings")
         .with("vhost", vhost)
-        .with("filter", &table::exactly(end, name))
+        .with("filter", &filter::exactly(end, name))
 }
 
 /// What leads to a binding in the API.

@@ -99,7 +99,7 @@ fn name(row: &Value) -> Cell {
         by => by,
     };
     let (text, filter) = match row["name"].as_str() {
-        Some(name) => (name, table::exactly(field, name)),
+        Some(name) => (name, filter::exactly(field, name)),
         None => ("does not say", filter::nothing_in(field)),
     };
     Cell::link(&Address::new("connections").with("filter", &filter), text)

@@ -20,11 +20,12 @@ use super::Console;
 use super::address::Address;
 use super::client::{Call, Problem};
 use super::confirm::Action;
+use super::filter;
 use super::form::Submission;
 use super::format;
 use super::page::{self, Page, Part};
 use super::shell::Shell;
-use super::table::{self, Badge, Bulk, Cell, Column, Kind, Sheet, Table};
+use super::table::{Badge, Bulk, Cell, Column, Kind, Sheet, Table};
 use super::visit::Visit;
 use conflicts::Conflict;
 use fields::{Group, Source};
@@ -187,7 +188,7 @@ const fn action(call: fn(&[&str]) -> Call) -> Action {
 /// The queues that a policy applies to, counted.
 fn queues_with(field: &str, key: &[&str]) -> Call {
     Call::get(&["queues", key[0]])
-        .with("filter", &table::exactly(field, key[1]))
+        .with("filter", &filter::exactly(field, key[1]))
         .with("columns", "name")
         .with("page", "1")
         .with("page_size", "1")
@@ -432,7 +433,7 @@ fn matches_of_operator(row: &Value) -> Cell {
 /// The lists of what has it in `field`.
 fn counts_for(row: &Value, field: &str) -> Cell {
     let text = |field: &str| row[field].as_str().unwrap_or_default();
-    let filter = table::exactly(field, text("name"));
+    let filter = filter::exactly(field, text("name"));
     let kinds: &[&str] = match (field, text("apply-to")) {
         ("policy", "all") => &["queues", "exchanges"],
         ("policy", "exchanges") => &["exchanges"],

@@ -12,6 +12,7 @@ use super::Console;
 use super::address::Address;
 use super::client::{Call, Problem};
 use super::confirm::Action;
+use super::filter;
 use super::form::Submission;
 use super::format;
 use super::jobs::counted;
@@ -366,7 +367,7 @@ fn name(row: &Value) -> Cell {
 /// Where a policy is shown.
 pub(super) fn of_policy(vhost: &str, policy: &str) -> Address {
     let policies = Address::new("policies").with("vhost", vhost);
-    policies.with("filter", &table::exactly("name", policy))
+    policies.with("filter", &filter::exactly("name", policy))
 }
 
 /// Where an operator policy is shown.

@@ -420,12 +420,6 @@ impl Sheet {
     }
 }
 
-/// The filter of rows that have this text, and no other, in a field.
-pub(crate) fn exactly(field: &str, text: &str) -> String {
-    let quoted = text.replace('\\', "\\\\").replace('"', "\\\"");
-    format!("{field}:=\"{quoted}\"")
-}
-
 fn header(address: &Address, column: &Column) -> Header {
     let is_sorted = address.get("sort") == Some(column.field);
     let descends = address.get("sort_reverse") == Some("true");

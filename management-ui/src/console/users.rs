@@ -12,11 +12,12 @@ use super::Console;
 use super::address::Address;
 use super::client::{Call, Problem};
 use super::confirm::Action;
+use super::filter;
 use super::form::{Form, Submission};
 use super::page::{self, Page, Part};
 use super::permissions::patterns_of;
 use super::shell::Shell;
-use super::table::{self, Badge, Bulk, Cell, Column, Kind, Sheet, Table};
+use super::table::{Badge, Bulk, Cell, Column, Kind, Sheet, Table};
 use super::visit::Visit;
 use super::{format, vhosts};
 
@@ -72,7 +73,7 @@ pub(super) fn connections_of(user: &str) -> Call {
 
 /// The filter of what belongs to one user.
 pub(super) fn exactly(user: &str) -> String {
-    table::exactly("user", user)
+    filter::exactly("user", user)
 }
 
 /// A tag, and what it lets somebody do.
