@@ -96,12 +96,12 @@ fn the_value_may_stand_elsewhere() {
     let channel = confirming(&broker);
     let header = ("x-deduplication-header", text("order"));
     channel.queue_with("by-header", arguments(&[header]));
+    let header = ("x-deduplication-header", text("message-id"));
+    channel.queue_with("by-id", arguments(&[header]));
     for body in ["a", "b"] {
         let properties = with_value("order", AMQPValue::LongInt(7));
         channel.publish_with("", "by-header", body, &properties);
     }
-    let header = ("x-deduplication-header", text("message-id"));
-    channel.queue_with("by-id", arguments(&[header]));
     for (id, body) in [("1", "a"), ("2", "b"), ("1", "c")] {
         let properties = BasicProperties::default().with_message_id(id.into());
         channel.publish_with("", "by-id", body, &properties);

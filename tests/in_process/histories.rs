@@ -15,12 +15,16 @@ use crate::support::{channel, eventually, vhost};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// A broker that ticks on its own only at the start.
+/// A broker that ticks on its own only at the start, and has done so.
 fn broker(rates_mode: RatesMode) -> InProcess {
-    InProcess::start_with(|config| {
+    let broker = InProcess::start_with(|config| {
         config.statistics_interval = HOUR;
         config.rates_mode = rates_mode;
-    })
+    });
+    eventually("the tick at the start", || {
+        broker.broker().statistics().process().memory_bytes > 0
+    });
+    broker
 }
 
 /// Ticks so many hours from now.
