@@ -136,24 +136,33 @@ impl Page for AllBindings {
     }
 }
 
+/// Nothing for a stream: all objects are looked at for it.
 async fn orphans(visit: &Visit, shell: &Shell) -> Result<Vec<Orphans>, Problem> {
-    let mut found = Vec::new();
-    for (title, page, filter) in LACKING.iter().filter(|_| !visit.is_live) {
-        let list = Call::get(&[page]).with("filter", filter);
-        let list = list.with("page", "1").with("page_size", "1");
-        let list = list.with("columns", "name");
-        let list = match visit.vhost() {
-            Some(vhost) => list.header("x-vhost", vhost),
-            None => list,
-        };
-        let to = Address::parse_whole(&shell.to(page));
-        found.push(Orphans {
-            title,
-            to: to.with("filter", filter),
-            count: table::number(visit.call(list).await?.get("filtered_count")),
-        });
+    if visit.is_live {
+        return Ok(Vec::new());
     }
-    Ok(found)
+    let [exchanges, unused, silent] = LACKING.map(|lacking| count(visit, shell, lacking));
+    let (exchanges, unused, silent) = tokio::try_join!(exchanges, unused, silent)?;
+    Ok(vec![exchanges, unused, silent])
+}
+
+async fn count(
+    visit: &Visit,
+    shell: &Shell,
+    (title, page, filter): (&'static str, &str, &str),
+) -> Result<Orphans, Problem> {
+    let list = Call::get(&[page]).with("filter", filter);
+    let list = list.with("page", "1").with("page_size", "1");
+    let list = list.with("columns", "name");
+    let list = match visit.vhost() {
+        Some(vhost) => list.header("x-vhost", vhost),
+        None => list,
+    };
+    Ok(Orphans {
+        title,
+        to: Address::parse_whole(&shell.to(page)).with("filter", filter),
+        count: table::number(visit.call(list).await?.get("filtered_count")),
+    })
 }
 
 /// The page, and what its forms do.

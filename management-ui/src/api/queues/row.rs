@@ -65,6 +65,9 @@ impl Row for Arc<SharedQueue> {
         if let Some(name) = field.strip_prefix("arguments.") {
             return argument_key(self, name);
         }
+        if let Some(name) = field.strip_prefix("effective_policy_definition.") {
+            return policy_value_key(self, name);
+        }
         Some(match field {
             "name" => self.name.as_str().into(),
             "vhost" => self.vhost.as_ref().into(),
@@ -194,6 +197,18 @@ fn argument_key(queue: &SharedQueue, name: &str) -> Option<SortKey> {
     let found = arguments.find(|(found, _)| found.as_str() == name);
     match found {
         Some((_, value)) => Some(SortKey::of(Some(&json::from_amqp(value)))),
+        None if name.contains('.') => None,
+        None => Some(SortKey::Missing),
+    }
+}
+
+/// What its policies ask for; `None`: it may be a path into that.
+fn policy_value_key(queue: &SharedQueue, name: &str) -> Option<SortKey> {
+    let applied = queue.policies();
+    let applied = applied.as_deref();
+    let found = applied.and_then(|applied| applied.definition.entries().get(name));
+    match found {
+        Some(value) => Some(SortKey::of(Some(value))),
         None if name.contains('.') => None,
         None => Some(SortKey::Missing),
     }

@@ -73,6 +73,8 @@ async fn queues_are_found_by_what_they_hold() {
         ("operator_policy:* arguments.x-queue-type:quorum", "orders"),
         ("ready:0 rate-in:%3C1 -orders", "other"),
         ("effective_policy_definition:max-length", "orders"),
+        ("effective_policy_definition.max-length:%3E0", "orders"),
+        ("effective_policy_definition.max-length:", "other"),
         ("state:running consumers:0 vhost:=/ other", "other"),
         ("memory:%3E0 memory:%3C1M /^ord/", "orders"),
     ] {
