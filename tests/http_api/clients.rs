@@ -61,6 +61,11 @@ fn a_consumer_is_found_from_everywhere() {
     );
     let in_vhost = expect(http, "GET", "/api/vhosts/%2F/channels?page=1", "", 200);
     assert_eq!(in_vhost["total_count"], 1);
+    let vhost = expect(http, "GET", "/api/vhosts/%2F", "", 200);
+    assert_eq!(
+        vhost["object_totals"],
+        json!({ "connections": 1, "channels": 1, "consumers": 1, "queues": 1 })
+    );
     let brief = expect(http, "GET", "/api/connections/username/guest", "", 200);
     assert_eq!(brief[0].as_object().expect("a row").len(), 4);
     let path = format!("/api/consumers/%2F/{}/1/{}", encode(name), encode(&tag));

@@ -28,7 +28,8 @@ pub struct ClientConsumer {
     /// Milliseconds that a delivery may stay unacked; 0: as long as it likes.
     pub timeout_ms: Counter,
     pub(crate) channel: Weak<ClientChannel>,
-    pub(crate) _counts: Ticket,
+    /// As the broker's and its vhost's.
+    pub(crate) _counts: [Ticket; 2],
 }
 
 impl ClientConsumer {

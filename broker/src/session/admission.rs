@@ -67,11 +67,11 @@ impl Admission {
         Ok((found, admission))
     }
 
-    /// Counts a channel until the tickets are dropped.
+    /// Counts a channel, as the user's, the broker's and that of `vhost`, until the tickets are dropped.
     ///
     /// # Errors
     /// 530 when the user, by the limits that hold now, or the broker has enough of them.
-    pub fn open_channel(&self, broker: &Broker) -> Result<[Ticket; 2], Error> {
+    pub fn open_channel(&self, broker: &Broker, vhost: &VHost) -> Result<[Ticket; 3], Error> {
         let name = self.user.name();
         let limits = match broker.users().user(name) {
             Some(user) => user.limits(),
@@ -95,6 +95,6 @@ impl Admission {
                 broker.node_name()
             ))
         })?;
-        Ok([of_user, of_broker])
+        Ok([of_user, of_broker, vhost.usage().channels.take_any()])
     }
 }

@@ -60,13 +60,13 @@ pub struct Channel {
     pub flows: Option<Box<PublisherFlows>>,
     /// It counts as a publisher, once it has published something.
     pub publisher: Option<Ticket>,
-    /// It counts, as its user's and the broker's.
-    _tickets: [Ticket; 2],
+    /// It counts, as its user's, the broker's and its vhost's.
+    _tickets: [Ticket; 3],
 }
 
 impl Channel {
     /// A channel just opened, which `tickets` count.
-    pub fn new(id: u16, tickets: [Ticket; 2], entry: Arc<ClientChannel>) -> Self {
+    pub fn new(id: u16, tickets: [Ticket; 3], entry: Arc<ClientChannel>) -> Self {
         let flows = entry.flows.as_ref();
         let flows = flows.map(|flows| Box::new(PublisherFlows::new(flows)));
         Self {

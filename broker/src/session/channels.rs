@@ -299,9 +299,11 @@ impl Channels {
             );
             return Err(Failure::new(Error::NotAllowed(text), (20, 10)));
         }
-        let tickets = self.context.admission.open_channel(&self.context.broker);
-        let tickets = tickets.map_err(|error| Failure::new(error, (20, 10)))?;
         let context = &self.context;
+        let tickets = context
+            .admission
+            .open_channel(&context.broker, &context.vhost);
+        let tickets = tickets.map_err(|error| Failure::new(error, (20, 10)))?;
         let room = context.broker.totals().flows.as_ref();
         let entry = context.entry.add_channel(id, room);
         let channel = Box::new(Channel::new(id, tickets, entry));

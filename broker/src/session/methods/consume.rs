@@ -87,7 +87,8 @@ impl Channel {
             arguments: consume.arguments.clone(),
             timeout_ms: Counter::default(),
             channel: Arc::downgrade(&self.entry),
-            _counts: context.broker.usage().consumers.take_any(),
+            _counts: [context.broker.usage(), context.vhost.usage()]
+                .map(|usage| usage.consumers.take_any()),
         });
         let number = context.consumers.add(Consumer {
             channel: self.id,
