@@ -112,6 +112,7 @@ install_packages() {
     need amqp-publish amqp-tools
     need timeout coreutils
     need setsid util-linux
+    need pgrep procps
     need strace strace
     need mount mount
     need mkfs.ext4 e2fsprogs
@@ -177,11 +178,21 @@ install_rabbitmqadmin() {
     rm -rf -- "$tools/build"
 }
 
+# stop PROCESS: ends it and all that it has started.
+stop() {
+    local child
+    for child in $(pgrep --parent "$1"); do
+        stop "$child"
+    done
+    kill "$1" 2>/dev/null || true
+}
+
 fail_unfinished() {
     trap - ERR EXIT
-    if ((${#running[@]})); then
-        kill "${running[@]}" || true
-    fi
+    local process
+    for process in "${running[@]}"; do
+        stop "$process"
+    done
     if ((failed == 0)); then
         failed=1
         failures+=("the run itself")
