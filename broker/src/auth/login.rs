@@ -107,18 +107,18 @@ impl Users {
         known.then_some(user)
     }
 
+    /// May this user log in from the broker's own machine only?
+    pub fn is_loopback_only(&self, user: &str) -> bool {
+        self.loopback_users.load().iter().any(|name| name == user)
+    }
+
     fn admit(
         &self,
         user: Arc<User>,
         peer: IpAddr,
         now: Timestamp,
     ) -> Result<Arc<User>, LoginRefused> {
-        let restricted = self
-            .loopback_users
-            .load()
-            .iter()
-            .any(|name| *name == user.name());
-        if restricted && !peer.to_canonical().is_loopback() {
+        if self.is_loopback_only(user.name()) && !peer.to_canonical().is_loopback() {
             let user = user.name().to_owned();
             return Err(LoginRefused::NotFromLoopback { user, peer });
         }

@@ -2,6 +2,7 @@
 //! once in a while, however many look at it.
 
 mod finding;
+mod well_known;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use tokio::time::timeout;
 use crate::console::visit::Visit;
 
 pub(super) use finding::Glance;
+use well_known::WellKnown;
 
 /// How long what was found is shown,
 const LIFETIME: Duration = Duration::from_secs(10);
@@ -25,9 +27,13 @@ const PATIENCE: Duration = Duration::from_millis(20);
 /// More than that, and all are forgotten.
 const MAX_KEPT: usize = 100;
 
-/// What was found, by user and vhost.
+/// What was found.
 #[derive(Default)]
-pub(crate) struct Glances(Mutex<HashMap<Key, Entry>>);
+pub(crate) struct Glances {
+    /// By user and vhost.
+    found: Mutex<HashMap<Key, Entry>>,
+    well_known: WellKnown,
+}
 
 type Key = (String, Option<String>);
 
@@ -67,7 +73,7 @@ pub(super) async fn of(visit: &Visit) -> Option<Shown> {
 impl Glances {
     /// Is it time to look again? Then the caller does it, and nobody else.
     fn begin(&self, key: &Key, now: Timestamp) -> bool {
-        let mut glances = self.0.lock();
+        let mut glances = self.found.lock();
         if glances.len() >= MAX_KEPT && !glances.contains_key(key) {
             glances.clear();
         }
@@ -91,14 +97,14 @@ impl Glances {
 
     /// Keeps what was found within `took`.
     fn keep(&self, key: &Key, found: Glance, took: Duration) {
-        if let Some(entry) = self.0.lock().get_mut(key) {
+        if let Some(entry) = self.found.lock().get_mut(key) {
             entry.lifetime = LIFETIME.max(took * LIFETIMES);
             entry.found = Some(Arc::new(found));
         }
     }
 
     fn found(&self, key: &Key) -> Option<Arc<Glance>> {
-        self.0.lock().get(key)?.found.clone()
+        self.found.lock().get(key)?.found.clone()
     }
 }
 

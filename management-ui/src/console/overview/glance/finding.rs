@@ -1,7 +1,5 @@
 //! The rules: which queues and connections need attention, and what is ranked.
 
-use std::net::SocketAddr;
-
 use serde_json::Value;
 
 use crate::console::address::Address;
@@ -19,8 +17,6 @@ const RANKED: &str = "10";
 const MANY_CONNECTIONS: f64 = 10.0;
 /// And so many channels are one that opens a channel for each message.
 const MANY_CHANNELS: f64 = 50.0;
-/// Everybody knows this user's password, unless it was changed.
-const WELL_KNOWN: (&str, &str) = ("guest", "guest");
 
 /// What was found.
 #[derive(Default)]
@@ -288,34 +284,8 @@ async fn of_broker(visit: &Visit) -> Vec<Finding> {
     let overview = visit.call(call).await.unwrap_or_default();
     let rates = RATES.iter();
     let rates = rates.filter_map(|rate| rate.look(visit, &overview));
-    rates.chain(well_known_user(visit).await).collect()
-}
-
-/// The user whose password everybody knows, if it may log in from another machine.
-async fn well_known_user(visit: &Visit) -> Option<Finding> {
-    let (name, password) = WELL_KNOWN;
-    let site = &visit.console.site;
-    let is_local = |user: &String| user == name;
-    let is_reachable = |address: SocketAddr| !address.ip().to_canonical().is_loopback();
-    let mut listeners = site.listeners().into_iter();
-    if !visit.is_administrator()
-        || site.broker.config().loopback_users.iter().any(is_local)
-        || !listeners.any(|listener| is_reachable(listener.address))
-    {
-        return None;
-    }
-    let user = site.broker.users().user(name)?;
-    let is_known = site.aside(move || user.password().verify(password.as_bytes()));
-    is_known.await.ok().filter(|is_known| *is_known)?;
-    Some(Finding {
-        kind: "bad",
-        text: format!(
-            "The user {name} may log in from anywhere with the password that everybody knows"
-        ),
-        about: "Give it another password, or delete it.",
-        named: Vec::new(),
-        to: Address::new("user").with("name", name).to_string(),
-    })
+    let well_known = visit.console.glances.well_known.look(visit);
+    rates.chain(well_known.await).collect()
 }
 
 async fn ranking(visit: &Visit, (title, sort, shown): &Rank) -> Option<Ranking> {
