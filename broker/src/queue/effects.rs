@@ -80,6 +80,11 @@ pub struct Effects {
 }
 
 impl Effects {
+    /// Has anything left or become ready unread that nobody has counted yet?
+    pub fn has_unsized(&self) -> bool {
+        !self.unread.is_empty() || !self.moved.is_empty()
+    }
+
     /// Notes that a message is settled.
     pub fn remove(&mut self, sequence: Sequence, logged: Logged) {
         match logged {

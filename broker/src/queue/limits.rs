@@ -46,10 +46,19 @@ impl Queue {
 
     /// Drops messages at the head until the queue is within its limits.
     ///
-    /// With a limit of bytes it needs the sizes of what it drops: it has messages read that are on disk
-    /// only, and goes on when they have come.
+    /// With a limit of bytes it needs to know all sizes: it has messages read that are on disk only, and
+    /// goes on when they have come; it goes on with [`Queue::sizes_known`] when some have left unread.
     pub(super) fn enforce_limits(&mut self, effects: &mut Effects) {
         self.enforce_limits_some(DROPPED_AT_ONCE, effects);
+    }
+
+    /// What [left](Effects::unread) or [moved](Effects::moved) unread has been counted: what a limit of bytes
+    /// waited for is done.
+    pub fn sizes_known(&mut self, effects: &mut Effects) {
+        let features = self.settings.features.as_ref();
+        if features.is_some_and(|features| features.max_length_bytes.is_some()) {
+            self.enforce_limits(effects);
+        }
     }
 
     /// The same, but drops at most so many messages. Tells whether there are more to drop now.
@@ -69,6 +78,9 @@ impl Queue {
     fn drop_heads(&mut self, features: &Features, most: usize, effects: &mut Effects) -> bool {
         let mut dropped = 0;
         let needs_sizes = features.max_length_bytes.is_some();
+        if needs_sizes && effects.has_unsized() {
+            return false;
+        }
         while self.is_beyond(features.max_length, self.waiting.len() as u64)
             || self.is_beyond(features.max_length_bytes, self.waiting.body_bytes())
         {

@@ -201,6 +201,10 @@ impl SharedQueue {
         let effects = &mut work.effects;
         let mut queue = self.queue.lock();
         let result = command(&mut queue, effects);
+        if effects.has_unsized() {
+            self.size_unread(&mut queue, effects);
+            queue.sizes_known(effects);
+        }
         hand_over(&queue, effects, &mut work.dirty);
         let resident_bytes = queue.resident_bytes();
         let page_out = queue.request_page_out();
@@ -209,9 +213,6 @@ impl SharedQueue {
             false => DeadLetters::to(queue.settings()),
         };
         let timeout = queue.next_timeout();
-        if !effects.unread.is_empty() || !effects.moved.is_empty() {
-            self.size_unread(&mut queue, effects);
-        }
         drop(queue);
         self.remove(effects);
         self.report(resident_bytes);

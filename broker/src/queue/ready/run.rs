@@ -72,7 +72,7 @@ impl Run {
         Some(entry)
     }
 
-    /// Puts an entry to its place.
+    /// Puts an entry to its place, which may be the gap that it left.
     pub(super) fn insert(&mut self, entry: Entry) {
         let is_last = self
             .back()
@@ -85,7 +85,14 @@ impl Run {
             true => self.entries.partition_point(before),
             false => 0,
         };
-        self.entries.insert(position, entry);
+        match self.entries.get_mut(position) {
+            Some(gap) if gap.sequence == entry.sequence => {
+                debug_assert!(is_gap(gap));
+                *gap = entry;
+                self.gaps -= 1;
+            }
+            _ => self.entries.insert(position, entry),
+        }
     }
 
     pub(super) fn find(&self, sequence: Sequence) -> Option<&Entry> {
@@ -207,6 +214,19 @@ mod tests {
         run.insert(entry(2));
         run.insert(entry(3));
         assert_eq!(sequences(&run), [2, 3, 4]);
+    }
+
+    #[test]
+    fn what_comes_back_to_its_gap_is_found_again() {
+        let mut run = Run::default();
+        (1..=3).for_each(|sequence| run.push_back(entry(sequence)));
+        for _ in 0..3 {
+            let taken = run.remove(Sequence(2)).unwrap();
+            run.insert(taken);
+            assert_eq!(sequences(&run), [1, 2, 3]);
+            assert_eq!(run.len(), 3);
+            assert!(run.find(Sequence(2)).is_some());
+        }
     }
 
     #[test]

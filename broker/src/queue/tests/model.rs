@@ -171,7 +171,8 @@ impl Model {
         }
     }
 
-    fn forget_unread(bench: &mut Bench, messages: &Messages) {
+    /// As whoever runs the queue does.
+    fn size_unread(bench: &mut Bench, messages: &Messages) {
         for place in std::mem::take(&mut bench.effects.moved) {
             let size = messages[&place.sequence.0].size;
             bench.queue.move_bytes(place.section, size as u64);
@@ -180,6 +181,7 @@ impl Model {
             let size = messages[&place.sequence.0].size;
             bench.queue.forget_bytes(place.section, size as u64);
         }
+        bench.queue.sizes_known(&mut bench.effects);
     }
 
     fn page_out(
@@ -295,10 +297,11 @@ impl Model {
         self.waiting.insert(first, item);
     }
 
-    fn pass(&mut self, bench: &mut Bench, milliseconds: u64) {
+    fn pass(&mut self, bench: &mut Bench, messages: &Messages, milliseconds: u64) {
         self.now += milliseconds;
         bench.effects.now = Timestamp::from_millis(self.now);
         bench.queue.handle_timeout(&mut bench.effects);
+        Self::size_unread(bench, messages);
         while let Some(first) = self.delayed.first_entry()
             && first.key().0 <= self.now
         {
@@ -488,7 +491,7 @@ impl Model {
             }
             Step::BeginLoad(messages) => self.begin_load(bench, messages),
             Step::FinishLoad => self.finish_load(bench, messages),
-            Step::Pass(milliseconds) => self.pass(bench, milliseconds),
+            Step::Pass(milliseconds) => self.pass(bench, messages, milliseconds),
             Step::Configure(max_length) => {
                 self.features.max_length = max_length;
                 let settings = with_features(&self.features);
@@ -497,9 +500,9 @@ impl Model {
             }
             _ => {}
         }
+        Self::size_unread(bench, messages);
         self.handed(bench);
         self.left(bench);
-        Self::forget_unread(bench, messages);
         self.check(bench);
     }
 }

@@ -126,9 +126,11 @@ impl Tier {
     /// Forgets what is older than `slot` by more than the tier reaches, if that is everything but the
     /// newest value.
     pub(super) fn shrink(&mut self, shape: Shape, slot: u32) {
-        if slot.saturating_sub(self.newest) > shape.capacity {
+        let is_past = slot.saturating_sub(self.newest) > shape.capacity;
+        if is_past && self.residuals.len() > 0 {
             self.residuals = Residuals::default();
             self.trend = 0;
+            self.first = self.newest;
         }
     }
 
