@@ -48,6 +48,34 @@ count() {
         END { print sum + 0 }' "$2"
 }
 
+# The names of the tests that failed in the log $1, on one line.
+names_of_failed() {
+    sed -nE \
+        -e 's/^test (.+) \.\.\. FAILED$/\1/p' \
+        -e 's/^FAILED +[0-9.]+ s (.+)$/\1/p' \
+        -e 's/^FAILED ([^ ]+::[^ ]+).*$/\1/p' "$1" |
+        paste -sd\; | sed "s/;/; /g"
+}
+
+# What the failed tests in the log $1 said: of Rust's the end of each one's output, else the end of all.
+show_failures() {
+    local said
+    said=$(awk '
+        function flush(line) {
+            for (line = count > 200 ? count - 200 : 0; line < count; line++) print lines[line]
+            count = 0
+        }
+        /^---- .+ ----$/ { flush(); within = 1 }
+        /^failures:$/ { flush(); within = 0 }
+        within && !/^ +([0-9]+: |at )/ { lines[count++] = $0 }
+        END { flush() }' "$1")
+    if [[ -n $said ]]; then
+        tail -n 400 <<<"$said"
+    else
+        tail -n 200 "$1"
+    fi
+}
+
 # start NAME COMMAND...: runs the command beside what comes next; its output goes to a log.
 start() {
     local name=$1 log
@@ -83,8 +111,8 @@ finish() {
     passed=$((passed + ran))
     failed=$((failed + broken))
     if ((status != 0 || broken != 0)); then
-        failures+=("$name ($log)")
-        tail -n 300 "$log"
+        failures+=("$name ($log): $(names_of_failed "$log")")
+        show_failures "$log"
         say "$name: FAILED, $broken of $((ran + broken)), $spent s"
         return 1
     fi
