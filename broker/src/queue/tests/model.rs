@@ -8,9 +8,10 @@ use ferrymq_store::Attributes;
 use proptest::prelude::*;
 
 use super::*;
+use crate::queue::entry::Marks;
 use crate::queue::options::Overflow;
 use crate::queue::paged::Returned;
-use crate::queue::scan::Position;
+use crate::queue::scan::{Position, Seen};
 use crate::queue::settings::DeliveryCounting;
 use steps::{Publish, Step, features, sized, step, with_times};
 
@@ -19,17 +20,35 @@ use steps::{Publish, Step, features, sized, step, with_times};
 type Place = (u64, std::cmp::Reverse<u8>, u64);
 
 /// What a look at the whole queue sees, in small steps.
-fn scanned(queue: &Queue) -> Vec<u64> {
+fn scanned(queue: &Queue) -> Vec<Seen> {
     let mut position = Position::START;
-    let mut sequences = Vec::new();
+    let mut all = Vec::new();
     loop {
         let (part, seen) = queue.scan(position, 3);
         let Some(last) = seen.last() else {
-            return sequences;
+            return all;
         };
         let after = last.sequence();
         position = Position { part, after };
-        sequences.extend(seen.iter().map(|seen| seen.sequence().0));
+        all.extend(seen);
+    }
+}
+
+/// What somebody knows of a message who has read it.
+fn read(seen: Seen, messages: &Messages) -> Entry {
+    match seen {
+        Seen::Entry(entry) => entry,
+        Seen::OnDisk(place) => {
+            let Meta { size, expires } = messages[&place.sequence.0];
+            let level = place.section.level();
+            let marks = Marks::new(place.logged).with_level(level);
+            Entry {
+                sequence: place.sequence,
+                expires_at: Timestamp::from_millis(expires),
+                marks: marks.with_returned(place.returned),
+                message: sized(size, true, level),
+            }
+        }
     }
 }
 
@@ -39,6 +58,15 @@ struct Item {
     level: u8,
     size: usize,
     expires: u64,
+}
+
+fn item(entry: &Entry) -> Item {
+    Item {
+        sequence: entry.sequence.0,
+        level: entry.level(),
+        size: entry.message.body_len() as usize,
+        expires: entry.expires_at.as_millis(),
+    }
 }
 
 /// What a message is like, whatever becomes of it.
@@ -62,6 +90,8 @@ struct Model {
     /// In the order in which they were handed out.
     unacked: Vec<(Option<Slot>, Entry)>,
     consumer: Option<(Slot, u16)>,
+    /// Taken out, on their way elsewhere.
+    away: Vec<Entry>,
     published: u64,
     returned: u64,
     stored: Vec<u64>,
@@ -164,7 +194,8 @@ impl Model {
         assert_eq!(places.collect::<Vec<_>>(), expected);
         let placed = dead.into_iter().filter_map(|dead| dead.place);
         let placed: Vec<_> = placed.collect();
-        assert_eq!(bench.queue.counts().dead_lettering, placed.len());
+        let on_their_way = placed.len() + self.away.len();
+        assert_eq!(bench.queue.counts().dead_lettering, on_their_way);
         bench.queue.forwarded(placed.len());
         for (sequence, logged) in placed {
             bench.effects.remove(sequence, logged);
@@ -263,12 +294,7 @@ impl Model {
                 .push((entry.sequence.0, DeadLetterReason::DeliveryLimit));
             return;
         }
-        let item = Item {
-            sequence: entry.sequence.0,
-            level: entry.level(),
-            size: entry.message.body_len() as usize,
-            expires: entry.expires_at.as_millis(),
-        };
+        let item = item(entry);
         if item.expires <= self.now {
             self.dead.push((item.sequence, DeadLetterReason::Expired));
             return;
@@ -342,7 +368,9 @@ impl Model {
         assert_eq!(counts.unacked, self.unacked.len());
         assert_eq!(bench.queue.paged(), self.on_disk.len());
         let waiting: Vec<u64> = self.waiting.values().map(|item| item.sequence).collect();
-        assert_eq!(scanned(&bench.queue), waiting);
+        let scanned = scanned(&bench.queue).into_iter();
+        let scanned: Vec<u64> = scanned.map(|seen| seen.sequence().0).collect();
+        assert_eq!(scanned, waiting);
         let Some((slot, prefetch)) = self.consumer else {
             return;
         };
@@ -432,6 +460,54 @@ impl Model {
         }
     }
 
+    fn take_out(&mut self, bench: &mut Bench, messages: &Messages, from: usize, every: usize) {
+        let wanted = scanned(&bench.queue).into_iter().skip(from).step_by(every);
+        let wanted: Vec<Entry> = wanted.map(|seen| read(seen, messages)).collect();
+        let taken = bench.queue.take_out(wanted.clone(), &mut bench.effects);
+        let sequences = |entries: &[Entry]| entries.iter().map(|entry| entry.sequence).collect();
+        let (wanted, all): (Vec<Sequence>, Vec<Sequence>) = (sequences(&wanted), sequences(&taken));
+        assert_eq!(wanted, all);
+        for sequence in all {
+            self.waiting.retain(|_, item| item.sequence != sequence.0);
+            self.on_disk.remove(&sequence.0);
+        }
+        self.away.extend(taken);
+    }
+
+    fn arrive(&mut self, bench: &mut Bench, most: usize) {
+        let arrived = self.away.drain(..most.min(self.away.len()));
+        bench.queue.forwarded(arrived.len());
+        for entry in arrived {
+            bench.effects.remove(entry.sequence, entry.logged());
+        }
+    }
+
+    fn restore(&mut self, bench: &mut Bench, most: usize) {
+        let entries: Vec<Entry> = self.away.drain(..most.min(self.away.len())).collect();
+        for entry in &entries {
+            let item = item(entry);
+            match (item.expires <= self.now, entry.returns() > 0) {
+                (true, _) => self.dead.push((item.sequence, DeadLetterReason::Expired)),
+                (false, true) => self.wait_again(item),
+                (false, false) => self.wait(item),
+            }
+        }
+        bench.queue.restore(entries, &mut bench.effects);
+        self.handed_before_drops(bench);
+    }
+
+    fn cancel_delayed(&mut self, bench: &mut Bench, index: usize) {
+        let Some(&place) = self.delayed.keys().nth(index) else {
+            return;
+        };
+        self.delayed.remove(&place);
+        self.on_disk.remove(&place.1);
+        let cancelled = bench
+            .queue
+            .cancel_delayed(Sequence(place.1), &mut bench.effects);
+        assert!(cancelled);
+    }
+
     fn apply(&mut self, step: Step, bench: &mut Bench, messages: &mut Messages) {
         match step {
             Step::Publish(publish) => self.publish(bench, publish, messages),
@@ -492,6 +568,10 @@ impl Model {
             Step::BeginLoad(messages) => self.begin_load(bench, messages),
             Step::FinishLoad => self.finish_load(bench, messages),
             Step::Pass(milliseconds) => self.pass(bench, messages, milliseconds),
+            Step::TakeOut { from, every } => self.take_out(bench, messages, from, every),
+            Step::Arrive(most) => self.arrive(bench, most),
+            Step::Restore(most) => self.restore(bench, most),
+            Step::CancelDelayed(index) => self.cancel_delayed(bench, index),
             Step::Configure(max_length) => {
                 self.features.max_length = max_length;
                 let settings = with_features(&self.features);
@@ -537,12 +617,14 @@ fn check_is_a_list(settings: Settings, steps: Vec<Step>) {
     let mut kept: Vec<u64> = model.waiting.values().map(|item| item.sequence).collect();
     kept.extend(model.delayed.values().map(|(item, _)| item.sequence));
     kept.extend(model.unacked.iter().map(|(_, entry)| entry.sequence.0));
+    kept.extend(model.away.iter().map(|entry| entry.sequence.0));
     assert!(model.stored.iter().all(|stored| kept.contains(stored)));
     assert!(model.volatile.iter().all(|stored| kept.contains(stored)));
     // Everything ready comes out, in order.
     model.apply(Step::Unsubscribe, &mut bench, &mut messages);
     model.apply(Step::FinishLoad, &mut bench, &mut messages);
     model.apply(Step::Pass(1_000), &mut bench, &mut messages);
+    model.apply(Step::Arrive(usize::MAX), &mut bench, &mut messages);
     for _ in 0..1_000 {
         for step in [
             Step::Get,

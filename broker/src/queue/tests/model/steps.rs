@@ -42,6 +42,17 @@ pub(super) enum Step {
     Configure(Option<u64>),
     /// So many milliseconds pass.
     Pass(u64),
+    /// Somebody takes messages out, from this place on every so many, to bring them elsewhere.
+    TakeOut {
+        from: usize,
+        every: usize,
+    },
+    /// So many of them have arrived there.
+    Arrive(usize),
+    /// So many come back.
+    Restore(usize),
+    /// Somebody cancels a delayed message.
+    CancelDelayed(usize),
 }
 
 #[derive(Debug, Clone)]
@@ -82,6 +93,10 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         3 => Just(Step::FinishLoad),
         1 => prop::option::of(0..6u64).prop_map(Step::Configure),
         2 => (0..12u64).prop_map(Step::Pass),
+        1 => (0..8usize, 1..4usize).prop_map(|(from, every)| Step::TakeOut { from, every }),
+        1 => (1..4usize).prop_map(Step::Arrive),
+        1 => (1..4usize).prop_map(Step::Restore),
+        1 => (0..4usize).prop_map(Step::CancelDelayed),
     ]
 }
 
@@ -126,13 +141,11 @@ pub(super) fn features() -> impl Strategy<Value = Features> {
         .prop_map(
             |((persist_all, returned_first, dead_letter), limits, max_priority, delivery, time)| {
                 let (message_ttl, delayed, retry) = time;
-                // Sizes of what was delayed on disk are known only after a command.
-                let sizes_are_known = !delayed && retry.is_none();
                 Features {
                     persist_all,
                     returned_first,
                     max_length: limits.0,
-                    max_length_bytes: limits.1.filter(|_| sizes_are_known),
+                    max_length_bytes: limits.1,
                     overflow: limits.2,
                     message_ttl: message_ttl.map(Duration::from_millis),
                     delayed,
