@@ -13,6 +13,8 @@ impl Queue {
         let take = |entry: Entry| self.take_one(entry, effects);
         let taken: Vec<Entry> = entries.into_iter().filter_map(take).collect();
         self.dead_lettering += taken.len();
+        // What stood in front may have been on disk only, and consumers waited for it.
+        self.serve(effects);
         taken
     }
 

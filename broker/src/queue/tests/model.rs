@@ -1,5 +1,7 @@
 //! The queue, with any of its features, against a list.
 
+mod elsewhere;
+mod on_disk;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,24 +33,6 @@ fn scanned(queue: &Queue) -> Vec<Seen> {
         let after = last.sequence();
         position = Position { part, after };
         all.extend(seen);
-    }
-}
-
-/// What somebody knows of a message who has read it.
-fn read(seen: Seen, messages: &Messages) -> Entry {
-    match seen {
-        Seen::Entry(entry) => entry,
-        Seen::OnDisk(place) => {
-            let Meta { size, expires } = messages[&place.sequence.0];
-            let level = place.section.level();
-            let marks = Marks::new(place.logged).with_level(level);
-            Entry {
-                sequence: place.sequence,
-                expires_at: Timestamp::from_millis(expires),
-                marks: marks.with_returned(place.returned),
-                message: sized(size, true, level),
-            }
-        }
     }
 }
 
@@ -200,78 +184,6 @@ impl Model {
         for (sequence, logged) in placed {
             bench.effects.remove(sequence, logged);
         }
-    }
-
-    /// As whoever runs the queue does.
-    fn size_unread(bench: &mut Bench, messages: &Messages) {
-        for place in std::mem::take(&mut bench.effects.moved) {
-            let size = messages[&place.sequence.0].size;
-            bench.queue.move_bytes(place.section, size as u64);
-        }
-        for place in std::mem::take(&mut bench.effects.unread) {
-            let size = messages[&place.sequence.0].size;
-            bench.queue.forget_bytes(place.section, size as u64);
-        }
-        bench.queue.sizes_known(&mut bench.effects);
-    }
-
-    fn page_out(
-        &mut self,
-        bench: &mut Bench,
-        section: Section,
-        keep: u64,
-        all: bool,
-        stored: usize,
-    ) {
-        let keep_bytes = keep * message("m", true).memory_bytes();
-        let candidates = bench.queue.page_out_candidates(section, keep_bytes, all);
-        for entry in candidates.unlogged {
-            self.volatile.push(entry.sequence.0);
-        }
-        for &(sequence, logged) in &candidates.logged {
-            let place = match logged {
-                Logged::Volatile => &self.volatile,
-                _ => &self.stored,
-            };
-            assert!(place.contains(&sequence.0), "only what the log has may go");
-        }
-        let logged = candidates.logged.iter().map(|(sequence, _)| *sequence);
-        let stored: Vec<Sequence> = logged.take(stored).collect();
-        let gone = bench.queue.page_out(section, &stored, keep_bytes);
-        assert!(gone.iter().all(|entry| stored.contains(&entry.sequence)));
-        let bytes = gone.iter().map(|entry| entry.message.memory_bytes());
-        bench.queue.end_page_out(section, bytes.sum());
-        self.on_disk
-            .extend(gone.iter().map(|entry| entry.sequence.0));
-    }
-
-    fn begin_load(&mut self, bench: &mut Bench, messages: u64) {
-        if self.reading.is_none() {
-            self.reading = bench.queue.begin_load(messages * 130);
-        }
-    }
-
-    fn finish_load(&mut self, bench: &mut Bench, messages: &Messages) {
-        let Some(asked) = self.reading.take() else {
-            return;
-        };
-        let logged = |(sequence, logged): &(Sequence, Logged)| match logged {
-            Logged::Volatile => self.volatile.contains(&sequence.0),
-            _ => self.stored.contains(&sequence.0),
-        };
-        let found = asked.places.iter().filter(|place| logged(place));
-        let found = found.map(|(sequence, _)| Found {
-            sequence: *sequence,
-            expires_at: Timestamp::from_millis(messages[&sequence.0].expires),
-            message: sized(messages[&sequence.0].size, true, 0),
-        });
-        let found = found.collect();
-        for (sequence, _) in &asked.places {
-            self.on_disk.remove(&sequence.0);
-        }
-        let lost = bench.queue.finish_load(&asked, found, &mut bench.effects);
-        assert_eq!(lost, 0);
-        self.handed_before_drops(bench);
     }
 
     fn wait(&mut self, item: Item) {
@@ -458,54 +370,6 @@ impl Model {
             Got::Empty => assert!(next.is_none()),
             Got::OnDisk => assert!(self.on_disk.contains(&next.unwrap().sequence)),
         }
-    }
-
-    fn take_out(&mut self, bench: &mut Bench, messages: &Messages, from: usize, every: usize) {
-        let wanted = scanned(&bench.queue).into_iter().skip(from).step_by(every);
-        let wanted: Vec<Entry> = wanted.map(|seen| read(seen, messages)).collect();
-        let taken = bench.queue.take_out(wanted.clone(), &mut bench.effects);
-        let sequences = |entries: &[Entry]| entries.iter().map(|entry| entry.sequence).collect();
-        let (wanted, all): (Vec<Sequence>, Vec<Sequence>) = (sequences(&wanted), sequences(&taken));
-        assert_eq!(wanted, all);
-        for sequence in all {
-            self.waiting.retain(|_, item| item.sequence != sequence.0);
-            self.on_disk.remove(&sequence.0);
-        }
-        self.away.extend(taken);
-    }
-
-    fn arrive(&mut self, bench: &mut Bench, most: usize) {
-        let arrived = self.away.drain(..most.min(self.away.len()));
-        bench.queue.forwarded(arrived.len());
-        for entry in arrived {
-            bench.effects.remove(entry.sequence, entry.logged());
-        }
-    }
-
-    fn restore(&mut self, bench: &mut Bench, most: usize) {
-        let entries: Vec<Entry> = self.away.drain(..most.min(self.away.len())).collect();
-        for entry in &entries {
-            let item = item(entry);
-            match (item.expires <= self.now, entry.returns() > 0) {
-                (true, _) => self.dead.push((item.sequence, DeadLetterReason::Expired)),
-                (false, true) => self.wait_again(item),
-                (false, false) => self.wait(item),
-            }
-        }
-        bench.queue.restore(entries, &mut bench.effects);
-        self.handed_before_drops(bench);
-    }
-
-    fn cancel_delayed(&mut self, bench: &mut Bench, index: usize) {
-        let Some(&place) = self.delayed.keys().nth(index) else {
-            return;
-        };
-        self.delayed.remove(&place);
-        self.on_disk.remove(&place.1);
-        let cancelled = bench
-            .queue
-            .cancel_delayed(Sequence(place.1), &mut bench.effects);
-        assert!(cancelled);
     }
 
     fn apply(&mut self, step: Step, bench: &mut Bench, messages: &mut Messages) {
