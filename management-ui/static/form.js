@@ -52,11 +52,12 @@ function fields(form, submitter) {
  */
 async function send(form, submitter) {
   const button = submitter instanceof HTMLButtonElement ? submitter : null;
-  const body = fields(form, submitter);
   if (button) {
     button.disabled = true;
   }
   try {
+    await renew(form);
+    const body = fields(form, submitter);
     const action = submitter?.getAttribute("formaction") ?? form.action;
     const answer = await fetch(action, {
       method: "POST",
@@ -69,12 +70,52 @@ async function send(form, submitter) {
       return;
     }
     complain(form, done.reason);
+    if (answer.status === 401) {
+      const place = form.querySelector("[data-problem]");
+      place?.append(". ", loginElsewhere(), ", then send this again.");
+    }
   } catch {
     complain(form, "The broker does not answer. Nothing that you typed is lost: try again.");
   }
   if (button) {
     button.disabled = false;
   }
+}
+
+/**
+ * After a login elsewhere: the form is sent in the session that there is now.
+ *
+ * @param {HTMLFormElement} form
+ */
+async function renew(form) {
+  if (!document.querySelector("[data-login]")) {
+    return;
+  }
+  const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const token = /** @type {HTMLInputElement | null} */ (form.querySelector("input[name=csrf]"));
+  if (token && page.body.dataset.csrf) {
+    token.value = page.body.dataset.csrf;
+  }
+}
+
+/** The way to a new session, beside what was typed in the old one. */
+export function loginElsewhere() {
+  const link = document.createElement("a");
+  link.href = "login";
+  link.target = "_blank";
+  link.dataset.login = "";
+  link.textContent = "Log in on another page";
+  return link;
+}
+
+/** Has anybody typed something into a form, and not sent it? */
+export function isFilledIn() {
+  const fields = [...document.querySelectorAll("form[data-form] :is(input, textarea)")];
+  return fields.some((field) => {
+    const { value, defaultValue } = /** @type {HTMLInputElement | HTMLTextAreaElement} */ (field);
+    return value !== defaultValue;
+  });
 }
 
 /**

@@ -6,6 +6,7 @@
  * changed.
  */
 
+import { isFilledIn, loginElsewhere } from "./form.js";
 import { patch } from "./patch.js";
 
 /**
@@ -23,7 +24,7 @@ const TEXTS = {
   paused: "Paused",
   reconnecting: "Reconnecting…",
   offline: "Offline",
-  ended: "Ended: load again",
+  ended: "Ended",
 };
 
 /** After so long a broker that does not answer is called offline. */
@@ -180,7 +181,7 @@ async function ask() {
     if (answer.ok) {
       apply(await answer.json());
     } else if (answer.status === 401 || answer.status === 403) {
-      location.reload();
+      leave();
     } else if (answer.status === 404) {
       end("gone");
     }
@@ -213,11 +214,40 @@ function end(reason) {
     return;
   }
   if (reason === "not_authorised") {
+    leave();
+    return;
+  }
+  const again = document.createElement("a");
+  again.href = location.href;
+  again.textContent = "Load again";
+  finish("What this page shows is no longer there, or no longer yours to see. ", again);
+}
+
+/** Without a session the page asks for the password, unless something that was typed would be lost. */
+function leave() {
+  if (!isFilledIn()) {
     location.reload();
     return;
   }
+  finish("The session has ended. ", loginElsewhere(), "; what you have typed can be sent then.");
+}
+
+/**
+ * What stands on the page may no longer be true: that must not be overlooked.
+ *
+ * @param {(string | Node)[]} why
+ */
+function finish(...why) {
   ended = true;
+  close();
+  clearTimeout(offlineTimer);
   show("ended");
+  const notice = document.createElement("p");
+  notice.className = "problem";
+  notice.setAttribute("role", "alert");
+  notice.append(...why);
+  document.getElementById("main")?.prepend(notice);
+  document.querySelector("[data-pause]")?.remove();
 }
 
 /** @param {Change} change */

@@ -158,6 +158,17 @@ test("two browsers see what each other does", async () => {
   });
 });
 
+test("a page about what is gone says so", async () => {
+  await site.api.declareQueue("doomed");
+  await site.visit({}, async ({ page }) => {
+    await page.goto("queue?vhost=%2F&name=doomed");
+    await page.locator("#live-status").getByText("Live").waitFor();
+    await site.api.delete(`/queues${path("/", "doomed")}`);
+    const notice = page.getByRole("alert").filter({ hasText: "no longer there" });
+    await notice.getByRole("link", { name: "Load again" }).waitFor();
+  });
+});
+
 test("a page says that the broker is gone, and comes back with it", async (t) => {
   const site = await Site.start();
   t.after(() => site.stop());
@@ -173,5 +184,29 @@ test("a page says that the broker is gone, and comes back with it", async (t) =>
     await page.waitForURL("**/console/login?to=*");
     await signIn(page, "guest", "guest");
     await status.getByText("Live").waitFor();
+  });
+});
+
+test("what was typed outlives a session, and is sent in the next one", async (t) => {
+  const site = await Site.start();
+  t.after(() => site.stop());
+  await site.visit({}, async ({ page, context, troubles }) => {
+    troubles.expect(/ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|status of 401/);
+    await page.goto("exchanges");
+    await page.locator("#live-status").getByText("Live").waitFor();
+    await page.getByText("Declare an exchange").click();
+    await page.getByRole("textbox", { name: "Name" }).fill("half.typed");
+    await site.broker.stop();
+    await site.broker.startAgain();
+    await page.getByRole("alert").filter({ hasText: "session has ended" }).waitFor();
+    const other = context.waitForEvent("page");
+    await page.getByRole("link", { name: "Log in on another page" }).click();
+    await signIn(await other, "guest", "guest");
+    await (await other).waitForURL("**/console/overview");
+    await page.getByRole("button", { name: "Declare", exact: true }).click();
+    await eventually(
+      () => site.api.exists(`/exchanges${path("/", "half.typed")}`),
+      "the exchange is declared",
+    );
   });
 });
