@@ -5,6 +5,23 @@ export function startTables() {
   for (const table of document.querySelectorAll("[data-table]")) {
     startSelection(/** @type {HTMLElement} */ (table));
   }
+  for (const table of document.querySelectorAll(".scroll > table")) {
+    keepHeadInSight(/** @type {HTMLTableElement} */ (table));
+  }
+}
+
+/**
+ * A head stays in sight of whatever scrolls: the page, unless the table is too wide for it.
+ *
+ * @param {HTMLTableElement} table
+ */
+function keepHeadInSight(table) {
+  const box = /** @type {HTMLElement} */ (table.parentElement);
+  const watch = new ResizeObserver(() => {
+    box.classList.toggle("fits", box.scrollWidth <= box.clientWidth);
+  });
+  watch.observe(table);
+  watch.observe(box);
 }
 
 /** @param {HTMLElement} table */
