@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use ferrymq_broker::clients::ClientConnection;
+use ferrymq_broker::clients::{ClientConnection, Opened};
 use ferrymq_broker::clock::{self, Timestamp};
 use ferrymq_broker::queue::Queue;
 use ferrymq_broker::session::requests::{Held, HeldDelivery};
@@ -74,11 +74,10 @@ pub(crate) async fn list(
 fn item(connection: &ClientConnection, held: &HeldDelivery, now: Timestamp) -> Value {
     let message = &held.entry.message;
     let name = connection.name();
-    let user = connection
-        .opened()
-        .map(|opened| opened.user.name().to_owned());
+    let opened = connection.opened();
+    let user = opened.map(|opened| opened.user.name().to_owned());
     let age_seconds = now.as_seconds().saturating_sub(held.sent_at_seconds);
-    json!({
+    let mut shown = json!({
         "sequence": held.entry.sequence.0,
         "exchange": String::from_utf8_lossy(message.exchange()),
         "routing_key": String::from_utf8_lossy(message.routing_key()),
@@ -97,7 +96,11 @@ fn item(connection: &ClientConnection, held: &HeldDelivery, now: Timestamp) -> V
             "user": user,
         },
         "age": u64::from(age_seconds) * 1000,
-    })
+    });
+    if let Some(given) = opened.and_then(Opened::connection_name) {
+        shown["channel_details"]["user_provided_name"] = given.into();
+    }
+    shown
 }
 
 /// `POST /api/queues/{vhost}/{name}/unacked/requeue`: what a connection has goes back to its place.

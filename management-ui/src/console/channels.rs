@@ -118,7 +118,27 @@ pub(super) fn of_channel(name: &str) -> Address {
 
 fn name(row: &Value) -> Cell {
     let name = row["name"].as_str().unwrap_or_default();
-    Cell::link(&of_channel(name), name)
+    link(name, number(row, "number"), &row["connection_details"])
+}
+
+/// A channel by its connection, as people know that, and its number there.
+pub(super) fn link(name: &str, number: u64, connection: &Value) -> Cell {
+    let to = of_channel(name);
+    let (Some(host), Some(port)) = (
+        connection["peer_host"].as_str(),
+        connection["peer_port"].as_u64(),
+    ) else {
+        return Cell::link(&to, name);
+    };
+    let peer = format!("{host}:{port} ({number})");
+    match connection["user_provided_name"].as_str() {
+        Some(given) => Cell::Link {
+            to: to.to_string(),
+            text: given.to_owned(),
+            quiet: peer,
+        },
+        None => Cell::link(&to, peer),
+    }
 }
 
 /// How a channel publishes.

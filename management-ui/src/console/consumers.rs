@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::time::Duration;
 
 use super::Console;
-use super::channels::of_channel;
+use super::channels;
 use super::client::{Call, Problem};
 use super::confirm::Action;
 use super::page::{self, Page, Part};
@@ -44,15 +44,25 @@ pub(super) static SHEET: Sheet = Sheet {
         Column::usual("queue.vhost", "Virtual host", Kind::Text),
         Column::usual("channel_details.name", "Channel", Kind::Of(channel)),
         Column::usual("channel_details.user", "User", Kind::Text),
-        Column::usual("channel_details.peer_host", "From", Kind::Text),
+        Column::of(
+            "channel_details.peer_host",
+            "From",
+            Kind::Text,
+            &[Preset::State],
+        ),
         Column::usual("activity_status", "State", Kind::Of(state)),
         Column::usual("ack_required", "Acks", Kind::Of(acks)),
         Column::of("exclusive", "Exclusive", Kind::Flag, &[Preset::State]),
         Column::usual("prefetch_count", "Prefetch", Kind::NumberOf(prefetch))
             .about("Unacked messages that it may have"),
         UNACKED,
-        Column::usual("consumer_timeout", "Time-out", Kind::NumberOf(timeout))
-            .about("How long it may keep a message without acknowledging it"),
+        Column::of(
+            "consumer_timeout",
+            "Time-out",
+            Kind::NumberOf(timeout),
+            &[Preset::State],
+        )
+        .about("How long it may keep a message without acknowledging it"),
     ],
 };
 
@@ -113,9 +123,10 @@ fn queue(row: &Value) -> Cell {
 }
 
 fn channel(row: &Value) -> Cell {
-    match text(row, "channel_details", "name") {
-        "" => Cell::Nothing,
-        name => Cell::link(&of_channel(name), name),
+    let details = &row["channel_details"];
+    match (details["name"].as_str(), details["number"].as_u64()) {
+        (Some(name), Some(number)) => channels::link(name, number, details),
+        _ => Cell::Nothing,
     }
 }
 

@@ -28,6 +28,7 @@ use super::channels::of_channel;
 use super::charts::Charts;
 use super::client::{Call, Problem};
 use super::confirm::Action;
+use super::connections::of_connection;
 use super::copy_as::CopyAs;
 use super::page::{self, Part, rendered};
 use super::table::{Badge, Cell};
@@ -123,14 +124,23 @@ fn of_queue(page: &str, vhost: &str, name: &str) -> Address {
     Address::new(page).with("vhost", vhost).with("name", name)
 }
 
-/// The connection that a row is about, by where it comes from.
+/// The connection that a row is about: the name that its client gave, and where it comes from.
 fn connection(row: &Value) -> Cell {
     let details = &row["channel_details"];
     let name = details["connection_name"].as_str().unwrap_or_default();
-    let to = Address::new("connection").with("name", name);
-    match (details["peer_host"].as_str(), details["peer_port"].as_u64()) {
-        (Some(host), Some(port)) => Cell::link(&to, format!("{host}:{port}")),
-        _ => Cell::Nothing,
+    let to = of_connection(name);
+    let (Some(host), Some(port)) = (details["peer_host"].as_str(), details["peer_port"].as_u64())
+    else {
+        return Cell::Nothing;
+    };
+    let peer = format!("{host}:{port}");
+    match details["user_provided_name"].as_str() {
+        Some(given) => Cell::Link {
+            to: to.to_string(),
+            text: given.to_owned(),
+            quiet: peer,
+        },
+        None => Cell::link(&to, peer),
     }
 }
 

@@ -60,11 +60,15 @@ impl ConnectionRow {
     /// `connection_details` of what belongs to it.
     pub(crate) fn details(&self) -> Value {
         let peer = self.connection.endpoints.peer;
-        json!({
+        let mut shown = json!({
             "name": self.name,
             "peer_host": self.peer_host(),
             "peer_port": peer.port(),
-        })
+        });
+        if let Some(name) = self.opened().connection_name() {
+            shown["user_provided_name"] = name.into();
+        }
+        shown
     }
 
     fn basics(&self, site: &Site) -> Map<String, Value> {

@@ -51,6 +51,8 @@ pub(crate) const ALIASES: &[(&str, &[&str])] = &[
         "client",
         &[
             "user_provided_name",
+            "connection_details.user_provided_name",
+            "channel_details.user_provided_name",
             "client_properties.connection_name",
             "client_properties.product",
         ],

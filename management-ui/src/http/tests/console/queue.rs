@@ -3,7 +3,7 @@
 use form_urlencoded::byte_serialize;
 use serde_json::{Value, json};
 
-use super::super::super::fixture::{Fixture, Reply};
+use super::super::super::fixture::{Client, Fixture, Reply};
 use super::Browser;
 
 /// Names that have broken consoles before.
@@ -292,5 +292,23 @@ async fn who_may_only_look_finds_no_forms() {
         ] {
             assert!(!html.contains(form), "{page}: {form}");
         }
+    }
+}
+
+#[tokio::test]
+async fn clients_are_known_by_the_names_that_they_give() {
+    let browser = Browser::start().await;
+    fill(&browser, "work", json!({"durable": true}), &["x"]).await;
+    let mut client = Client::open_named(&browser.fixture.broker, "worker 7");
+    client.consume("work", false);
+    let pages = ["consumers", "channels", &of("queue-consumers", "work")];
+    for page in pages {
+        let shown = browser.page(page).await;
+        assert!(shown.contains("class=\"text\">worker 7</a>"), "{page}");
+    }
+    for list in ["consumers", "channels"] {
+        let path = format!("/api/{list}?filter=client:worker");
+        let found = browser.fixture.check("GET", &path, "", 200).await.json;
+        assert_eq!(found.as_array().map(Vec::len), Some(1), "{list}");
     }
 }
