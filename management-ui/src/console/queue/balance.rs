@@ -9,6 +9,9 @@ use crate::console::format;
 /// Messages per second that are no change.
 const STILL: f64 = 0.05;
 
+/// Consumers that can take a message at once less often are what holds a queue up.
+const FULL: f64 = 0.5;
+
 /// How a queue does.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Balance {
@@ -30,6 +33,7 @@ impl Balance {
             growth,
             incoming: rate(&queue["message_stats"]["publish_details"]),
             outgoing: rate(&queue["message_stats"]["deliver_get_details"]),
+            capacity: queue["consumer_capacity"].as_f64().unwrap_or(1.0),
         };
         let (kind, text) = flow.told();
         Self { kind, text }
@@ -44,6 +48,8 @@ struct Flow {
     growth: f64,
     incoming: f64,
     outgoing: f64,
+    /// The share of the time in which a consumer could have taken a message at once.
+    capacity: f64,
 }
 
 impl Flow {
@@ -66,7 +72,13 @@ impl Flow {
             format::rate(self.outgoing)
         );
         if grows {
-            return ("busy", format!("Grows by {growth}/s: {rates}."));
+            let why = match self.capacity < FULL {
+                true => {
+                    " Its consumers have as many messages as they may, and acknowledge too slowly."
+                }
+                false => "",
+            };
+            return ("busy", format!("Grows by {growth}/s: {rates}.{why}"));
         }
         if self.growth < -STILL && self.messages > 0 {
             let left = Duration::from_secs_f64(self.messages as f64 / -self.growth);
@@ -150,6 +162,19 @@ mod tests {
             "Keeps up: 30/s come in, 30/s go out.",
         );
         check(5, 1, [0.0; 3], "Stands still: 5 messages are in it.");
+    }
+
+    #[test]
+    fn consumers_that_hold_a_queue_up_are_told_of() {
+        let growing = |capacity: f64| {
+            let queue = json!({
+                "messages": 90, "consumers": 1, "consumer_capacity": capacity,
+                "messages_details": {"rate": 12.0},
+            });
+            Balance::of(&queue).text
+        };
+        assert!(!growing(1.0).contains("acknowledge too slowly"));
+        assert!(growing(0.0).contains("acknowledge too slowly"));
     }
 
     #[test]
