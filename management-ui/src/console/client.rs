@@ -18,7 +18,7 @@ use crate::answer;
 use crate::auth::KnownUser;
 
 /// What stays as it is in a path.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+pub(crate) const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
     .remove(b'.')

@@ -1,7 +1,9 @@
 //! For those who have no queue yet: how to send the first message, in the language that they use.
 
 use askama::Template;
+use percent_encoding::utf8_percent_encode;
 
+use crate::console::client::SEGMENT;
 use crate::console::visit::Visit;
 
 /// Programs that send a message to this broker, ready to be copied. Written into a page unescaped.
@@ -12,6 +14,10 @@ pub(in crate::console) struct FirstMessage {
     host: String,
     port: u16,
     user: String,
+    /// The vhost that was chosen, unless it is the one that clients open when they name none.
+    vhost: Option<String>,
+    /// Is this the page where queues are declared?
+    at_queues: bool,
 }
 
 impl FirstMessage {
@@ -21,11 +27,20 @@ impl FirstMessage {
             host: visit.host.clone(),
             port: visit.console.site.amqp.port(),
             user: visit.user.name().to_owned(),
+            vhost: visit
+                .vhost()
+                .filter(|vhost| *vhost != "/")
+                .map(str::to_owned),
+            at_queues: visit.address.page() == "queues",
         }
     }
 
     /// What clients connect to.
     fn url(&self) -> String {
-        format!("amqp://{}:PASSWORD@{}:{}", self.user, self.host, self.port)
+        let server = format!("amqp://{}:PASSWORD@{}:{}", self.user, self.host, self.port);
+        match &self.vhost {
+            Some(vhost) => format!("{server}/{}", utf8_percent_encode(vhost, SEGMENT)),
+            None => server,
+        }
     }
 }

@@ -284,7 +284,17 @@ async fn a_newcomer_is_shown_the_way() {
     for language in ["Python", "Java", "Go", "Node.js", ".NET"] {
         assert!(page.contains(&format!("<summary>{language}</summary>")));
     }
-    assert!(page.contains("amqp://guest:PASSWORD@x:5672"), "{page}");
+    assert!(page.contains("amqp://guest:PASSWORD@x:5672\""), "{page}");
+    let vhost = r#"{"tags": ""}"#;
+    browser
+        .fixture
+        .check("PUT", "/api/vhosts/a%20b", vhost, 201)
+        .await;
+    let page = browser.page("queues?vhost=a%20b").await;
+    assert!(
+        page.contains("amqp://guest:PASSWORD@x:5672/a%20b"),
+        "{page}"
+    );
     browser
         .fixture
         .check("PUT", "/api/queues/%2F/q", "{}", 201)
