@@ -4,6 +4,7 @@
 //! destroys much has to be typed.
 
 use askama::Template;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
@@ -237,7 +238,10 @@ impl Targets {
         for key in self.keys.iter().take(MAX_LISTED) {
             let key: Vec<_> = key.iter().map(String::as_str).collect();
             let found = match self.action.look {
-                Some(look) => visit.call(look(&key)).await?,
+                Some(look) => {
+                    let found = visit.call(look(&key)).await;
+                    found.map_err(|problem| self.missing(&key, problem))?
+                }
                 None => Value::Null,
             };
             targets.push(Target {
@@ -246,6 +250,18 @@ impl Targets {
             });
         }
         Ok(targets)
+    }
+
+    /// The API does not say what it did not find.
+    fn missing(&self, key: &[&str], problem: Problem) -> Problem {
+        match problem.status {
+            StatusCode::NOT_FOUND => Problem::not_found(format!(
+                "There is no {} {} any more",
+                self.action.nouns.0,
+                name_of(key)
+            )),
+            _ => problem,
+        }
     }
 
     fn title(&self) -> String {

@@ -12,6 +12,7 @@ use axum::routing::get;
 use serde_json::{Map, Value};
 
 use super::Console;
+use super::address::Address;
 use super::client::Problem;
 use super::live;
 use super::shell::Shell;
@@ -99,6 +100,23 @@ async fn view<P: Page>(mut visit: Visit) -> Response {
 struct RefusedPage {
     shell: Shell,
     reason: String,
+    /// Where to go on, and what is there.
+    back: (String, &'static str),
+}
+
+/// What a page that can't be shown belongs to: the messages of a queue, or a list.
+fn way_back(visit: &Visit, shell: &Shell) -> (String, &'static str) {
+    let queue = (visit.address.get("vhost"), visit.address.get("name"));
+    if let ("message", (Some(vhost), Some(name))) = (visit.address.page(), queue) {
+        let messages = Address::new("queue-messages");
+        let messages = messages.with("vhost", vhost).with("name", name);
+        return (messages.to_string(), "Messages");
+    }
+    let links = shell.navigation().iter().flat_map(|group| &group.links);
+    let list = links.into_iter().find(|link| link.here);
+    list.map_or(("overview".to_owned(), "Overview"), |link| {
+        (link.page.to_owned(), link.title)
+    })
 }
 
 /// A page that can't be shown.
@@ -108,8 +126,10 @@ pub(crate) async fn refused(visit: &Visit, problem: Problem) -> Response {
         StatusCode::FORBIDDEN => "Not allowed",
         _ => "That did not work",
     };
+    let shell = Shell::new(visit, title);
     let page = RefusedPage {
-        shell: Shell::new(visit, title),
+        back: way_back(visit, &shell),
+        shell,
         reason: problem.reason,
     };
     (problem.status, html(&page)).into_response()

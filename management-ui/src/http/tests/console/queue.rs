@@ -296,6 +296,22 @@ async fn who_may_only_look_finds_no_forms() {
 }
 
 #[tokio::test]
+async fn what_is_gone_is_named() {
+    let browser = Browser::start().await;
+    let key = escaped(r#"["/","gone"]"#);
+    let asked = browser
+        .open(&format!("confirm?do=purge-queue&key={key}"))
+        .await;
+    assert_eq!(asked.status, 404);
+    assert!(asked.text.contains("There is no queue gone any more"));
+    fill(&browser, "kept", json!({"durable": true}), &[]).await;
+    let message = browser.open("message?vhost=%2F&name=kept&sequence=7").await;
+    assert_eq!(message.status, 404);
+    let messages = r#"<a href="queue-messages?vhost=%2F&#38;name=kept">Messages</a>"#;
+    assert!(message.text.contains(messages), "{}", message.text);
+}
+
+#[tokio::test]
 async fn clients_are_known_by_the_names_that_they_give() {
     let browser = Browser::start().await;
     fill(&browser, "work", json!({"durable": true}), &["x"]).await;
