@@ -103,6 +103,8 @@ pub(crate) struct Table {
     size: u64,
     /// Can it be filtered, sorted and paged?
     whole: bool,
+    /// Does the page say why there are no rows, so that the table need not?
+    explained: bool,
     /// A menu that tells how to get the same by other means; may be empty.
     pub(crate) copy_as: String,
 }
@@ -298,6 +300,7 @@ impl Sheet {
             pages: 0,
             size: number("page_size", DEFAULT_SIZE).min(SIZES[SIZES.len() - 1]),
             whole: true,
+            explained: false,
             copy_as: String::new(),
             address: address.clone(),
         }
@@ -456,6 +459,12 @@ impl Table {
         };
         let counts = Part::new(&format!("{}-counts", self.id), &self.counts());
         rows.chain([order, counts]).collect()
+    }
+
+    /// The same, on a page that says why there are no rows.
+    pub(crate) fn explained(mut self) -> Self {
+        self.explained = true;
+        self
     }
 
     /// The same, where nothing can be done to rows: unless it `may`.

@@ -66,7 +66,7 @@ impl Page for Consumers {
             .all(|user| visit.may_cut(&user));
         Ok(Self {
             shell: Shell::new(visit, head.name.clone()),
-            table: SHEET.of(visit, rows).actions_if(may_cancel),
+            table: SHEET.of(visit, rows).actions_if(may_cancel).explained(),
             head,
         })
     }

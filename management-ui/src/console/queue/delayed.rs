@@ -103,7 +103,7 @@ impl Page for Delayed {
         }
         Ok(Self {
             shell: Shell::new(visit, head.name.clone()),
-            table: SHEET.of(visit, &rows),
+            table: SHEET.of(visit, &rows).explained(),
             next,
             is_first: cursor.is_none(),
             head,

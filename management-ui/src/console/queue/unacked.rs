@@ -112,7 +112,7 @@ impl Page for Unacked {
             .all(|user| visit.may_cut(&user));
         Ok(Self {
             shell: Shell::new(visit, head.name.clone()),
-            table: SHEET.of(visit, &rows).actions_if(may_return),
+            table: SHEET.of(visit, &rows).actions_if(may_return).explained(),
             total: answer["total"].as_u64().unwrap_or_default(),
             complete: answer["complete"] == true,
             head,

@@ -312,6 +312,16 @@ async fn what_is_gone_is_named() {
 }
 
 #[tokio::test]
+async fn an_empty_list_is_explained_once() {
+    let browser = Browser::start().await;
+    fill(&browser, "idle", json!({"durable": true}), &[]).await;
+    for page in ["queue-consumers", "queue-unacked", "queue-delayed"] {
+        let shown = browser.open(&of(page, "idle")).await;
+        assert_eq!(shown.text.matches("class=\"empty\"").count(), 1, "{page}");
+    }
+}
+
+#[tokio::test]
 async fn clients_are_known_by_the_names_that_they_give() {
     let browser = Browser::start().await;
     fill(&browser, "work", json!({"durable": true}), &["x"]).await;
