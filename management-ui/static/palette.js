@@ -147,6 +147,10 @@ function move(event, input, list) {
   } else if (event.key === "Enter") {
     event.preventDefault();
     options[at]?.querySelector("a")?.click();
+  } else if (event.key === "Escape") {
+    // The field would only be emptied by it.
+    event.preventDefault();
+    dialog?.close();
   }
 }
 

@@ -142,6 +142,16 @@ test("rows are reached, opened and selected by keys", async () => {
   });
 });
 
+test("Escape closes the palette, whatever stands in it", async () => {
+  await site.visit({}, async ({ page }) => {
+    await page.goto("overview");
+    await page.keyboard.press("Control+k");
+    await page.getByRole("combobox", { name: "Find" }).fill("queues");
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+  });
+});
+
 test("? shows the keys", async () => {
   await site.visit({}, async ({ page }) => {
     await page.goto("overview");
