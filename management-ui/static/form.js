@@ -52,12 +52,12 @@ function fields(form, submitter) {
  */
 async function send(form, submitter) {
   const button = submitter instanceof HTMLButtonElement ? submitter : null;
+  const body = fields(form, submitter);
   if (button) {
     button.disabled = true;
   }
   try {
-    await renew(form);
-    const body = fields(form, submitter);
+    await renew(body);
     const action = submitter?.getAttribute("formaction") ?? form.action;
     const answer = await fetch(action, {
       method: "POST",
@@ -85,17 +85,17 @@ async function send(form, submitter) {
 /**
  * After a login elsewhere: the form is sent in the session that there is now.
  *
- * @param {HTMLFormElement} form
+ * @param {URLSearchParams} body
  */
-async function renew(form) {
+async function renew(body) {
   if (!document.querySelector("[data-login]")) {
     return;
   }
   const answer = await fetch(location.href, { headers: { accept: "text/html" } });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const token = /** @type {HTMLInputElement | null} */ (form.querySelector("input[name=csrf]"));
-  if (token && page.body.dataset.csrf) {
-    token.value = page.body.dataset.csrf;
+  const { csrf } = page.body.dataset;
+  if (csrf) {
+    body.set("csrf", csrf);
   }
 }
 
