@@ -27,6 +27,12 @@ impl Timestamp {
         (self.0 / 1_000) as u32
     }
 
+    /// The same in four bytes, for ages.
+    #[inline]
+    pub const fn compact(self) -> CompactTimestamp {
+        CompactTimestamp((self.0 / CompactTimestamp::UNIT_MS) as u32)
+    }
+
     /// The moment `span` later; saturates.
     pub fn after(self, span: Duration) -> Self {
         Self(self.0.saturating_add(span.as_millis() as u64))
@@ -35,6 +41,27 @@ impl Timestamp {
     /// How long ago `earlier` was; zero when it lies ahead.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// A [`Timestamp`] in four bytes, for what there are many of. It tells ages of up to 248 days, to a hundredth of a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CompactTimestamp(u32);
+
+impl CompactTimestamp {
+    const UNIT_MS: u64 = 10;
+
+    /// How long ago it was, in whole hundredths of a second; 0 when it lies ahead.
+    #[inline]
+    pub fn age_ms(self, now: Self) -> u64 {
+        // It wraps, which a difference does not mind.
+        let age = now.0.wrapping_sub(self.0).cast_signed();
+        u64::from(age.max(0).cast_unsigned()) * Self::UNIT_MS
+    }
+
+    /// The same.
+    pub fn age(self, now: Timestamp) -> Duration {
+        Duration::from_millis(self.age_ms(now.compact()))
     }
 }
 
@@ -76,6 +103,23 @@ pub fn spoken(span: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ages_take_four_bytes() {
+        let check = |sent_at_ms: u64, now_ms: u64, age_ms: u64| {
+            let [sent_at, now] = [sent_at_ms, now_ms].map(Timestamp::from_millis);
+            assert_eq!(sent_at.compact().age(now), Duration::from_millis(age_ms));
+        };
+        let wraps_at = (1 << 32) * CompactTimestamp::UNIT_MS;
+        let days = |count: u64| count * 86_400_000;
+        check(0, 0, 0);
+        check(1_009, 1_011, 10);
+        check(1_000, 3_250, 2_250);
+        check(3_250, 1_000, 0);
+        check(wraps_at - 10, wraps_at + 20, 30);
+        check(wraps_at + 20, wraps_at - 10, 0);
+        check(1_795_176_755_000, 1_795_176_755_000 + days(248), days(248));
+    }
 
     #[test]
     fn spans_are_spoken_in_few_words() {

@@ -28,7 +28,7 @@ pub struct ClientChannel {
     pub uncommitted_messages: Counter,
     /// and deliveries whose settlement does.
     pub uncommitted_acks: Counter,
-    /// When the oldest delivery that is not settled was sent, in seconds since the Unix epoch; 0: there is none.
+    /// When the oldest delivery that is not settled was sent, in milliseconds since the Unix epoch; 0: there is none.
     pub oldest_unacked_at: Counter,
     confirm: AtomicBool,
     transactional: AtomicBool,

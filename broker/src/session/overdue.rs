@@ -90,8 +90,7 @@ impl Channels {
                 let Some(consumer) = consumer.filter(|consumer| consumer.live) else {
                     continue;
                 };
-                let age = now.as_seconds().saturating_sub(delivery.sent_at_seconds);
-                let age = Duration::from_secs(age.into());
+                let age = delivery.sent_at.age(now);
                 let timeout = consumer.timeout.filter(|timeout| age > *timeout);
                 let known = || overdue.iter().any(|late| late.number == number);
                 if let Some(timeout) = timeout.filter(|_| !known()) {
@@ -140,7 +139,7 @@ impl Channels {
         };
         let is_theirs = |delivery: &Unacked| delivery.consumer == number;
         let late = channel.unacked.withdraw(is_theirs);
-        channel.note_settled();
+        channel.note_settled(self.context.now);
         let stalled = channel.limit.put_back(late.len() as u32);
         let count = late.len() as u64;
         channel.entry.counters.add(Kind::Settle, count);

@@ -9,6 +9,7 @@ use ferrymq_amqp::method::basic;
 use ferrymq_amqp::{AMQPClass, ShortString};
 use tokio::sync::oneshot;
 
+use crate::clock::CompactTimestamp;
 use crate::queue::Return;
 use crate::queue::entry::Entry;
 use crate::queue::shared::SharedQueue;
@@ -76,8 +77,8 @@ pub struct HeldDelivery {
     pub delivery_tag: u64,
     /// Its consumer; `None`: it was got by `basic.get`.
     pub consumer_tag: Option<String>,
-    /// When it was sent, in seconds since the Unix epoch.
-    pub sent_at_seconds: u32,
+    /// When it was sent.
+    pub sent_at: CompactTimestamp,
     /// The message, at its place in its queue.
     pub entry: Entry,
 }
@@ -206,7 +207,7 @@ impl Channels {
                 continue;
             }
             count += taken.len();
-            channel.note_settled();
+            channel.note_settled(context.now);
             channel.carry_out(context, Outcome::Requeue(Return::Nacked), &mut taken);
         }
         context.finish_work();
@@ -228,7 +229,7 @@ impl Channels {
                 channel,
                 delivery_tag: delivery.delivery_tag,
                 consumer_tag: (!consumer.tag.is_empty()).then(|| consumer.tag().to_owned()),
-                sent_at_seconds: delivery.sent_at_seconds,
+                sent_at: delivery.sent_at,
                 entry: delivery.entry.clone(),
             })
         });

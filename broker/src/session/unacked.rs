@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use rangemap::RangeInclusiveSet;
 
-use crate::clock::Timestamp;
+use crate::clock::{CompactTimestamp, Timestamp};
 use crate::queue::entry::Entry;
 use crate::session::outbox::{ConsumerNumber, Handover};
 
@@ -15,8 +15,8 @@ pub struct Unacked {
     pub delivery_tag: u64,
     /// Whose delivery it is.
     pub consumer: ConsumerNumber,
-    /// When it was sent, in seconds since the Unix epoch.
-    pub sent_at_seconds: u32,
+    /// When it was sent.
+    pub sent_at: CompactTimestamp,
     /// The message, at its place in its queue.
     pub entry: Entry,
 }
@@ -27,7 +27,7 @@ impl Unacked {
         Self {
             delivery_tag: 0,
             consumer: handover.consumer,
-            sent_at_seconds: now.as_seconds(),
+            sent_at: now.compact(),
             entry: handover.entry,
         }
     }
@@ -104,12 +104,12 @@ impl UnackedList {
         })
     }
 
-    /// When the oldest was sent, in seconds since the Unix epoch; 0: there is none.
+    /// When the oldest was sent; `None`: there is none.
     #[inline]
-    pub fn oldest_sent_at(&self) -> u32 {
-        match self.places.front() {
-            Some(Place::Held(delivery)) => delivery.sent_at_seconds,
-            _ => 0,
+    pub fn oldest_sent_at(&self) -> Option<CompactTimestamp> {
+        match self.places.front()? {
+            Place::Held(delivery) => Some(delivery.sent_at),
+            Place::Gap(_) => None,
         }
     }
 
@@ -226,10 +226,14 @@ mod tests {
     use crate::message::Message;
     use crate::queue::Sequence;
 
+    fn at(ms: u64) -> CompactTimestamp {
+        Timestamp::from_millis(ms).compact()
+    }
+
     fn delivery(consumer: u32) -> Unacked {
         Unacked {
             delivery_tag: 0,
-            sent_at_seconds: 0,
+            sent_at: at(0),
             consumer: ConsumerNumber(consumer),
             entry: Entry {
                 sequence: Sequence(u64::from(consumer)),
@@ -255,19 +259,19 @@ mod tests {
     #[test]
     fn the_oldest_is_the_first_that_is_left() {
         let mut list = UnackedList::default();
-        assert_eq!(list.oldest_sent_at(), 0);
-        for sent_at_seconds in [10, 20, 30] {
+        assert_eq!(list.oldest_sent_at(), None);
+        for ms in [10, 20, 30] {
             list.push(Unacked {
-                sent_at_seconds,
+                sent_at: at(ms),
                 ..delivery(1)
             });
         }
         taken(&mut list, 2, false);
-        assert_eq!(list.oldest_sent_at(), 10);
+        assert_eq!(list.oldest_sent_at(), Some(at(10)));
         taken(&mut list, 1, false);
-        assert_eq!(list.oldest_sent_at(), 30);
+        assert_eq!(list.oldest_sent_at(), Some(at(30)));
         taken(&mut list, 0, true);
-        assert_eq!(list.oldest_sent_at(), 0);
+        assert_eq!(list.oldest_sent_at(), None);
     }
 
     #[test]

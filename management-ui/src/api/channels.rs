@@ -131,7 +131,7 @@ impl ChannelRow {
     fn oldest_unacked_age(&self) -> u64 {
         match self.channel.oldest_unacked_at.get() {
             0 => 0,
-            sent_at => u64::from(clock::now().as_seconds()).saturating_sub(sent_at) * 1_000,
+            sent_at => clock::now().as_millis().saturating_sub(sent_at),
         }
     }
 

@@ -76,7 +76,6 @@ fn item(connection: &ClientConnection, held: &HeldDelivery, now: Timestamp) -> V
     let name = connection.name();
     let opened = connection.opened();
     let user = opened.map(|opened| opened.user.name().to_owned());
-    let age_seconds = now.as_seconds().saturating_sub(held.sent_at_seconds);
     let mut shown = json!({
         "sequence": held.entry.sequence.0,
         "exchange": String::from_utf8_lossy(message.exchange()),
@@ -95,7 +94,7 @@ fn item(connection: &ClientConnection, held: &HeldDelivery, now: Timestamp) -> V
             "peer_port": connection.endpoints.peer.port(),
             "user": user,
         },
-        "age": u64::from(age_seconds) * 1000,
+        "age": held.sent_at.age(now).as_millis() as u64,
     });
     if let Some(given) = opened.and_then(Opened::connection_name) {
         shown["channel_details"]["user_provided_name"] = given.into();

@@ -194,8 +194,8 @@ fn unacked(row: &Value) -> Cell {
 }
 
 fn oldest_unacked(row: &Value) -> Cell {
-    match number(row, "oldest_unacked_age") {
-        0 => Cell::Nothing,
-        age => Cell::Text(super::format::span(Duration::from_millis(age))),
+    match Duration::from_millis(number(row, "oldest_unacked_age")) {
+        age if age.as_secs() == 0 => Cell::Nothing,
+        age => Cell::Text(super::format::span(age)),
     }
 }

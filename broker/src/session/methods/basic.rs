@@ -5,7 +5,7 @@ use std::sync::Weak;
 use ferrymq_amqp::AMQPClass;
 use ferrymq_amqp::method::{self, basic};
 
-use crate::clock::Timestamp;
+use crate::clock::{CompactTimestamp, Timestamp};
 use crate::error::Error;
 use crate::queue::Return;
 use crate::queue::arguments::QueueType;
@@ -127,7 +127,7 @@ impl Channel {
         if !self.unacked.take(delivery_tag, multiple, &mut taken) {
             return Err(Error::UnknownDeliveryTag(delivery_tag));
         }
-        self.note_settled();
+        self.note_settled(context.now);
         if let Mode::Transaction(transaction) = &mut self.mode {
             self.entry.uncommitted_acks.add(taken.len() as u64);
             transaction.settlements.push((outcome, taken));
@@ -164,15 +164,16 @@ impl Channel {
     #[inline]
     pub(in crate::session) fn note_sent(&self, now: Timestamp) {
         if self.unacked.count() == 0 {
-            self.entry.oldest_unacked_at.set(now.as_seconds().into());
+            self.entry.oldest_unacked_at.set(now.as_millis());
         }
     }
 
     /// Some were settled, or came back.
     #[inline]
-    pub(in crate::session) fn note_settled(&self) {
+    pub(in crate::session) fn note_settled(&self, now: Timestamp) {
         let oldest = self.unacked.oldest_sent_at();
-        self.entry.oldest_unacked_at.set(oldest.into());
+        let sent_at = |oldest: CompactTimestamp| now.as_millis() - oldest.age_ms(now.compact());
+        self.entry.oldest_unacked_at.set(oldest.map_or(0, sent_at));
     }
 
     /// Counts a message that is sent on this channel; `flow`: where what comes from its queue is.
@@ -208,7 +209,7 @@ impl Channel {
             return Err(Error::NotImplemented("requeue=false".into()));
         }
         let mut all: Vec<Unacked> = self.unacked.take_all().collect();
-        self.note_settled();
+        self.note_settled(context.now);
         self.carry_out(context, Outcome::Requeue(Return::Nacked), &mut all);
         let ok = basic::AMQPMethod::RecoverOk(basic::RecoverOk {});
         context.reply(self.id, !reply, AMQPClass::Basic(ok));

@@ -53,7 +53,7 @@ impl Channel {
         self.nothing_is_held();
         let held = transaction.settlements.into_iter();
         self.unacked.restore(held.flat_map(|(_, held)| held));
-        self.note_settled();
+        self.note_settled(context.now);
         let ok = tx::AMQPMethod::RollbackOk(tx::RollbackOk {});
         context.send(self.id, AMQPClass::Tx(ok));
         Ok(())
