@@ -18,7 +18,7 @@ use crate::session::outbox::{Dirty, Item};
 
 pub use channel::ClientChannel;
 pub use connection::{ClientConnection, Opened, State, Traffic};
-pub use consumer::ClientConsumer;
+pub use consumer::{ClientConsumer, ConsumerCounters};
 
 /// All connections.
 #[derive(Default)]

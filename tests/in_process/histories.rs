@@ -6,7 +6,7 @@ use ferrymq_broker::clock;
 use ferrymq_broker::config::RatesMode;
 use ferrymq_broker::stats::series::Range;
 use ferrymq_broker::stats::{
-    ChurnField, ExchangeField, Kind, MessageField, NodeField, Protocol, TrafficField, ticker,
+    ChurnField, ExchangeField, Kind, MessageField, NodeField, Protocol, TrafficField, reset, ticker,
 };
 use ferrymq_tests::InProcess;
 use ferrymq_tests::raw::{BasicProperties, FieldTable};
@@ -182,4 +182,59 @@ fn what_a_restart_finds_did_not_come_just_then() {
         .details(&[MessageField::Ready], statistics.moments(), None);
     assert_eq!(ready.rate, 0.0);
     assert_eq!(statistics.sums().queues.ready, 1);
+}
+
+#[test]
+fn a_consumer_has_rates_and_a_mean_ack_time() {
+    let broker = broker(RatesMode::Basic);
+    let client = channel(&broker);
+    client.queue("q");
+    client.qos(2, false);
+    client.consume("q");
+    tick(&broker, 1);
+    client.fill("q", &["a", "b", "c"]);
+    let first = client.delivery();
+    client.delivery();
+    client.ack(first.delivery_tag);
+    client.delivery();
+    let connection = broker.broker().clients().all().remove(0);
+    let consumers = connection.channel(1).expect("a channel").consumers();
+    let consumer = &consumers[0];
+    let statistics = broker.broker().statistics();
+    let rate = |kind| {
+        let (history, fields) = (&consumer.history, [MessageField::Happened(kind)]);
+        history.details(&fields, statistics.moments(), None).rate
+    };
+    let rates = || (rate(Kind::Deliver), rate(Kind::Ack));
+    let mean = || consumer.mean_ack_time_ms(statistics.moments());
+    let is_still = || consumer.is_still(statistics.moments());
+    assert_eq!((rates(), mean()), ((0.0, 0.0), None));
+    assert!(!is_still(), "since the tick");
+    tick(&broker, 2);
+    assert_eq!(rates(), (3.0 / 3_600.0, 1.0 / 3_600.0));
+    let ms = mean().expect("something was acked");
+    assert!((0.0..60_000.0).contains(&ms), "{ms}");
+    assert!(!is_still(), "in the last interval");
+    tick(&broker, 3);
+    assert_eq!((rates(), mean()), ((0.0, 0.0), None));
+    assert!(is_still());
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let runtime = runtime.expect("a thread that waits");
+    runtime.block_on(reset::run(broker.broker()));
+    assert!(is_still(), "it goes on from what it is");
+}
+
+#[test]
+fn without_rates_nothing_is_kept_of_consumers() {
+    let broker = broker(RatesMode::None);
+    let client = channel(&broker);
+    client.queue("q");
+    client.consume("q");
+    client.fill("q", &["a"]);
+    client.delivery();
+    tick(&broker, 1);
+    let connection = broker.broker().clients().all().remove(0);
+    let consumers = connection.channel(1).expect("a channel").consumers();
+    assert_eq!(consumers[0].activity()[Kind::Deliver], 1);
+    assert_eq!(consumers[0].history.changed_at(), None);
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use crate::clients::ClientConsumer;
+use crate::clients::{ClientConsumer, ConsumerCounters};
 use crate::queue::arguments::QueueType;
 use crate::queue::consumers::Slot;
 use crate::queue::shared::SharedQueue;
@@ -24,6 +24,8 @@ pub struct Consumer {
     pub queue_type: QueueType,
     /// What others see of it, as long as it consumes.
     pub entry: Weak<ClientConsumer>,
+    /// What it did, as others see it; none for what nobody sees: `basic.get` and direct reply-to.
+    pub counters: Option<Arc<ConsumerCounters>>,
     /// Where the channel counts what comes from the queue; none unless that is counted.
     pub flow: Option<Arc<Flow>>,
     /// Deliveries count as acked when sent.

@@ -101,6 +101,9 @@ impl Channels {
         let again = handover.entry.returns() > 0;
         let flow = consumer.flow.as_deref();
         channel.count_sent(tally, consumer.queue_type, flow, kind, again);
+        if let Some(counters) = &consumer.counters {
+            counters.delivered.add(1);
+        }
         let (delivery_tag, entry) = if consumer.no_ack {
             sent = handover;
             (channel.unacked.skip(), &sent.entry)
@@ -227,6 +230,7 @@ impl Channel {
 impl Context {
     /// Deliveries are done with: each queue hears of its own, in order.
     pub fn settle(&mut self, deliveries: &[Unacked]) {
+        let now = self.now.compact();
         for run in deliveries.chunk_by(|a, b| a.consumer == b.consumer) {
             let number = run[0].consumer;
             let Some(consumer) = self.consumers.get_mut(number) else {
@@ -237,6 +241,11 @@ impl Context {
             self.tally.consuming(consumer.queue_type, Kind::Ack, count);
             if let Some(flow) = &consumer.flow {
                 flow.counters.add(Kind::Ack, count);
+            }
+            if let Some(counters) = &consumer.counters {
+                let ages = run.iter().map(|delivery| delivery.sent_at.age_ms(now));
+                counters.acked.add(count);
+                counters.unacked_ms.add(ages.sum());
             }
             if let Some(queue) = &consumer.queue {
                 let slot = consumer.slot;

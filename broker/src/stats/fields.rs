@@ -3,7 +3,7 @@
 use super::Kind;
 use super::series::{Field, Movement};
 
-/// Of a queue, a vhost, the broker, and, without the messages that it holds, a channel.
+/// Of a queue, a vhost, the broker, and, without the messages that they hold, channels and consumers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MessageField {
     /// How many messages this happened to.
@@ -18,6 +18,8 @@ pub enum MessageField {
     DiskWrites,
     /// Messages that died in a queue and were sent on. Of the broker only.
     DeadLettered,
+    /// How long what was acked was unacked, all together. Of a consumer only.
+    UnackedMilliseconds,
 }
 
 impl MessageField {
@@ -52,9 +54,11 @@ impl Field for MessageField {
     fn movement(self) -> Movement {
         match self {
             Self::Ready | Self::Unacked => Movement::Gauge,
-            Self::Happened(_) | Self::DiskReads | Self::DiskWrites | Self::DeadLettered => {
-                Movement::Counter
-            }
+            Self::Happened(_)
+            | Self::DiskReads
+            | Self::DiskWrites
+            | Self::DeadLettered
+            | Self::UnackedMilliseconds => Movement::Counter,
         }
     }
 }

@@ -33,6 +33,12 @@ impl<F: Field> History<F> {
         }
     }
 
+    /// What `fields` were together at the last tick.
+    pub fn newest(&self, fields: &[F]) -> u64 {
+        let series = self.series.lock();
+        series.as_ref().map_or(0, |series| series.newest(fields))
+    }
+
     /// How much of `sum` each of `count` took, and how that went.
     pub fn mean(&self, sum: F, count: F, moments: Moments, range: Option<Range>) -> Mean {
         match &*self.series.lock() {

@@ -31,6 +31,10 @@ pub async fn run(broker: &Broker) {
         connection.history.forget(moments);
         for channel in connection.channels() {
             channel.history.forget(moments);
+            for consumer in channel.consumers() {
+                consumer.history.forget(moments);
+                passed.one().await;
+            }
             for flow in channel.flows.iter().flat_map(|flows| flows.all()) {
                 flow.history.forget(moments);
                 passed.one().await;

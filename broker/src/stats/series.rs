@@ -101,6 +101,13 @@ impl<F: Field> Series<F> {
         Details::of(&known, moments, range)
     }
 
+    /// What `fields` are together.
+    pub fn newest(&self, fields: &[F]) -> u64 {
+        let known = self.fields.iter();
+        let known = known.filter(|(field, _)| fields.contains(field));
+        known.map(|(_, values)| values.newest()).sum()
+    }
+
     /// How far back samples go.
     pub fn reach(&self) -> Reach {
         self.reach

@@ -152,8 +152,17 @@ impl Pass<'_> {
     }
 
     fn flow(&mut self, flow: &Flow) {
-        let (moments, history) = (self.moments, &flow.history);
-        history.record(moments, Reach::Fine, happened(flow.counters.read()));
+        self.fine(&flow.history, happened(flow.counters.read()));
+    }
+
+    /// Takes note of what keeps the fine tier only.
+    fn fine(
+        &mut self,
+        history: &History<MessageField>,
+        values: impl Iterator<Item = (MessageField, u64)>,
+    ) {
+        let moments = self.moments;
+        history.record(moments, Reach::Fine, values);
         if let Some(room) = &mut self.room {
             room.add_fine(moments, history);
         }
@@ -194,6 +203,12 @@ impl Pass<'_> {
                 for flow in channel.flows.iter().flat_map(|flows| flows.all()) {
                     self.flow(&flow);
                     self.look().await;
+                }
+                if self.statistics.has_rates() {
+                    for consumer in channel.consumers() {
+                        self.fine(&consumer.history, consumer.sample());
+                        self.look().await;
+                    }
                 }
                 if let (Some(flows), Some(vhost)) = (&channel.flows, vhost) {
                     flows.prune(vhost);

@@ -1,10 +1,11 @@
 //! A connection without its socket, from header to close.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use ferrymq_amqp::frame::PROTOCOL_HEADER;
-use ferrymq_amqp::method::{self, AMQPClass, Method, basic, channel, connection};
+use ferrymq_amqp::method::{self, AMQPClass, Method, basic, channel, connection, queue};
 use tokio::sync::Notify;
 
 use super::Connection;
@@ -13,6 +14,12 @@ use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::session::endpoints::Endpoints;
 use crate::session::outbox::{Dirty, Item};
+use crate::stats::Kind;
+
+/// The header of a message without a body.
+const EMPTY_CONTENT: &[u8] = &[
+    2, 0, 1, 0, 0, 0, 14, 0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xCE,
+];
 
 const NOW: Timestamp = Timestamp::from_millis(1_000);
 
@@ -22,6 +29,19 @@ fn send(connection: &mut Connection, methods: &[(u16, AMQPClass)]) {
         method::encode(&mut bytes, *channel, method);
     }
     connection.handle_input(&mut BytesMut::from(&bytes[..]), NOW);
+}
+
+/// On channel 1, so much after it was opened; with what comes of it.
+fn send_later(connection: &mut Connection, after_ms: u64, method: basic::AMQPMethod) {
+    let mut bytes = Vec::new();
+    let is_publish = matches!(method, basic::AMQPMethod::Publish(_));
+    method::encode(&mut bytes, 1, &AMQPClass::Basic(method));
+    if is_publish {
+        bytes.extend(EMPTY_CONTENT);
+    }
+    let now = NOW.after(Duration::from_millis(after_ms));
+    connection.handle_input(&mut BytesMut::from(&bytes[..]), now);
+    connection.handle_outbox(now);
 }
 
 /// The methods that wait to be written.
@@ -92,14 +112,18 @@ fn opened(broker: &Arc<Broker>) -> Connection {
     opened
 }
 
-#[test]
-fn what_is_asked_of_the_connection_outlives_a_cancel_that_empties_the_outbox() {
+fn broker() -> (Arc<Broker>, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let broker = Broker::open(Config {
         data_dir: directory.path().to_owned(),
         ..Config::default()
-    })
-    .unwrap();
+    });
+    (broker.unwrap(), directory)
+}
+
+#[test]
+fn what_is_asked_of_the_connection_outlives_a_cancel_that_empties_the_outbox() {
+    let (broker, _directory) = broker();
     let mut connection = opened(&broker);
     let reply_consumer = basic::Consume {
         queue: "amq.rabbitmq.reply-to".into(),
@@ -127,4 +151,76 @@ fn what_is_asked_of_the_connection_outlives_a_cancel_that_empties_the_outbox() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn a_consumer_knows_what_it_acked_and_how_long_that_took() {
+    let (broker, _directory) = broker();
+    let mut client = opened(&broker);
+    for (name, no_ack) in [("q", false), ("r", true)] {
+        let declare = queue::AMQPMethod::Declare(queue::Declare {
+            queue: name.into(),
+            passive: false,
+            durable: false,
+            exclusive: false,
+            auto_delete: false,
+            nowait: false,
+            arguments: Default::default(),
+        });
+        send(&mut client, &[(1, AMQPClass::Queue(declare))]);
+        let consume = basic::Consume {
+            queue: name.into(),
+            consumer_tag: name.into(),
+            no_local: false,
+            no_ack,
+            exclusive: false,
+            nowait: false,
+            arguments: Default::default(),
+        };
+        send_later(&mut client, 0, basic::AMQPMethod::Consume(consume));
+    }
+    let publish = |name: &str| {
+        basic::AMQPMethod::Publish(basic::Publish {
+            exchange: "".into(),
+            routing_key: name.into(),
+            mandatory: false,
+            immediate: false,
+        })
+    };
+    let ack = |delivery_tag, multiple| {
+        basic::AMQPMethod::Ack(basic::Ack {
+            delivery_tag,
+            multiple,
+        })
+    };
+    let reject = |delivery_tag, requeue| {
+        basic::AMQPMethod::Reject(basic::Reject {
+            delivery_tag,
+            requeue,
+        })
+    };
+    let consumers = client.entry().channel(1).unwrap().consumers();
+    let [acking, no_ack] = &consumers[..] else {
+        panic!("there are {}", consumers.len());
+    };
+    let mut check = |after_ms, method, expected| {
+        send_later(&mut client, after_ms, method);
+        let activity = acking.activity();
+        let unacked_ms = acking.counters.unacked_ms.get();
+        let found = (activity[Kind::Deliver], activity[Kind::Ack], unacked_ms);
+        assert_eq!(found, expected, "after {after_ms} ms");
+    };
+    // Delivered, acked, and how long that was unacked.
+    check(0, publish("q"), (1, 0, 0));
+    check(100, publish("q"), (2, 0, 0));
+    check(200, publish("q"), (3, 0, 0));
+    check(300, publish("r"), (3, 0, 0));
+    check(1_000, ack(1, false), (3, 1, 1_000));
+    check(1_100, reject(3, true), (4, 1, 1_000));
+    check(1_200, reject(2, false), (4, 1, 1_000));
+    check(1_300, publish("q"), (5, 1, 1_000));
+    check(1_400, ack(0, true), (5, 3, 1_000 + 300 + 100));
+    let activity = no_ack.activity();
+    assert_eq!(activity[Kind::DeliverNoAck], 1);
+    assert_eq!((activity[Kind::Deliver], activity[Kind::Ack]), (0, 0));
 }

@@ -101,6 +101,7 @@ impl Channel {
             slot: None,
             queue_type,
             entry: Weak::new(),
+            counters: None,
             flow,
             no_ack: false,
             unacked: 1,

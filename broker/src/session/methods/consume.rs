@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ferrymq_amqp::method::basic;
 use ferrymq_amqp::{AMQPClass, ShortString};
 
-use crate::clients::ClientConsumer;
+use crate::clients::{ClientConsumer, ConsumerCounters};
 use crate::error::Error;
 use crate::events::{ConsumerEvent, ConsumerMode, Event};
 use crate::limits::{Limit, Reached};
@@ -22,7 +22,7 @@ use crate::session::channels::Channels;
 use crate::session::consumers::Consumer;
 use crate::session::context::Context;
 use crate::session::outbox::ConsumerNumber;
-use crate::stats::Counter;
+use crate::stats::{Counter, History};
 
 impl Channels {
     /// `basic.cancel`. What was handed over before it goes out before the reply.
@@ -77,6 +77,7 @@ impl Channel {
         let queue_type = queue.declared.arguments.queue_type;
         let arguments = ConsumerArguments::parse(&consume.arguments, queue_type)
             .map_err(|why| why.on(Resource::queue(&name, context.vhost.name())))?;
+        let counters = Arc::new(ConsumerCounters::default());
         let entry = Arc::new(ClientConsumer {
             tag: tag.clone(),
             vhost: Arc::clone(&queue.vhost),
@@ -86,6 +87,8 @@ impl Channel {
             prefetch: Counter::new(self.prefetch.into()),
             arguments: consume.arguments.clone(),
             timeout_ms: Counter::default(),
+            history: History::default(),
+            counters: Arc::clone(&counters),
             channel: Arc::downgrade(&self.entry),
             _counts: [context.broker.usage(), context.vhost.usage()]
                 .map(|usage| usage.consumers.take_any()),
@@ -97,6 +100,7 @@ impl Channel {
             slot: None,
             queue_type,
             entry: Arc::downgrade(&entry),
+            counters: Some(counters),
             flow: self.entry.flow_from(&queue),
             no_ack: consume.no_ack,
             unacked: 0,
@@ -202,6 +206,7 @@ impl Channel {
             slot: None,
             queue_type: QueueType::Classic,
             entry: Weak::new(),
+            counters: None,
             flow: None,
             no_ack: true,
             unacked: 0,
