@@ -44,6 +44,12 @@ pub(crate) const TO_EXCHANGES: Kinds = &[PUBLISHED, ANSWERED];
 /// Of what passes from a queue to a channel.
 pub(crate) const FROM_QUEUES: Kinds = &[CONSUMED];
 
+/// Of a consumer that acks,
+pub(crate) const OF_CONSUMERS: Kinds = &[&[("deliver", Kind::Deliver), ("ack", Kind::Ack)]];
+
+/// and of one that need not.
+pub(crate) const OF_NO_ACK_CONSUMERS: Kinds = &[&[("deliver_no_ack", Kind::DeliverNoAck)]];
+
 /// What the process used at the last tick, or now if there was none yet.
 pub(crate) fn process(site: &Site) -> ProcessReading {
     match site.broker.statistics().process() {
@@ -108,6 +114,11 @@ impl<'a> Numbers<'a> {
         self.shown.insert(format!("{name}_details"), details);
     }
 
+    /// Adds something that has no history.
+    pub(crate) fn add_alone(&mut self, name: &str, value: impl Into<Value>) {
+        self.shown.insert(name.to_owned(), value.into());
+    }
+
     /// Adds what went over sockets, in both directions.
     pub(crate) fn add_traffic(
         &mut self,
@@ -148,7 +159,9 @@ pub(crate) fn message_stats<'a>(
         let field = MessageField::Happened(*kind);
         numbers.add(name, activity[*kind], |moments| went(&[field], moments));
     }
-    if kinds.contains(&CONSUMED) {
+    let deliveries = [Kind::Deliver, Kind::DeliverNoAck];
+    let mut told = kinds.iter().copied().flatten();
+    if told.any(|(_, kind)| deliveries.contains(kind)) {
         numbers.add("deliver_get", activity.deliver_get(), |moments| {
             went(&MessageField::DELIVER_GET, moments)
         });

@@ -1,6 +1,7 @@
 //! AMQP clients as the HTTP API shows them: connections, channels, consumers.
 
 use ferrymq_tests::Broker;
+use ferrymq_tests::harness::Options;
 use ferrymq_tests::raw::{Connection, basic};
 use serde_json::json;
 
@@ -46,15 +47,21 @@ fn a_consumer_is_found_from_everywhere() {
     });
     assert_eq!(shown["consumer_details"][0]["consumer_tag"], tag);
     assert_eq!(shown["consumer_count"], 1);
-    let consumers = expect(http, "GET", "/api/consumers/%2F", "", 200);
+    // How fast it is may be another in each answer.
+    let still = "disable_stats=true";
+    let path = format!("/api/consumers/%2F?{still}");
+    let consumers = expect(http, "GET", &path, "", 200);
     let consumer = &consumers[0];
     assert_eq!(consumer["queue"], json!({"name": "q", "vhost": "/"}));
     assert_eq!(consumer["channel_details"]["connection_name"], name);
     assert_eq!(consumer["active"], true);
     assert_eq!(consumer["activity_status"], "up");
     assert!(consumer["consumer_timeout"].is_u64());
-    let queue = expect(http, "GET", "/api/queues/%2F/q", "", 200);
+    let path = format!("/api/queues/%2F/q?{still}");
+    let queue = expect(http, "GET", &path, "", 200);
     assert_eq!(queue["consumer_details"][0], *consumer);
+    let queue = expect(http, "GET", "/api/queues/%2F/q", "", 200);
+    assert_eq!(queue["consumer_details"][0]["message_stats"]["deliver"], 1);
     assert_eq!(
         (&queue["consumers"], &queue["messages_unacknowledged"]),
         (&json!(1), &json!(1))
@@ -69,7 +76,8 @@ fn a_consumer_is_found_from_everywhere() {
     let brief = expect(http, "GET", "/api/connections/username/guest", "", 200);
     assert_eq!(brief[0].as_object().expect("a row").len(), 4);
     let path = format!("/api/consumers/%2F/{}/1/{}", encode(name), encode(&tag));
-    assert_eq!(expect(http, "GET", &path, "", 200), *consumer);
+    let shown = expect(http, "GET", &format!("{path}?{still}"), "", 200);
+    assert_eq!(shown, *consumer);
     expect(http, "GET", &format!("{path}x"), "", 404);
     for by in ["user", "product", "peer_host"] {
         let path = format!("/api/connection-groups?by={by}");
@@ -196,4 +204,34 @@ fn a_prefetch_is_changed_while_messages_flow() {
     assert_eq!(refused.0, 401);
     let gone = format!("/api/channels/{}", encode(&name.replace("(1)", "(9)")));
     expect(http, "PUT", &gone, r#"{"prefetch": 3}"#, 404);
+}
+
+#[test]
+fn a_consumer_is_slow_until_it_acks() {
+    let often = "[statistics]\ninterval = \"1s\"\n";
+    let broker = Options::default().configuration(often).start();
+    let http = broker.http();
+    let connection = Connection::open(broker.amqp());
+    let channel = connection.channel();
+    channel.queue("q");
+    channel.qos(2, false);
+    channel.consume("q");
+    channel.fill("q", &["a", "b", "c"]);
+    let (first, second) = (channel.delivery(), channel.delivery());
+    let path = "/api/consumers/%2F";
+    let slow = wait_for(http, path, |all| all[0]["slow"] == true);
+    assert_eq!(slow[0]["message_stats"]["deliver"], 2);
+    channel.ack(first.delivery_tag);
+    channel.ack(second.delivery_tag);
+    channel.delivery();
+    let acking = wait_for(http, path, |all| {
+        all[0]["message_stats"]["ack_details"]["rate"] != 0.0
+    });
+    let stats = &acking[0]["message_stats"];
+    assert_eq!(
+        (&stats["deliver"], &stats["ack"], &acking[0]["slow"]),
+        (&json!(3), &json!(2), &json!(false))
+    );
+    let mean_ms = stats["ack_avg_time"].as_f64().expect("a number");
+    assert!(mean_ms >= 1_000.0, "it kept them for an interval: {stats}");
 }

@@ -70,7 +70,7 @@ pub(crate) async fn get(
 ) -> Result<Response, Refusal> {
     let row = find(&caller, &site, &name)?;
     let mut shown = row.render(&site, &query.view);
-    let consumers = consumers::of_channel(&row.channel, &site);
+    let consumers = consumers::of_channel(&row.channel, &site, &query.view);
     shown["consumer_details"] = consumers.into();
     let flows = Flows::new(&site, &query.view, row.connection.vhost());
     shown["publishes"] = flows.publishes(&row.channel);
@@ -196,7 +196,7 @@ impl Row for ChannelRow {
     fn sort_key(&self, site: &Site, field: &str) -> Option<SortKey> {
         let activity = || self.channel.counters.read();
         if let Some(field) = field.strip_prefix("message_stats.") {
-            return message_field(site, &activity(), &self.channel.history, field);
+            return message_field(site, OF_CHANNELS, &activity(), &self.channel.history, field);
         }
         Some(match field {
             "name" => self.name.as_str().into(),

@@ -10,11 +10,11 @@ use ferrymq_broker::json;
 use ferrymq_broker::queue::Queue;
 use ferrymq_broker::queue::consumers::Subscribed;
 use ferrymq_broker::queue::shared::SharedQueue;
-use ferrymq_broker::stats::{History, Kind, MessageField};
 use ferrymq_broker::vhost::VHost;
 use serde_json::{Value, json};
 
 use super::connections::{self, ConnectionRow};
+use super::sorting::message_field;
 use crate::answer::Answer;
 use crate::auth::Caller;
 use crate::catalogue;
@@ -23,6 +23,7 @@ use crate::http::path::Names;
 use crate::list::{Row, SortKey};
 use crate::query::{Query, View};
 use crate::refusal::Refusal;
+use crate::statistics::{Kinds, OF_CONSUMERS, OF_NO_ACK_CONSUMERS, message_stats};
 
 /// What clients are told where a delivery may stay unacked for ever. Compat: they expect a number.
 const UNLIMITED_MS: u64 = 1_800_000;
@@ -63,7 +64,8 @@ pub(crate) async fn get(
     let channel = channel.parse().ok();
     let channel = channel.and_then(|number| connection.connection.channel(number));
     let channel = channel.ok_or_else(Refusal::not_found)?;
-    let mut consumers = of_channel(&channel, &site).into_iter().filter(|consumer| {
+    let consumers = of_channel(&channel, &site, &query.view);
+    let mut consumers = consumers.into_iter().filter(|consumer| {
         consumer["consumer_tag"] == *tag && consumer["queue"]["vhost"] == *vhost
     });
     let consumer = consumers.next().ok_or_else(Refusal::not_found)?;
@@ -90,16 +92,16 @@ fn of_vhosts(caller: &Caller, vhosts: Vec<Arc<VHost>>) -> Vec<ConsumerRow> {
 }
 
 /// Those of a queue.
-pub(super) fn of_queue(queue: &SharedQueue, site: &Site) -> Vec<Value> {
+pub(super) fn of_queue(queue: &SharedQueue, site: &Site, view: &View) -> Vec<Value> {
     let consumers = queue.inspect(Queue::consumers);
     let consumers = consumers.iter();
     consumers
-        .map(|subscribed| render(subscribed, queue, site))
+        .map(|subscribed| render(subscribed, queue, site, view))
         .collect()
 }
 
 /// Those of a channel.
-pub(super) fn of_channel(channel: &ClientChannel, site: &Site) -> Vec<Value> {
+pub(super) fn of_channel(channel: &ClientChannel, site: &Site, view: &View) -> Vec<Value> {
     let shown = |consumer: Arc<ClientConsumer>| {
         let vhost = site.broker.vhost(&consumer.vhost)?;
         let queue = vhost.snapshot().queues.get(&consumer.queue).cloned()?;
@@ -107,7 +109,7 @@ pub(super) fn of_channel(channel: &ClientChannel, site: &Site) -> Vec<Value> {
         let found = all
             .iter()
             .find(|one| Arc::ptr_eq(&one.consumer, &consumer))?;
-        Some(render(found, &queue, site))
+        Some(render(found, &queue, site, view))
     };
     channel.consumers().into_iter().filter_map(shown).collect()
 }
@@ -118,12 +120,15 @@ impl Row for ConsumerRow {
         format!("{} {}", self.subscribed.consumer.tag, self.queue.name).into()
     }
 
-    fn render(&self, site: &Site, _: &View) -> Value {
-        render(&self.subscribed, &self.queue, site)
+    fn render(&self, site: &Site, view: &View) -> Value {
+        render(&self.subscribed, &self.queue, site, view)
     }
 
     fn sort_key(&self, site: &Site, field: &str) -> Option<SortKey> {
         let consumer = &self.subscribed.consumer;
+        if let Some(field) = field.strip_prefix("message_stats.") {
+            return stats_key(consumer, site, field);
+        }
         Some(match field {
             "consumer_tag" => consumer.tag.as_str().into(),
             "queue.name" => self.queue.name.as_str().into(),
@@ -133,33 +138,61 @@ impl Row for ConsumerRow {
             "ack_required" => consumer.ack_required.into(),
             "prefetch_count" => consumer.prefetch.get().into(),
             "messages_unacknowledged" => u64::from(self.subscribed.unacked).into(),
-            "slow" => is_slow(&self.subscribed, &self.queue, site).into(),
+            "slow" => is_slow(&self.subscribed, site).into(),
             _ => return None,
         })
     }
 }
 
-/// Does it have all that it may, while nothing is acked? Acks are counted by channel and by queue: where one of them has none, it
-/// has none.
-fn is_slow(subscribed: &Subscribed, queue: &SharedQueue, site: &Site) -> bool {
+/// Does it have all that it may, and has neither got nor acked anything since the last interval began? Who has only just got
+/// that much is not slow yet.
+fn is_slow(subscribed: &Subscribed, site: &Site) -> bool {
     let Subscribed {
         consumer, unacked, ..
     } = subscribed;
     let statistics = site.broker.statistics();
     let prefetch = consumer.prefetch.get();
     let is_full = prefetch > 0 && u64::from(*unacked) >= prefetch;
-    if !is_full || !statistics.has_rates() {
-        return false;
-    }
-    let is_still = |history: &History<MessageField>| {
-        let acks = [MessageField::Happened(Kind::Ack)];
-        history.details(&acks, statistics.moments(), None).rate == 0.0
-    };
-    let channel = consumer.channel();
-    is_still(&queue.history) || channel.is_some_and(|channel| is_still(&channel.history))
+    is_full && statistics.has_rates() && consumer.is_still(statistics.moments())
 }
 
-fn render(subscribed: &Subscribed, queue: &SharedQueue, site: &Site) -> Value {
+/// What is told of its messages.
+fn kinds(consumer: &ClientConsumer) -> Kinds {
+    match consumer.ack_required {
+        true => OF_CONSUMERS,
+        false => OF_NO_ACK_CONSUMERS,
+    }
+}
+
+/// What it was sent and acked, and how long that took; `None` before anything happened.
+fn stats(consumer: &ClientConsumer, site: &Site, view: &View) -> Option<Value> {
+    let range = view.ranges.messages;
+    let went = |fields: &[_], moments| consumer.history.details(fields, moments, range);
+    let mut stats = message_stats(site, &consumer.activity(), kinds(consumer), went)?;
+    if consumer.ack_required && site.broker.statistics().has_rates() {
+        stats.add_alone("ack_avg_time", mean_ack_time_ms(consumer, site));
+    }
+    Some(stats.into_map().into())
+}
+
+fn mean_ack_time_ms(consumer: &ClientConsumer, site: &Site) -> Option<f64> {
+    consumer.mean_ack_time_ms(site.broker.statistics().moments())
+}
+
+/// A field of that.
+fn stats_key(consumer: &ClientConsumer, site: &Site, field: &str) -> Option<SortKey> {
+    let activity = consumer.activity();
+    if activity.is_zero() {
+        return Some(SortKey::Missing);
+    }
+    if field == "ack_avg_time" {
+        let mean = mean_ack_time_ms(consumer, site);
+        return Some(mean.map_or(SortKey::Missing, SortKey::Number));
+    }
+    message_field(site, kinds(consumer), &activity, &consumer.history, field)
+}
+
+fn render(subscribed: &Subscribed, queue: &SharedQueue, site: &Site, view: &View) -> Value {
     let Subscribed {
         consumer,
         is_active: active,
@@ -176,20 +209,26 @@ fn render(subscribed: &Subscribed, queue: &SharedQueue, site: &Site) -> Value {
         timeout_ms => timeout_ms,
     };
     let channel = consumer.channel();
-    json!({
+    let mut shown = json!({
         "consumer_tag": consumer.tag,
         "active": active,
         "activity_status": status,
         "ack_required": consumer.ack_required,
         "prefetch_count": consumer.prefetch.get(),
         "messages_unacknowledged": unacked,
-        "slow": is_slow(subscribed, queue, site),
+        "slow": is_slow(subscribed, site),
         "exclusive": consumer.exclusive,
         "arguments": json::from_table(&consumer.arguments),
         "consumer_timeout": timeout_ms,
         "queue": {"name": queue.name.as_str(), "vhost": &*queue.vhost},
         "channel_details": channel.map_or_else(|| json!({}), |channel| channel_details(&channel, site)),
-    })
+    });
+    if !view.disable_stats
+        && let Some(stats) = stats(consumer, site, view)
+    {
+        shown["message_stats"] = stats;
+    }
+    shown
 }
 
 /// Compat: an empty object while the channel closes.

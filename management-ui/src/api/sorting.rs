@@ -5,7 +5,7 @@ use ferrymq_broker::stats::{Activity, History, MessageField};
 
 use crate::http::Site;
 use crate::list::SortKey;
-use crate::statistics::OF_CHANNELS;
+use crate::statistics::Kinds;
 
 /// How much `fields` change per second now.
 pub(super) fn rate<F: Field>(site: &Site, history: &History<F>, fields: &[F]) -> SortKey {
@@ -17,9 +17,10 @@ pub(super) fn rate<F: Field>(site: &Site, history: &History<F>, fields: &[F]) ->
     })
 }
 
-/// A field of `message_stats`; `None` when there is no such field.
+/// A field of `message_stats` with `kinds`; `None` when there is no such field.
 pub(super) fn message_field(
     site: &Site,
+    kinds: Kinds,
     activity: &Activity,
     history: &History<MessageField>,
     field: &str,
@@ -34,7 +35,7 @@ pub(super) fn message_field(
             false => activity.deliver_get().into(),
         });
     }
-    let mut known = OF_CHANNELS.iter().copied().flatten();
+    let mut known = kinds.iter().copied().flatten();
     let (_, kind) = known.find(|(known, _)| *known == name)?;
     Some(match asks_rate {
         true => rate(site, history, &[MessageField::Happened(*kind)]),

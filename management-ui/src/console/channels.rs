@@ -176,18 +176,19 @@ pub(super) fn prefetch(row: &Value) -> Cell {
     }
 }
 
-/// A consumer that has all that it may have, and acknowledges nothing, is slow.
+/// A channel whose consumers have all that they may have, and got and acknowledged nothing in the last interval, is slow.
 fn unacked(row: &Value) -> Cell {
     let unacked = number(row, "messages_unacknowledged");
     let limit = number(row, "prefetch_count") * number(row, "consumer_count").max(1);
-    let acks = row["message_stats"]["ack_details"]["rate"]
-        .as_f64()
-        .unwrap_or_default();
-    match limit > 0 && unacked >= limit && acks == 0.0 {
+    let is_still = ["deliver_details", "ack_details"]
+        .iter()
+        .all(|moves| row["message_stats"][moves]["rate"] == 0.0);
+    match limit > 0 && unacked >= limit && is_still {
         true => Cell::State {
             kind: "busy",
             text: format!("{} · slow", super::format::count(unacked)),
-            about: "Its consumers have all that they may have, and acknowledge nothing".to_owned(),
+            about: "Its consumers have all that they may have, and acknowledged nothing lately"
+                .to_owned(),
         },
         false => super::table::number(Some(&unacked.into())),
     }

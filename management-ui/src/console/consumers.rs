@@ -9,6 +9,7 @@ use super::Console;
 use super::channels;
 use super::client::{Call, Problem};
 use super::confirm::Action;
+use super::format;
 use super::page::{self, Page, Part};
 use super::queues;
 use super::shell::Shell;
@@ -27,6 +28,28 @@ pub(super) const KEY: &[&str] = &[
 pub(super) const UNACKED: Column =
     Column::usual("messages_unacknowledged", "Unacked", Kind::Number)
         .about("Messages that it has, and has not acknowledged");
+
+/// How fast it gets messages,
+pub(super) const DELIVERED: Column = Column::usual(
+    "message_stats.deliver_get_details.rate",
+    "Delivered",
+    Kind::Rate,
+);
+
+/// and acknowledges them,
+pub(super) const ACKED: Column =
+    Column::usual("message_stats.ack_details.rate", "Acked", Kind::Rate)
+        .about("How many messages it acknowledges; nothing where it need not");
+
+/// and how long it has them before.
+pub(super) const ACK_TIME: Column = Column::usual(
+    "message_stats.ack_avg_time",
+    "Ack time",
+    Kind::NumberOf(ack_time),
+)
+.about(
+    "From a message's delivery to its acknowledgement, on average, of what it acknowledged lately",
+);
 
 /// All consumers.
 pub(super) static SHEET: Sheet = Sheet {
@@ -56,6 +79,9 @@ pub(super) static SHEET: Sheet = Sheet {
         Column::usual("prefetch_count", "Prefetch", Kind::NumberOf(prefetch))
             .about("Unacked messages that it may have"),
         UNACKED,
+        DELIVERED,
+        ACKED,
+        ACK_TIME,
         Column::of(
             "consumer_timeout",
             "Time-out",
@@ -135,7 +161,7 @@ pub(super) fn state(row: &Value) -> Cell {
         return Cell::State {
             kind: "bad",
             text: "slow".to_owned(),
-            about: "It has as many messages as it may, and acknowledges none".to_owned(),
+            about: "It has as many messages as it may, and acknowledged none lately".to_owned(),
         };
     }
     match row["activity_status"].as_str() {
@@ -150,6 +176,11 @@ pub(super) fn acks(row: &Value) -> Cell {
     Cell::Text(if by_hand { "by hand" } else { "automatic" }.to_owned())
 }
 
+fn ack_time(row: &Value) -> Cell {
+    let ms = row["message_stats"]["ack_avg_time"].as_f64();
+    ms.map_or(Cell::Nothing, |ms| Cell::Text(format::time(ms / 1_000.0)))
+}
+
 pub(super) fn prefetch(row: &Value) -> Cell {
     match row["prefetch_count"].as_u64() {
         None | Some(0) => Cell::Text("no limit".to_owned()),
@@ -159,5 +190,5 @@ pub(super) fn prefetch(row: &Value) -> Cell {
 
 pub(super) fn timeout(row: &Value) -> Cell {
     let span = row["consumer_timeout"].as_u64().map(Duration::from_millis);
-    span.map_or(Cell::Nothing, |span| Cell::Text(super::format::span(span)))
+    span.map_or(Cell::Nothing, |span| Cell::Text(format::span(span)))
 }

@@ -20,6 +20,10 @@ the ranges `lengths_age`, `lengths_incr`, `msg_rates_…`, `data_rates_…`, `no
 
 Beside RabbitMQ's fields there are: of a node `cpu_time` (processors' time in milliseconds) and `recovery` (what the start took to open the store, in milliseconds, and what it read
 of the log); of the overview's `message_stats` `dead_lettered`; of an exchange's `unroutable`, messages that reached no queue; of a channel `oldest_unacked_age`, in milliseconds.
+Consumers have `message_stats`: `deliver` and `ack` with rates, or `deliver_no_ack` where nothing is acknowledged, and `ack_avg_time`, the milliseconds from sending a message until its
+acknowledgement came: the mean of what was acknowledged in the last interval (`statistics.interval`), null if nothing was. Each is measured to a hundredth of a second, so a mean of few is no finer. It includes
+the time that messages wait in the client, so it grows with the prefetch; what is rejected or returned does not count. A consumer is `slow` if it has as many messages as its prefetch allows, and has neither got nor
+acknowledged one since the last interval began.
 A node's `io_…_avg_time` are means of the last interval, their samples means since the sample before.
 ";
 

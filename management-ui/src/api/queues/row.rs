@@ -20,6 +20,7 @@ use crate::api::sorting::{message_field, rate};
 use crate::http::Site;
 use crate::list::{Row, SortKey};
 use crate::query::View;
+use crate::statistics::OF_QUEUES;
 
 /// Fields that cost no look at anything that is counted.
 const BASICS: [&str; 8] = [
@@ -60,7 +61,7 @@ impl Row for Arc<SharedQueue> {
         let rate = |fields| rate(site, &self.history, fields);
         if let Some(field) = field.strip_prefix("message_stats.") {
             let activity = self.inspect(|queue| *queue.activity());
-            return message_field(site, &activity, &self.history, field);
+            return message_field(site, OF_QUEUES, &activity, &self.history, field);
         }
         if let Some(name) = field.strip_prefix("arguments.") {
             return argument_key(self, name);
@@ -107,7 +108,7 @@ pub(super) fn render_alone(
     view: &View,
 ) -> Value {
     let mut shown = queue.render(site, view);
-    shown["consumer_details"] = consumers::of_queue(queue, site).into();
+    shown["consumer_details"] = consumers::of_queue(queue, site, view).into();
     let flows = Flows::new(site, view, &queue.vhost);
     shown["incoming"] = flows.entered_queue(vhost, queue);
     shown["deliveries"] = flows.left_queue(queue);

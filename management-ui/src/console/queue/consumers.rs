@@ -5,7 +5,9 @@ use serde_json::Value;
 
 use super::{Head, channel, connection};
 use crate::console::client::Problem;
-use crate::console::consumers::{KEY, UNACKED, acks, prefetch, state, timeout};
+use crate::console::consumers::{
+    ACK_TIME, ACKED, DELIVERED, KEY, UNACKED, acks, prefetch, state, timeout,
+};
 use crate::console::page::{Page, Part};
 use crate::console::shell::Shell;
 use crate::console::table::{Bulk, Cell, Column, Kind, Sheet, Table};
@@ -36,6 +38,9 @@ static SHEET: Sheet = Sheet {
         Column::usual("prefetch_count", "Prefetch", Kind::NumberOf(prefetch))
             .about("Unacked messages that it may have"),
         UNACKED,
+        DELIVERED,
+        ACKED,
+        ACK_TIME,
         Column::usual("arguments.x-priority", "Priority", Kind::NumberOf(priority)),
         Column::usual("consumer_timeout", "Time-out", Kind::NumberOf(timeout))
             .about("How long it may keep a message without acknowledging it"),

@@ -1,6 +1,7 @@
 //! The console: sessions, forms, pages.
 
 mod bindings;
+mod consumers;
 mod dead_letters;
 mod definitions;
 mod exchanges;

@@ -1,9 +1,13 @@
 //! What AMQP clients do, as the numbers of other objects show it.
 
+use std::time::Duration;
+
 use ferrymq_broker::config::RatesMode;
 use serde_json::{Value, json};
 
 use crate::http::fixture::{Client, Fixture};
+
+const HOUR: Duration = Duration::from_secs(3_600);
 
 #[tokio::test]
 async fn a_vhost_remembers_what_its_connections_moved() {
@@ -261,4 +265,136 @@ async fn a_channel_tells_since_when_its_oldest_delivery_is_unacked() {
     let path = "/api/channels?columns=oldest_unacked_age";
     let channels = fixture.check("GET", path, "", 200).await.json;
     assert_eq!(channels, json!([{ "oldest_unacked_age": 0 }]));
+}
+
+/// A broker whose ticks are far apart, so that none comes unasked.
+async fn hourly() -> Fixture {
+    Fixture::start_with(|config| config.statistics_interval = HOUR).await
+}
+
+#[tokio::test]
+async fn a_consumer_tells_how_fast_it_acks() {
+    let fixture = hourly().await;
+    let mut client = Client::open(&fixture.broker);
+    client.declare("q", false);
+    client.declare("r", false);
+    client.qos(3);
+    client.consume("q", false);
+    client.consume("r", true);
+    let by_queue = "/api/consumers?sort=queue.name&columns=queue.name,slow,message_stats";
+    let consumers = async || fixture.check("GET", by_queue, "", 200).await.json;
+    let stats = async |at: usize| consumers().await[at]["message_stats"].clone();
+    assert_eq!(stats(0).await, Value::Null, "nothing has happened");
+    fixture.tick(1).await;
+    for _ in 0..3 {
+        client.publish("", "q", false);
+        client.publish("", "r", false);
+    }
+    client.wait(Duration::from_secs(2));
+    client.ack(3);
+    let only_counted = stats(0).await;
+    assert_eq!(only_counted["ack"], 2);
+    assert_eq!(only_counted["ack_details"], json!({ "rate": 0.0 }));
+    assert_eq!(only_counted["ack_avg_time"], Value::Null);
+    fixture.tick(2).await;
+    let acking = stats(0).await;
+    let rate = |stats: &Value, of: &str| stats[format!("{of}_details")]["rate"].clone();
+    assert_eq!((&acking["deliver"], &acking["ack"]), (&json!(3), &json!(2)));
+    assert_eq!(rate(&acking, "ack"), 2.0 / 3_600.0);
+    assert_eq!(rate(&acking, "deliver"), 3.0 / 3_600.0);
+    let mean = acking["ack_avg_time"].as_f64().unwrap();
+    assert!((1_990.0..3_000.0).contains(&mean), "{mean}");
+    let no_ack = stats(1).await;
+    assert_eq!(rate(&no_ack, "deliver_no_ack"), 3.0 / 3_600.0);
+    assert_eq!(rate(&no_ack, "deliver_get"), 3.0 / 3_600.0);
+    for absent in ["ack", "ack_avg_time", "deliver"] {
+        assert_eq!(no_ack[absent], Value::Null, "{absent}");
+    }
+
+    let channel = client.channel().replace(' ', "%20").replace('>', "%3E");
+    for (path, list) in [
+        ("/api/queues/%2F/q".to_owned(), "consumer_details"),
+        (format!("/api/channels/{channel}"), "consumer_details"),
+    ] {
+        let shown = fixture.check("GET", &path, "", 200).await.json;
+        assert_eq!(shown[list][0]["message_stats"], acking, "{path}");
+    }
+    let found = async |query: &str| {
+        let path = format!("/api/consumers?page=1&columns=queue.name&{query}");
+        let page = fixture.check("GET", &path, "", 200).await.json;
+        let items = page["items"].as_array().unwrap().iter();
+        let names = items.map(|item| item["queue"]["name"].as_str().unwrap().to_owned());
+        names.collect::<String>()
+    };
+    for (query, expected) in [
+        ("filter=ack:%3E0.0005", "q"),
+        ("filter=ack:%3E0.0006", ""),
+        ("filter=message_stats.ack_avg_time:%3E1.9k", "q"),
+        ("filter=message_stats.ack_avg_time:%3E3k", ""),
+        (
+            "filter=deliver:%3E0.0005%20-message_stats.ack_avg_time:*",
+            "r",
+        ),
+        ("sort=message_stats.ack_details.rate", "rq"),
+        (
+            "sort=message_stats.ack_details.rate&sort_reverse=true",
+            "qr",
+        ),
+        ("sort=message_stats.ack_avg_time", "rq"),
+        ("sort=message_stats.ack_avg_time&sort_reverse=true", "qr"),
+    ] {
+        assert_eq!(found(query).await, expected, "{query}");
+    }
+    let plain = format!("{by_queue}&disable_stats=true");
+    let plain = fixture.check("GET", &plain, "", 200).await.json;
+    assert_eq!(plain[0]["message_stats"], Value::Null);
+
+    fixture.tick(3).await;
+    let idle = stats(0).await;
+    assert_eq!(idle["ack"], 2);
+    assert_eq!(rate(&idle, "ack"), 0.0);
+    assert_eq!(idle["ack_avg_time"], Value::Null, "nothing was acked");
+}
+
+#[tokio::test]
+async fn who_keeps_all_that_it_may_for_an_interval_is_slow() {
+    let fixture = hourly().await;
+    let mut client = Client::open(&fixture.broker);
+    client.declare("q", false);
+    client.qos(2);
+    client.consume("q", false);
+    let is_slow = async || {
+        let path = "/api/consumers?columns=slow";
+        let listed = fixture.check("GET", path, "", 200).await.json;
+        let filtered = format!("{path}&page=1&filter=slow:true");
+        let filtered = fixture.check("GET", &filtered, "", 200).await.json;
+        assert_eq!(filtered["item_count"] == 1, listed[0]["slow"] == true);
+        listed[0]["slow"] == true
+    };
+    fixture.tick(1).await;
+    for _ in 0..5 {
+        client.publish("", "q", false);
+    }
+    assert!(!is_slow().await, "it has just got them");
+    fixture.tick(2).await;
+    assert!(!is_slow().await, "it got them in the last interval");
+    fixture.tick(3).await;
+    assert!(is_slow().await);
+    client.ack(1);
+    assert!(!is_slow().await, "it acks again");
+    fixture.tick(4).await;
+    assert!(!is_slow().await, "it acked in the last interval");
+    fixture.tick(5).await;
+    assert!(is_slow().await);
+    for delivery_tag in 2..=5 {
+        client.ack(delivery_tag);
+    }
+    fixture.tick(7).await;
+    assert!(!is_slow().await, "it has nothing");
+    client.publish("", "q", false);
+    client.publish("", "q", false);
+    assert!(
+        !is_slow().await,
+        "nothing happened in the last interval, but it has only just got them"
+    );
 }

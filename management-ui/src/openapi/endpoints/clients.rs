@@ -63,14 +63,12 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         "/api/consumers",
         Reply::Paged("Consumer"),
         "All consumers, or the caller's own",
-    )
-    .shared(Shared::PlainList),
+    ),
     get(
         "/api/consumers/{vhost}",
         Reply::Paged("Consumer"),
         "The consumers of a virtual host",
-    )
-    .shared(Shared::PlainList),
+    ),
     get(
         "/api/consumers/{vhost}/{connection}/{channel}/{tag}",
         Reply::One("Consumer"),
