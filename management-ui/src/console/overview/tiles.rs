@@ -91,6 +91,11 @@ fn of_broker(visit: &Visit, overview: &Value) -> Vec<Tile> {
         to: Some(to.to_string()),
         spark: String::new(),
     };
+    // Who sees no others' is told that it is not all.
+    let (connections, channels) = match visit.may_monitor() {
+        true => ("Connections", "Channels"),
+        false => ("Your connections", "Your channels"),
+    };
     vec![
         rate("publish", "Published", "publish"),
         rate("deliver", "Delivered", "deliver_get"),
@@ -116,13 +121,13 @@ fn of_broker(visit: &Visit, overview: &Value) -> Vec<Tile> {
         ),
         count(
             "connections",
-            "Connections",
+            connections,
             "object_totals.connections",
             page("connections"),
         ),
         count(
             "channels",
-            "Channels",
+            channels,
             "object_totals.channels",
             page("channels"),
         ),

@@ -63,3 +63,20 @@ async fn a_user_whom_everybody_can_be_is_found() {
     let attention = attention(&browser).await;
     assert!(found(&attention), "{attention}");
 }
+
+#[tokio::test]
+async fn who_sees_only_their_own_connections_is_told_so() {
+    let connections_of = async |tags: &str| {
+        let fixture = Fixture::start().await;
+        let user = format!(r#"{{"password":"secret","tags":"{tags}"}}"#);
+        fixture.check("PUT", "/api/users/some", &user, 201).await;
+        let rights = r#"{"configure":"","write":"","read":""}"#;
+        let permission = "/api/permissions/%2F/some";
+        fixture.check("PUT", permission, rights, 201).await;
+        let browser = Browser::log_in(fixture, "some", "secret").await;
+        let page = browser.page("overview").await;
+        page.contains("Your connections")
+    };
+    assert!(connections_of("management").await);
+    assert!(!connections_of("monitoring").await);
+}
