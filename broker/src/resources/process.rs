@@ -1,12 +1,13 @@
 //! What this process uses, as the system tells. Nothing here fails: what can't be read is 0.
 
 use std::fs;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::{file_memory_bytes, free_disk_bytes, used_memory_bytes};
+use super::{file_memory_bytes, free_disk_bytes, total_memory_bytes, used_memory_bytes};
 use crate::config::Config;
 
 /// What the process uses and may use at one moment.
@@ -16,12 +17,16 @@ pub struct ProcessReading {
     pub memory_bytes: u64,
     /// How much of it is files: the program itself, mostly.
     pub file_memory_bytes: u64,
+    /// How much there may be.
+    pub total_memory_bytes: u64,
     /// Free disk space where the data lies, in bytes.
     pub disk_free_bytes: u64,
     /// Open files and sockets.
     pub open_files: u64,
     /// How many there may be.
     pub max_files: u64,
+    /// Processors that it may use.
+    pub processors: usize,
     /// Threads.
     pub threads: u64,
     /// How often a thread was replaced by another on its processor, as far as threads are still there.
@@ -37,9 +42,11 @@ impl ProcessReading {
         Self {
             memory_bytes: used_memory_bytes().unwrap_or(0),
             file_memory_bytes: file_memory_bytes().unwrap_or(0),
+            total_memory_bytes: total_memory_bytes(config),
             disk_free_bytes: free_disk_bytes(&config.data_dir).unwrap_or(0),
             open_files: open_files(),
             max_files: getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX),
+            processors: available_parallelism().map_or(1, usize::from),
             threads,
             context_switches,
             cpu_time: cpu_time(),
@@ -101,7 +108,8 @@ mod tests {
         });
         assert!(reading.open_files > 2 && reading.open_files <= reading.max_files);
         assert!(reading.cpu_time > Duration::ZERO);
-        assert!(reading.threads > 0 && reading.memory_bytes > 0 && reading.disk_free_bytes > 0);
+        assert!(reading.threads > 0 && reading.processors > 0 && reading.disk_free_bytes > 0);
+        assert!(reading.memory_bytes > 0 && reading.memory_bytes < reading.total_memory_bytes);
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod usage;
 
 use axum::extract::State;
 use ferrymq_broker::clock;
-use ferrymq_broker::resources::total_memory_bytes;
+use ferrymq_broker::resources::ProcessReading;
 use serde_json::{Map, Value, json};
 
 use crate::answer::{self, Answer};
@@ -92,16 +92,17 @@ pub(crate) async fn tables(
 }
 
 fn render(site: &Site, view: &View) -> Map<String, Value> {
-    let mut shown = facts(site);
-    shown.extend(limits(site));
+    let process = process(site);
+    let mut shown = facts(site, &process);
+    shown.extend(limits(site, &process));
     if !view.disable_stats {
-        shown.extend(usage::render(site, view));
+        shown.extend(usage::render(site, &process, view));
     }
     shown
 }
 
 /// What stays as it is.
-fn facts(site: &Site) -> Map<String, Value> {
+fn facts(site: &Site, process: &ProcessReading) -> Map<String, Value> {
     let config = site.broker.config();
     let uptime = clock::now().since(site.broker.statistics().started_at);
     let data_dir = std::path::absolute(&config.data_dir);
@@ -119,7 +120,7 @@ fn facts(site: &Site) -> Map<String, Value> {
         // Compat: digits in a string.
         ("os_pid", std::process::id().to_string().into()),
         ("uptime", (uptime.as_millis() as u64).into()),
-        ("processors", processors().into()),
+        ("processors", process.processors.into()),
         ("run_queue", 0.into()),
         ("rates_mode", overview::rates_mode(config.rates_mode).into()),
         ("net_ticktime", NET_TICKTIME_SECONDS.into()),
@@ -162,12 +163,12 @@ fn recovery(site: &Site) -> Value {
 }
 
 /// How much it may use, and whether that is too little.
-fn limits(site: &Site) -> Map<String, Value> {
+fn limits(site: &Site, process: &ProcessReading) -> Map<String, Value> {
     let config = site.broker.config();
     let alarms = site.broker.alarms();
-    let memory = total_memory_bytes(&config);
+    let memory = process.total_memory_bytes;
     // Compat: clients read 32 bits.
-    let files = u32::try_from(process(site).max_files).unwrap_or(u32::MAX);
+    let files = u32::try_from(process.max_files).unwrap_or(u32::MAX);
     object([
         (
             "mem_limit",
@@ -185,10 +186,6 @@ fn limits(site: &Site) -> Map<String, Value> {
 fn zeros(names: &[&str]) -> Value {
     let zeros = names.iter().map(|name| ((*name).to_owned(), 0.into()));
     zeros.collect::<Map<_, _>>().into()
-}
-
-fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn object<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {

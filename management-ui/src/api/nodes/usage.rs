@@ -1,12 +1,13 @@
 //! What a node uses, as counts with rates and samples.
 
+use ferrymq_broker::resources::ProcessReading;
 use ferrymq_broker::stats::NodeField;
 use serde_json::{Map, Value};
 
 use crate::api::overview::sums;
 use crate::http::Site;
 use crate::query::View;
-use crate::statistics::{Numbers, process};
+use crate::statistics::Numbers;
 
 /// Compat: what is counted in Erlang alone, and in RabbitMQ's own files.
 const ZEROS: [&str; 8] = [
@@ -21,9 +22,9 @@ const ZEROS: [&str; 8] = [
 ];
 
 /// All counts.
-pub(super) fn render(site: &Site, view: &View) -> Map<String, Value> {
+pub(super) fn render(site: &Site, process: &ProcessReading, view: &View) -> Map<String, Value> {
     let mut numbers = Numbers::new(site);
-    let (process, store) = (process(site), site.broker.store().statistics());
+    let store = site.broker.store().statistics();
     let node = &site.broker.statistics().node;
     for (name, number, field) in [
         ("mem_used", process.memory_bytes, NodeField::MemoryUsed),
