@@ -127,15 +127,17 @@ impl Query {
         let shown = self.directed(selected, shown).into_iter();
         let items = shown.map(|row| self.columns(row.render(site, &self.view)));
         let items: Vec<Value> = items.collect();
-        Ok(answer::json(json!({
+        let mut answer = json!({
             "filtered_count": filtered,
             "item_count": items.len(),
-            "items": items,
             "page": page.number,
             "page_count": filtered.div_ceil(page.size),
             "page_size": page.size,
             "total_count": total,
-        })))
+        });
+        // The macro would copy them.
+        answer["items"] = items.into();
+        Ok(answer::json(answer))
     }
 
     fn everything<R: Row>(self, site: Site, selected: Selection<R>) -> Response {

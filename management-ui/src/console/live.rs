@@ -17,7 +17,7 @@ use axum::http::header::{ACCEPT, HeaderMap};
 use axum::response::sse::Event;
 use axum::response::{IntoResponse as _, Response};
 use ferrymq_broker::clock;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::page::{Page, Part};
@@ -131,9 +131,13 @@ fn change<P: Page>(parts: Vec<Part>, page: &P) -> Value {
     let parts = parts.into_iter().map(|part| (part.id, part.html.into()));
     let samples = page.samples().into_iter();
     let samples = samples.map(|sample| (sample.chart, sample.values.into()));
-    json!({
-        "parts": parts.collect::<Map<_, _>>(),
-        "samples": samples.collect::<Map<_, _>>(),
-        "at": clock::now().as_millis(),
-    })
+    let change = [
+        ("parts", Value::Object(parts.collect())),
+        ("samples", Value::Object(samples.collect())),
+        ("at", clock::now().as_millis().into()),
+    ];
+    let change = change.into_iter();
+    change
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
