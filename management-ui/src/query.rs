@@ -3,6 +3,7 @@
 mod columns;
 mod pattern;
 mod range;
+mod shown;
 
 use std::ops::RangeInclusive;
 
@@ -17,6 +18,7 @@ use crate::refusal::Refusal;
 pub(crate) use columns::{Columns, field};
 pub(crate) use pattern::Pattern;
 pub(crate) use range::Ranges;
+pub(crate) use shown::Shown;
 
 const DEFAULT_PAGE_SIZE: usize = 100;
 const MAX_PAGE_SIZE: usize = 500;
@@ -70,6 +72,14 @@ impl View {
             detailed: true,
             columns: Columns::of(paths),
             ..Self::default()
+        }
+    }
+
+    /// The same of all fields: what can be sorted and filtered by, whatever is shown in the end.
+    pub(crate) fn whole(&self) -> Self {
+        Self {
+            columns: Columns::default(),
+            ..self.clone()
         }
     }
 

@@ -8,6 +8,7 @@ use ferrymq_broker::stats::{Activity, Kind, MessageField, Statistics, TrafficFie
 use serde_json::{Map, Value, json};
 
 use crate::http::Site;
+use crate::query::Shown;
 
 const MICROSECONDS_IN_MS: f64 = 1_000.0;
 
@@ -69,15 +70,15 @@ pub(crate) fn garbage_collection() -> Value {
 /// Numbers of one object.
 pub(crate) struct Numbers<'a> {
     statistics: &'a Statistics,
-    shown: Map<String, Value>,
+    shown: Shown<'a>,
 }
 
 impl<'a> Numbers<'a> {
-    /// None yet.
-    pub(crate) fn new(site: &'a Site) -> Self {
+    /// None yet; they go into `shown`.
+    pub(crate) fn new(site: &'a Site, shown: Shown<'a>) -> Self {
         Self {
             statistics: site.broker.statistics(),
-            shown: Map::new(),
+            shown,
         }
     }
 
@@ -88,10 +89,11 @@ impl<'a> Numbers<'a> {
         number: impl Into<Value>,
         went: impl FnOnce(Moments) -> Details,
     ) {
-        self.shown.insert(name.to_owned(), number.into());
-        if self.statistics.has_rates() {
+        self.shown.add(name, number);
+        let about = format!("{name}_details");
+        if self.statistics.has_rates() && self.shown.wants(&about) {
             let details = details(&went(self.statistics.moments()));
-            self.shown.insert(format!("{name}_details"), details);
+            self.shown.add(&about, details);
         }
     }
 
@@ -105,18 +107,18 @@ impl<'a> Numbers<'a> {
     ) {
         if !self.statistics.has_rates() {
             let ms = overall.as_secs_f64() * 1_000.0;
-            return drop(self.shown.insert(name.to_owned(), ms.into()));
+            return self.shown.add(name, ms);
         }
         let mean = went(self.statistics.moments());
         let ms = mean.newest as f64 / MICROSECONDS_IN_MS;
-        self.shown.insert(name.to_owned(), ms.into());
+        self.shown.add(name, ms);
         let details = details_in_ms(&mean.details);
-        self.shown.insert(format!("{name}_details"), details);
+        self.shown.add(&format!("{name}_details"), details);
     }
 
     /// Adds something that has no history.
     pub(crate) fn add_alone(&mut self, name: &str, value: impl Into<Value>) {
-        self.shown.insert(name.to_owned(), value.into());
+        self.shown.add(name, value);
     }
 
     /// Adds what went over sockets, in both directions.
@@ -140,13 +142,14 @@ impl<'a> Numbers<'a> {
 
     /// All of them.
     pub(crate) fn into_map(self) -> Map<String, Value> {
-        self.shown
+        self.shown.into_map()
     }
 }
 
-/// `message_stats` of something of which `activity` is known. `None` before anything happened: then it is left out.
+/// `message_stats` of something of which `activity` is known, in `numbers`. `None` before anything happened: then it is
+/// left out.
 pub(crate) fn message_stats<'a>(
-    site: &'a Site,
+    mut numbers: Numbers<'a>,
     activity: &Activity,
     kinds: Kinds,
     went: impl Fn(&[MessageField], Moments) -> Details,
@@ -154,7 +157,6 @@ pub(crate) fn message_stats<'a>(
     if activity.is_zero() {
         return None;
     }
-    let mut numbers = Numbers::new(site);
     for (name, kind) in kinds.iter().copied().flatten() {
         let field = MessageField::Happened(*kind);
         numbers.add(name, activity[*kind], |moments| went(&[field], moments));

@@ -21,7 +21,7 @@ use crate::body::Object;
 use crate::http::Site;
 use crate::http::path::Names;
 use crate::list::{Row, SortKey};
-use crate::query::{Query, View};
+use crate::query::{Query, Shown, View};
 use crate::refusal::Refusal;
 use crate::statistics::{Numbers, OF_CHANNELS, garbage_collection, message_stats};
 
@@ -138,7 +138,8 @@ impl ChannelRow {
     fn show_stats(&self, site: &Site, view: &View, shown: &mut Map<String, Value>) {
         let (activity, history) = (self.channel.counters.read(), &self.channel.history);
         let range = view.ranges.messages;
-        let stats = message_stats(site, &activity, OF_CHANNELS, |fields, moments| {
+        let numbers = Numbers::new(site, Shown::within(view, "message_stats"));
+        let stats = message_stats(numbers, &activity, OF_CHANNELS, |fields, moments| {
             history.details(fields, moments, range)
         });
         if let Some(stats) = stats {
@@ -148,7 +149,7 @@ impl ChannelRow {
             shown.insert("idle_since".into(), since.into());
         }
         shown.insert("garbage_collection".into(), garbage_collection());
-        let mut numbers = Numbers::new(site);
+        let mut numbers = Numbers::new(site, Shown::new(view));
         numbers.add_constant("reductions", 0);
         shown.extend(numbers.into_map());
     }

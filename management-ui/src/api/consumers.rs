@@ -21,9 +21,9 @@ use crate::catalogue;
 use crate::http::Site;
 use crate::http::path::Names;
 use crate::list::{Row, SortKey};
-use crate::query::{Query, View};
+use crate::query::{Query, Shown, View};
 use crate::refusal::Refusal;
-use crate::statistics::{Kinds, OF_CONSUMERS, OF_NO_ACK_CONSUMERS, message_stats};
+use crate::statistics::{Kinds, Numbers, OF_CONSUMERS, OF_NO_ACK_CONSUMERS, message_stats};
 
 /// What clients are told where a delivery may stay unacked for ever. Compat: they expect a number.
 const UNLIMITED_MS: u64 = 1_800_000;
@@ -168,7 +168,8 @@ fn kinds(consumer: &ClientConsumer) -> Kinds {
 fn stats(consumer: &ClientConsumer, site: &Site, view: &View) -> Option<Value> {
     let range = view.ranges.messages;
     let went = |fields: &[_], moments| consumer.history.details(fields, moments, range);
-    let mut stats = message_stats(site, &consumer.activity(), kinds(consumer), went)?;
+    let numbers = Numbers::new(site, Shown::default());
+    let mut stats = message_stats(numbers, &consumer.activity(), kinds(consumer), went)?;
     if consumer.ack_required && site.broker.statistics().has_rates() {
         stats.add_alone("ack_avg_time", mean_ack_time_ms(consumer, site));
     }

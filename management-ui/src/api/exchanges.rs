@@ -19,7 +19,7 @@ use crate::catalogue::{self, ExchangeRow};
 use crate::http::Site;
 use crate::http::path::{self, Names};
 use crate::list::{Row, SortKey};
-use crate::query::{Query, View};
+use crate::query::{Query, Shown, View};
 use crate::refusal::Refusal;
 use crate::statistics::Numbers;
 
@@ -173,7 +173,7 @@ impl ExchangeRow {
         if totals.published() == 0 {
             return None;
         }
-        let mut numbers = Numbers::new(site);
+        let mut numbers = Numbers::new(site, Shown::within(view, "message_stats"));
         for (name, value, field) in [
             ("publish_in", totals.published(), ExchangeField::In),
             ("publish_out", totals.routed(), ExchangeField::Out),

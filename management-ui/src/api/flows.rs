@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::consumers::channel_details;
 use crate::http::Site;
-use crate::query::View;
+use crate::query::{Shown, View};
 use crate::statistics::{FROM_QUEUES, Kinds, Numbers, TO_EXCHANGES, message_stats};
 
 /// Where flows are looked for, and what is shown of them.
@@ -115,14 +115,18 @@ impl<'a> Flows<'a> {
 
     fn stats(&self, flow: &Flow, kinds: Kinds) -> Option<Value> {
         let (activity, range) = (flow.counters.read(), self.view.ranges.messages);
-        let stats = message_stats(self.site, &activity, kinds, |fields, moments| {
+        let stats = message_stats(self.numbers(), &activity, kinds, |fields, moments| {
             flow.history.details(fields, moments, range)
         });
         Some(stats?.into_map().into())
     }
 
+    fn numbers(&self) -> Numbers<'a> {
+        Numbers::new(self.site, Shown::default())
+    }
+
     fn routed(&self, routed: &RoutedTotals) -> Value {
-        let mut numbers = Numbers::new(self.site);
+        let mut numbers = self.numbers();
         let range = self.view.ranges.messages;
         numbers.add("publish", routed.published(), |moments| {
             let field = [ExchangeField::Out];

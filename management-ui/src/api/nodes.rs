@@ -13,7 +13,7 @@ use crate::api::{node, overview};
 use crate::auth::Monitoring;
 use crate::http::Site;
 use crate::http::path::Names;
-use crate::query::{Query, View};
+use crate::query::{Query, Shown, View};
 use crate::statistics::process;
 
 /// Compat: nobody counts threads here; RabbitMQ's default limit of processes.
@@ -36,7 +36,7 @@ const FORGOTTEN: [&str; 8] = [
 
 /// `GET /api/nodes`
 pub(crate) async fn list(_: Monitoring, State(site): State<Site>, query: Query) -> Answer {
-    let rows = vec![Value::from(render(&site, &query.view))];
+    let rows = vec![Value::from(render(&site, &query.view.whole()))];
     query.list(&site, rows).await
 }
 
@@ -93,16 +93,18 @@ pub(crate) async fn tables(
 
 fn render(site: &Site, view: &View) -> Map<String, Value> {
     let process = process(site);
-    let mut shown = facts(site, &process);
-    shown.extend(limits(site, &process));
+    let mut shown = Shown::new(view);
+    show_facts(site, &process, &mut shown);
+    show_abilities(site, &mut shown);
+    show_limits(site, &process, &mut shown);
     if !view.disable_stats {
-        shown.extend(usage::render(site, &process, view));
+        shown.append(usage::render(site, &process, view));
     }
-    shown
+    shown.into_map()
 }
 
 /// What stays as it is.
-fn facts(site: &Site, process: &ProcessReading) -> Map<String, Value> {
+fn show_facts(site: &Site, process: &ProcessReading, shown: &mut Shown<'_>) {
     let config = site.broker.config();
     let uptime = clock::now().since(site.broker.statistics().started_at);
     let data_dir = std::path::absolute(&config.data_dir);
@@ -112,7 +114,7 @@ fn facts(site: &Site, process: &ProcessReading) -> Map<String, Value> {
         // Compat: as RabbitMQ names it.
         None => "<stdout>".to_owned(),
     };
-    object([
+    shown.extend([
         ("name", site.node().into()),
         ("type", "disc".into()),
         ("running", true.into()),
@@ -129,11 +131,6 @@ fn facts(site: &Site, process: &ProcessReading) -> Map<String, Value> {
         ("recovery", recovery(site)),
         ("config_files", json!([])),
         ("log_files", json!([log])),
-        ("enabled_plugins", node::plugins()),
-        ("applications", node::applications(site)),
-        ("exchange_types", node::exchange_types()),
-        ("auth_mechanisms", node::auth_mechanisms(site)),
-        ("contexts", node::contexts(site)),
         ("cluster_links", json!([])),
         ("partitions", json!([])),
         ("rabbitmq_version", config.rabbitmq_version.as_str().into()),
@@ -143,7 +140,16 @@ fn facts(site: &Site, process: &ProcessReading) -> Map<String, Value> {
         ("crypto_lib_version", "".into()),
         ("ra_open_file_metrics", zeros(&RAFT_FILES)),
         ("metrics_gc_queue_length", zeros(&FORGOTTEN)),
-    ])
+    ]);
+}
+
+/// What it can do, and where.
+fn show_abilities(site: &Site, shown: &mut Shown<'_>) {
+    shown.look_up("enabled_plugins", node::plugins);
+    shown.look_up("applications", || node::applications(site));
+    shown.look_up("exchange_types", node::exchange_types);
+    shown.look_up("auth_mechanisms", || node::auth_mechanisms(site));
+    shown.look_up("contexts", || node::contexts(site));
 }
 
 /// What the start took to open the store, in milliseconds, and what it had to read of the log.
@@ -163,13 +169,13 @@ fn recovery(site: &Site) -> Value {
 }
 
 /// How much it may use, and whether that is too little.
-fn limits(site: &Site, process: &ProcessReading) -> Map<String, Value> {
+fn show_limits(site: &Site, process: &ProcessReading, shown: &mut Shown<'_>) {
     let config = site.broker.config();
     let alarms = site.broker.alarms();
     let memory = process.total_memory_bytes;
     // Compat: clients read 32 bits.
     let files = u32::try_from(process.max_files).unwrap_or(u32::MAX);
-    object([
+    shown.extend([
         (
             "mem_limit",
             config.memory_high_watermark.bytes(memory).into(),
@@ -180,17 +186,10 @@ fn limits(site: &Site, process: &ProcessReading) -> Map<String, Value> {
         ("fd_total", files.into()),
         ("sockets_total", files.into()),
         ("proc_total", MAX_THREADS.into()),
-    ])
+    ]);
 }
 
 fn zeros(names: &[&str]) -> Value {
     let zeros = names.iter().map(|name| ((*name).to_owned(), 0.into()));
     zeros.collect::<Map<_, _>>().into()
-}
-
-fn object<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
-    let fields = fields.into_iter();
-    fields
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::api::node::{contexts, exchange_types};
 use crate::auth::Caller;
 use crate::http::{ListenerInfo, Site};
-use crate::query::{Query, View};
+use crate::query::{Query, Shown, View};
 
 use sums::Scope;
 
@@ -21,89 +21,97 @@ pub(crate) async fn get(caller: Caller, State(site): State<Site>, query: Query) 
 }
 
 fn overview(caller: &Caller, site: &Site, view: &View) -> Map<String, Value> {
-    let mut shown = versions(site);
-    shown.extend(facts(site, view));
+    let mut shown = Shown::new(view);
+    show_versions(site, &mut shown);
+    show_facts(site, view, &mut shown);
     let scope = Scope::of(caller, site);
-    shown.insert("object_totals".into(), scope.object_totals());
+    shown.look_up("object_totals", || scope.object_totals());
     if view.disable_stats {
         if view.queue_totals {
             let totals = scope.queue_totals(view).into_map();
             let plain = totals.into_iter();
             let plain: Map<_, _> = plain.filter(|(_, value)| value.is_u64()).collect();
-            shown.insert("queue_totals".into(), plain.into());
+            shown.add("queue_totals", plain);
         }
     } else {
-        shown.extend([
-            ("message_stats".into(), scope.message_stats(view).into()),
-            (
-                "churn_rates".into(),
-                sums::churn(site, view).into_map().into(),
-            ),
-            (
-                "queue_totals".into(),
-                scope.queue_totals(view).into_map().into(),
-            ),
-            ("statistics_db_event_queue".into(), 0.into()),
-        ]);
-        shown.extend(scope.traffic(view));
+        shown.look_up("message_stats", || scope.message_stats(view).into());
+        shown.look_up("churn_rates", || {
+            let churn = sums::churn(site, view, Shown::within(view, "churn_rates"));
+            churn.into_map().into()
+        });
+        shown.look_up("queue_totals", || {
+            scope.queue_totals(view).into_map().into()
+        });
+        shown.add("statistics_db_event_queue", 0);
+        shown.append(scope.traffic(view));
     }
     if caller.may_monitor() {
-        let listeners = site.listeners();
-        let listeners = listeners
-            .iter()
-            .map(|listener| shown_listener(site, listener));
-        shown.extend([
-            ("node".into(), site.node().into()),
-            ("listeners".into(), listeners.collect()),
-            ("contexts".into(), contexts(site)),
-        ]);
+        let listeners = || {
+            let listeners = site.listeners();
+            let listeners = listeners.iter();
+            listeners
+                .map(|listener| shown_listener(site, listener))
+                .collect()
+        };
+        shown.add("node", site.node());
+        shown.look_up("listeners", listeners);
+        shown.look_up("contexts", || contexts(site));
     }
-    shown
+    shown.into_map()
 }
 
 /// What runs, and what it is to be taken for.
-fn versions(site: &Site) -> Map<String, Value> {
+fn show_versions(site: &Site, shown: &mut Shown<'_>) {
     let config = site.broker.config();
-    let own = env!("CARGO_PKG_VERSION");
+    let (own, compatible) = (env!("CARGO_PKG_VERSION"), config.rabbitmq_version.as_str());
     let (product, version) = match config.present_as {
         Product::FerryMq => ("FerryMQ", own),
-        Product::RabbitMq => ("RabbitMQ", config.rabbitmq_version.as_str()),
+        Product::RabbitMq => ("RabbitMQ", compatible),
     };
-    object(json!({
-        "product_name": product,
-        "product_version": version,
-        "management_version": config.rabbitmq_version,
-        "rabbitmq_version": config.rabbitmq_version,
-        "ferrymq_version": own,
+    for (name, value) in [
+        ("product_name", product),
+        ("product_version", version),
+        ("management_version", compatible),
+        ("rabbitmq_version", compatible),
+        ("ferrymq_version", own),
         // Compat: read as text, whatever it says. There is no Erlang here.
-        "erlang_version": "",
-        "erlang_full_version": "",
-        "crypto_lib_version": "",
-        "release_series_support_status": "supported",
-    }))
+        ("erlang_version", ""),
+        ("erlang_full_version", ""),
+        ("crypto_lib_version", ""),
+        ("release_series_support_status", "supported"),
+    ] {
+        shown.add(name, value);
+    }
 }
 
 /// How it is set up.
-fn facts(site: &Site, view: &View) -> Map<String, Value> {
+fn show_facts(site: &Site, view: &View, shown: &mut Shown<'_>) {
     let config = site.broker.config();
-    let tags = site.broker.global_parameter("cluster_tags");
-    object(json!({
-        "cluster_name": site.broker.cluster_name(),
-        "cluster_tags": tags.filter(Value::is_object).unwrap_or_else(|| json!({})),
-        "node_tags": {},
-        "default_queue_type": config.default_queue_type.as_str(),
-        "rates_mode": rates_mode(config.rates_mode),
-        "sample_retention_policies": {
+    shown.look_up("cluster_tags", || {
+        let tags = site.broker.global_parameter("cluster_tags");
+        tags.filter(Value::is_object).unwrap_or_else(|| json!({}))
+    });
+    shown.look_up("exchange_types", exchange_types);
+    shown.look_up("sample_retention_policies", || {
+        json!({
             "global": [600, 28_800, 86_400],
             "basic": [600, 28_800],
             "detailed": [600],
-        },
-        "exchange_types": exchange_types(),
-        "disable_stats": view.disable_stats,
-        "enable_queue_totals": view.queue_totals,
-        "is_op_policy_updating_enabled": true,
-        "require_definition_json_extension": false,
-    }))
+        })
+    });
+    shown.extend([
+        ("cluster_name", site.broker.cluster_name().into()),
+        ("node_tags", json!({})),
+        (
+            "default_queue_type",
+            config.default_queue_type.as_str().into(),
+        ),
+        ("rates_mode", rates_mode(config.rates_mode).into()),
+        ("disable_stats", view.disable_stats.into()),
+        ("enable_queue_totals", view.queue_totals.into()),
+        ("is_op_policy_updating_enabled", true.into()),
+        ("require_definition_json_extension", false.into()),
+    ]);
 }
 
 /// As clients know it.
@@ -124,11 +132,4 @@ fn shown_listener(site: &Site, listener: &ListenerInfo) -> Value {
         "socket_opts": {},
         "tls": listener.tls,
     })
-}
-
-fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(entries) => entries,
-        _ => unreachable!("an object was written down"),
-    }
 }

@@ -16,7 +16,7 @@ use crate::definitions::shape;
 use crate::http::Site;
 use crate::http::path::{self, Names};
 use crate::list::Row;
-use crate::query::{Query, View};
+use crate::query::{Query, Shown, View};
 use crate::refusal::Refusal;
 use crate::statistics::{Numbers, OF_CHANNELS, message_stats};
 
@@ -85,7 +85,7 @@ fn object_totals(vhost: &VHost) -> Value {
 /// happened to messages in it.
 fn numbers(site: &Site, vhost: &VHost, view: &View) -> Map<String, Value> {
     let sums = vhost.queue_sums();
-    let mut numbers = Numbers::new(site);
+    let mut numbers = Numbers::new(site, Shown::new(view));
     for (name, number, fields) in [
         ("messages", sums.messages(), &MessageField::HELD[..]),
         ("messages_ready", sums.ready, &[MessageField::Ready]),
@@ -109,7 +109,8 @@ fn numbers(site: &Site, vhost: &VHost, view: &View) -> Map<String, Value> {
     numbers.insert("object_totals".to_owned(), object_totals(vhost));
     let activity = vhost.totals().read();
     let range = view.ranges.messages;
-    let stats = message_stats(site, &activity, OF_CHANNELS, |fields, moments| {
+    let happened = Numbers::new(site, Shown::within(view, "message_stats"));
+    let stats = message_stats(happened, &activity, OF_CHANNELS, |fields, moments| {
         vhost.history.details(fields, moments, range)
     });
     if let Some(stats) = stats {

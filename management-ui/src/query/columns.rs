@@ -1,6 +1,6 @@
 //! `columns=name,message_stats.publish`: what of each object is to be shown.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// The fields that are asked for, as paths.
 #[derive(Debug, Default, Clone)]
@@ -36,39 +36,46 @@ impl Columns {
         !self.is_all() && self.0.iter().all(known)
     }
 
+    /// Is a field asked for, or something in it?
+    pub(super) fn want(&self, name: &str) -> bool {
+        let mut paths = self.0.iter();
+        self.is_all() || paths.any(|path| path[0] == name)
+    }
+
+    /// Is a field of the field `outer` asked for, or something in it?
+    pub(super) fn want_within(&self, outer: &str, name: &str) -> bool {
+        let mut paths = self.0.iter().filter(|path| path[0] == outer);
+        self.is_all() || paths.any(|path| path.get(1).is_none_or(|inner| inner == name))
+    }
+
     /// The fields of `value` that are asked for; of a list, those of each element.
-    pub(super) fn pick(&self, value: Value) -> Value {
-        if self.is_all() {
-            return value;
+    pub(super) fn pick(&self, mut value: Value) -> Value {
+        if !self.is_all() {
+            let paths: Vec<&[String]> = self.0.iter().map(Vec::as_slice).collect();
+            pick(&mut value, &paths);
         }
-        let paths: Vec<&[String]> = self.0.iter().map(Vec::as_slice).collect();
-        pick(value, &paths)
+        value
     }
 }
 
-fn pick(value: Value, paths: &[&[String]]) -> Value {
+fn pick(value: &mut Value, paths: &[&[String]]) {
     match value {
-        Value::Array(values) => {
-            let picked = values.into_iter().map(|value| pick(value, paths));
-            picked.collect()
-        }
-        Value::Object(entries) => {
-            let mut picked = Map::new();
-            for (name, value) in entries {
-                let inside = paths.iter().filter_map(|path| match path.split_first() {
-                    Some((first, rest)) if *first == name => Some(rest),
-                    _ => None,
-                });
-                let inside: Vec<_> = inside.collect();
-                if inside.iter().any(|rest| rest.is_empty()) {
-                    picked.insert(name, value);
-                } else if !inside.is_empty() && (value.is_object() || value.is_array()) {
-                    picked.insert(name, pick(value, &inside));
-                }
+        Value::Array(values) => values.iter_mut().for_each(|value| pick(value, paths)),
+        Value::Object(entries) => entries.retain(|name, value| {
+            let inside = || {
+                let paths = paths.iter().filter_map(|path| path.split_first());
+                paths.filter_map(|(first, rest)| (first == name).then_some(rest))
+            };
+            if inside().any(<[String]>::is_empty) {
+                return true;
             }
-            Value::Object(picked)
-        }
-        value => value,
+            let is_wanted = inside().next().is_some() && (value.is_object() || value.is_array());
+            if is_wanted {
+                pick(value, &inside().collect::<Vec<_>>());
+            }
+            is_wanted
+        }),
+        _ => {}
     }
 }
 
@@ -106,6 +113,17 @@ mod tests {
         let within = |columns: &str| Columns::parse(columns).are_within(&["a", "b"]);
         assert!(within("a") && within("b.c,a"));
         assert!(!within("") && !within("a,c"));
+    }
+
+    #[test]
+    fn a_field_is_wanted_with_what_is_in_it() {
+        let columns = Columns::parse("a,b.c,b.d.e");
+        assert!(columns.want("a") && columns.want("b") && !columns.want("c"));
+        assert!(columns.want_within("b", "c") && columns.want_within("b", "d"));
+        assert!(columns.want_within("a", "x") && !columns.want_within("b", "x"));
+        assert!(!columns.want_within("c", "x"));
+        let all = Columns::default();
+        assert!(all.want("a") && all.want_within("a", "b"));
     }
 
     #[test]

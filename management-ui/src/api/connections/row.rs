@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::http::Site;
 use crate::list::{Row, SortKey};
-use crate::query::View;
+use crate::query::{Shown, View};
 use crate::statistics::{Numbers, garbage_collection};
 
 /// A connection that has been let into a vhost.
@@ -115,7 +115,7 @@ impl ConnectionRow {
     fn show_traffic(&self, site: &Site, view: &View, shown: &mut Map<String, Value>) {
         let traffic = TrafficSums::of(&self.connection);
         let history = &self.connection.history;
-        let mut numbers = Numbers::new(site);
+        let mut numbers = Numbers::new(site, Shown::new(view));
         numbers.add_traffic(&traffic, |fields, moments| {
             history.details(fields, moments, view.ranges.data)
         });

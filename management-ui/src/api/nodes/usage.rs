@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::api::overview::sums;
 use crate::http::Site;
-use crate::query::View;
+use crate::query::{Shown, View};
 use crate::statistics::Numbers;
 
 /// Compat: what is counted in Erlang alone, and in RabbitMQ's own files.
@@ -23,7 +23,7 @@ const ZEROS: [&str; 8] = [
 
 /// All counts.
 pub(super) fn render(site: &Site, process: &ProcessReading, view: &View) -> Map<String, Value> {
-    let mut numbers = Numbers::new(site);
+    let mut numbers = Numbers::new(site, Shown::new(view));
     let store = site.broker.store().statistics();
     let node = &site.broker.statistics().node;
     for (name, number, field) in [
@@ -95,6 +95,6 @@ pub(super) fn render(site: &Site, process: &ProcessReading, view: &View) -> Map<
         numbers.add_constant(name, 0);
     }
     let mut shown = numbers.into_map();
-    shown.append(&mut sums::churn(site, view).into_map());
+    shown.append(&mut sums::churn(site, view, Shown::new(view)).into_map());
     shown
 }

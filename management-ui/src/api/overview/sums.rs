@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::auth::Caller;
 use crate::http::Site;
-use crate::query::View;
+use crate::query::{Shown, View};
 use crate::statistics::{Numbers, OF_CHANNELS, message_stats};
 
 /// What is added up.
@@ -71,10 +71,10 @@ impl<'a> Scope<'a> {
     }
 
     /// What went over sockets.
-    pub(super) fn traffic(&self, view: &View) -> Map<String, Value> {
+    pub(super) fn traffic(&self, view: &'a View) -> Map<String, Value> {
         let range = view.ranges.data;
         let statistics = self.site.broker.statistics();
-        let mut numbers = Numbers::new(self.site);
+        let mut numbers = Numbers::new(self.site, Shown::new(view));
         match &self.vhosts {
             None => {
                 let history = &statistics.traffic_history;
@@ -97,9 +97,9 @@ impl<'a> Scope<'a> {
     }
 
     /// How many messages queues held at the last tick.
-    pub(super) fn queue_totals(&self, view: &View) -> Numbers<'a> {
+    pub(super) fn queue_totals(&self, view: &'a View) -> Numbers<'a> {
         let sums = self.queue_sums();
-        let mut numbers = Numbers::new(self.site);
+        let mut numbers = Numbers::new(self.site, Shown::within(view, "queue_totals"));
         for (name, number, fields) in [
             ("messages", sums.messages(), &MessageField::HELD[..]),
             ("messages_ready", sums.ready, &[MessageField::Ready]),
@@ -117,13 +117,13 @@ impl<'a> Scope<'a> {
     }
 
     /// What has happened to messages; nothing at all before the first of them.
-    pub(super) fn message_stats(&self, view: &View) -> Map<String, Value> {
+    pub(super) fn message_stats(&self, view: &'a View) -> Map<String, Value> {
         let range = view.ranges.messages;
         let went = |fields: &[MessageField], moments: Moments| {
             self.sum_up(|history| history.details(fields, moments, range))
         };
-        let Some(mut numbers) = message_stats(self.site, &self.activity(), OF_CHANNELS, went)
-        else {
+        let numbers = Numbers::new(self.site, Shown::within(view, "message_stats"));
+        let Some(mut numbers) = message_stats(numbers, &self.activity(), OF_CHANNELS, went) else {
             return Map::new();
         };
         let store = self.site.broker.store().statistics();
@@ -180,10 +180,10 @@ fn sum_of(all: impl Iterator<Item = Details>) -> Details {
 }
 
 /// What came and went in the whole broker.
-pub(in crate::api) fn churn<'a>(site: &'a Site, view: &View) -> Numbers<'a> {
+pub(in crate::api) fn churn<'a>(site: &'a Site, view: &View, shown: Shown<'a>) -> Numbers<'a> {
     let counts = site.broker.totals().churn.read();
     let churn = &site.broker.statistics().churn;
-    let mut numbers = Numbers::new(site);
+    let mut numbers = Numbers::new(site, shown);
     for (name, count, field) in [
         (
             "connection_created",

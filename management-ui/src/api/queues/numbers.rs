@@ -7,10 +7,10 @@ use ferrymq_broker::queue::{Counts, Queue};
 use ferrymq_broker::stats::{Activity, MessageField};
 use serde_json::{Map, Value, json};
 
-use super::row::{object, queue_type};
+use super::row::queue_type;
 use crate::api::time::idle_since;
 use crate::http::Site;
-use crate::query::View;
+use crate::query::{Shown, View};
 use crate::statistics::{Numbers, OF_QUEUES, garbage_collection, message_stats};
 
 /// What one look behind the queue's lock finds.
@@ -25,16 +25,17 @@ struct Found {
 }
 
 /// Shows all of it.
-pub(super) fn show(queue: &SharedQueue, site: &Site, view: &View, shown: &mut Map<String, Value>) {
+pub(super) fn show(queue: &SharedQueue, site: &Site, view: &View, shown: &mut Shown<'_>) {
     let found = queue.inspect(|state| look(queue, state));
     show_messages(queue, site, view, &found, shown);
     show_consumers(queue, &found, shown);
     let (history, range) = (&queue.history, view.ranges.messages);
-    let happened = message_stats(site, &found.activity, OF_QUEUES, |fields, moments| {
+    let numbers = Numbers::new(site, Shown::within(view, "message_stats"));
+    let happened = message_stats(numbers, &found.activity, OF_QUEUES, |fields, moments| {
         history.details(fields, moments, range)
     });
     if let Some(happened) = happened {
-        shown.insert("message_stats".into(), happened.into_map().into());
+        shown.add("message_stats", happened.into_map());
     }
     if view.detailed {
         show_details(queue, site, shown);
@@ -75,10 +76,10 @@ fn show_messages(
     site: &Site,
     view: &View,
     found: &Found,
-    shown: &mut Map<String, Value>,
+    shown: &mut Shown<'_>,
 ) {
     let counts = &found.counts;
-    let (mut numbers, history) = (Numbers::new(site), &queue.history);
+    let (mut numbers, history) = (Numbers::new(site, Shown::new(view)), &queue.history);
     numbers.add_constant("reductions", 0);
     let messages = counts.ready + counts.unacked;
     for (name, value, fields) in [
@@ -94,7 +95,7 @@ fn show_messages(
             history.details(fields, moments, view.ranges.lengths)
         });
     }
-    shown.extend(numbers.into_map());
+    shown.append(numbers.into_map());
     let bytes = counts.ready_bytes + counts.unacked_bytes;
     // Messages that are on disk only have their bytes there.
     let paged_bytes = match found.paged {
@@ -102,7 +103,7 @@ fn show_messages(
         _ => counts.ready_bytes.saturating_sub(found.resident_bytes),
     };
     let (persistent, persistent_bytes) = queue.persistent();
-    shown.extend(object([
+    shown.extend([
         ("memory", memory_bytes(found.resident_bytes).into()),
         ("messages_ram", messages.saturating_sub(found.paged).into()),
         (
@@ -120,7 +121,7 @@ fn show_messages(
         ("message_bytes_persistent", persistent_bytes.into()),
         ("message_bytes_paged_out", paged_bytes.into()),
         ("head_message_timestamp", found.head_timestamp.into()),
-    ]));
+    ]);
 }
 
 /// What a queue takes, itself and its messages.
@@ -128,32 +129,32 @@ pub(super) fn memory_bytes(resident_bytes: u64) -> u64 {
     size_of::<SharedQueue>() as u64 + resident_bytes
 }
 
-fn show_consumers(queue: &SharedQueue, found: &Found, shown: &mut Map<String, Value>) {
+fn show_consumers(queue: &SharedQueue, found: &Found, shown: &mut Shown<'_>) {
     let capacity = queue.capacity.get();
     let single = queue.declared.arguments.single_active_consumer;
     let only = found.only_consumer.as_deref();
-    shown.extend(object([
+    shown.extend([
         ("consumers", found.counts.consumers.into()),
         ("consumer_capacity", capacity.into()),
         ("consumer_utilisation", capacity.into()),
         ("exclusive_consumer_tag", only.filter(|_| !single).into()),
         ("single_active_consumer_tag", only.filter(|_| single).into()),
-    ]));
+    ]);
 }
 
 /// What long lists leave out.
-fn show_details(queue: &SharedQueue, site: &Site, shown: &mut Map<String, Value>) {
+fn show_details(queue: &SharedQueue, site: &Site, shown: &mut Shown<'_>) {
     if let Some(since) = idle_since(site, queue.history.changed_at()) {
-        shown.insert("idle_since".into(), since.into());
+        shown.add("idle_since", since);
     }
-    shown.insert("garbage_collection".into(), garbage_collection());
+    shown.look_up("garbage_collection", garbage_collection);
     if queue_type(queue) == QueueType::Classic {
         // Compat: the version of the only file format that RabbitMQ still has.
-        shown.insert("storage_version".into(), 2.into());
+        shown.add("storage_version", 2);
     }
 }
 
-fn show_quorum(queue: &SharedQueue, site: &Site, found: &Found, shown: &mut Map<String, Value>) {
+fn show_quorum(queue: &SharedQueue, site: &Site, found: &Found, shown: &mut Shown<'_>) {
     let features = queue.inspect(|queue| {
         let features = queue.settings().features.as_ref();
         let limit = features.and_then(|features| features.delivery_limit);
@@ -164,7 +165,7 @@ fn show_quorum(queue: &SharedQueue, site: &Site, found: &Found, shown: &mut Map<
     let by_priority: Map<String, Value> = by_priority
         .map(|(priority, count)| (priority.to_string(), count.into()))
         .collect();
-    shown.extend(object([
+    shown.extend([
         ("open_files", json!({ site.node(): 0 })),
         (
             "delivery_limit",
@@ -173,5 +174,5 @@ fn show_quorum(queue: &SharedQueue, site: &Site, found: &Found, shown: &mut Map<
         ("messages_dlx", found.counts.held.into()),
         ("message_bytes_dlx", found.counts.held_bytes.into()),
         ("messages_by_priority", by_priority.into()),
-    ]));
+    ]);
 }

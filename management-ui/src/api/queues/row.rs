@@ -10,7 +10,7 @@ use ferrymq_broker::queue::shared::SharedQueue;
 use ferrymq_broker::queue::{Counts, Queue};
 use ferrymq_broker::stats::MessageField;
 use ferrymq_broker::vhost::VHost;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::numbers;
 use crate::api::connections::ConnectionRow;
@@ -19,7 +19,7 @@ use crate::api::flows::Flows;
 use crate::api::sorting::{message_field, rate};
 use crate::http::Site;
 use crate::list::{Row, SortKey};
-use crate::query::View;
+use crate::query::{Shown, View};
 use crate::statistics::OF_QUEUES;
 
 /// Fields that cost no look at anything that is counted.
@@ -40,9 +40,10 @@ impl Row for Arc<SharedQueue> {
     }
 
     fn render(&self, site: &Site, view: &View) -> Value {
-        let mut shown = basics(self, site);
+        let mut shown = Shown::new(view);
+        show_basics(self, site, &mut shown);
         if view.is_within(&BASICS) {
-            return shown.into();
+            return shown.into_map().into();
         }
         show_policies(self, &mut shown);
         if !view.disable_stats {
@@ -50,10 +51,10 @@ impl Row for Arc<SharedQueue> {
         } else if view.queue_totals {
             let counts = self.inspect(Queue::counts);
             for (name, value) in totals(&counts) {
-                shown.insert(name.into(), value.into());
+                shown.add(name, value);
             }
         }
-        shown.into()
+        shown.into_map().into()
     }
 
     fn sort_key(&self, site: &Site, field: &str) -> Option<SortKey> {
@@ -116,11 +117,11 @@ pub(super) fn render_alone(
 }
 
 /// What is true of it whether anybody uses it or not.
-fn basics(queue: &SharedQueue, site: &Site) -> Map<String, Value> {
+fn show_basics(queue: &SharedQueue, site: &Site, shown: &mut Shown<'_>) {
     let flags = queue.declared.flags;
     let queue_type = queue_type(queue);
     let arguments = json::from_table(queue.declared.arguments.table());
-    let mut shown = object([
+    shown.extend([
         ("name", queue.name.as_str().into()),
         ("vhost", queue.vhost.as_ref().into()),
         ("type", queue_type.as_str().into()),
@@ -134,25 +135,24 @@ fn basics(queue: &SharedQueue, site: &Site) -> Map<String, Value> {
         ("internal_owner", false.into()),
     ]);
     if queue_type != QueueType::Classic {
-        shown.insert("leader".into(), site.node().into());
-        shown.insert("members".into(), json!([site.node()]));
-        shown.insert("online".into(), json!([site.node()]));
+        shown.add("leader", site.node());
+        shown.add("members", json!([site.node()]));
+        shown.add("online", json!([site.node()]));
     }
     if let Some(owner) = queue.owner {
         let connection = site.broker.clients().get(owner);
         let owner = connection.and_then(ConnectionRow::new);
         let details = owner.map_or_else(|| json!({}), |owner| owner.details());
-        shown.insert("owner_pid_details".into(), details);
+        shown.add("owner_pid_details", details);
     }
-    shown
 }
 
 /// Compat: null where no policy applies, not absent.
-fn show_policies(queue: &SharedQueue, shown: &mut Map<String, Value>) {
+fn show_policies(queue: &SharedQueue, shown: &mut Shown<'_>) {
     let applied = queue.policies();
     let applied = applied.as_deref();
     let definition = applied.map(|applied| applied.definition.entries());
-    shown.extend(object([
+    shown.extend([
         (
             "policy",
             applied
@@ -169,7 +169,7 @@ fn show_policies(queue: &SharedQueue, shown: &mut Map<String, Value>) {
             "effective_policy_definition",
             definition.cloned().unwrap_or_default().into(),
         ),
-    ]));
+    ]);
 }
 
 /// The numbers of messages.
@@ -227,11 +227,4 @@ fn policy_name(policy: &Option<Arc<Policy>>) -> Option<&str> {
 
 pub(super) fn queue_type(queue: &SharedQueue) -> QueueType {
     queue.declared.arguments.queue_type
-}
-
-pub(super) fn object<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
-    let fields = fields.into_iter();
-    fields
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
 }

@@ -1,8 +1,9 @@
 //! Lists are paged, sorted and filtered, whatever they are of.
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
-use crate::http::fixture::Fixture;
+use crate::http::fixture::{Client, Fixture};
+use crate::query::field;
 
 /// Lists that every broker has, with something in them and a word that finds it.
 const LISTS: [(&str, &str); 12] = [
@@ -82,5 +83,63 @@ async fn queues_are_found_by_what_they_hold() {
         let path = format!("/api/queues?columns=name&disable_stats=true&filter={filter}");
         let found = fixture.check("GET", &path, "", 200).await.json;
         assert_eq!(found, json!([{ "name": expected }]), "{filter}");
+    }
+}
+
+#[tokio::test]
+async fn every_field_can_be_asked_for_alone() {
+    let fixture = Fixture::start().await;
+    let queue = r#"{"durable":true,"arguments":{"x-queue-type":"quorum"}}"#;
+    fixture.check("PUT", "/api/queues/%2F/q", queue, 201).await;
+    fixture.tick(1).await;
+    let mut client = Client::open(&fixture.broker);
+    client.publish("amq.direct", "nowhere", false);
+    client.publish("", "q", false);
+    client.consume("q", false);
+    fixture.tick(2).await;
+    let node = format!("/api/nodes/{}", fixture.site.node());
+    let node = node.replace('<', "%3C").replace('>', "%3E");
+    let channel = fixture.check("GET", "/api/channels", "", 200).await.json;
+    let channel = channel[0]["name"].as_str().unwrap().replace(' ', "%20");
+    for path in [
+        &node,
+        "/api/overview",
+        "/api/queues/%2F/q",
+        "/api/vhosts/%2F",
+        "/api/exchanges/%2F/amq.direct",
+        &format!("/api/channels/{}", channel.replace('>', "%3E")),
+    ] {
+        let all = fixture.check("GET", path, "", 200).await.json;
+        let stats = all["message_stats"].as_object().into_iter().flatten();
+        let stats = stats.map(|(name, value)| (format!("message_stats.{name}"), value));
+        let fields = all.as_object().unwrap().iter();
+        let fields = fields.map(|(name, value)| (name.clone(), value));
+        for (name, value) in fields.chain(stats) {
+            let alone = format!("{path}?columns={name}");
+            let alone = fixture.check("GET", &alone, "", 200).await.json;
+            assert_eq!(alone.as_object().map(Map::len), Some(1), "{path}: {name}");
+            let alone = field(&alone, &name).unwrap();
+            assert_eq!(kind(alone), kind(value), "{path}: {name}");
+        }
+    }
+}
+
+/// What a value is, and which fields it has.
+fn kind(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => format!("{:?}", fields.keys().collect::<Vec<_>>()),
+        Value::Array(values) => format!("{} values", values.len()),
+        Value::Number(number) => format!("a number, whole: {}", number.is_u64()),
+        value => value.to_string(),
+    }
+}
+
+#[tokio::test]
+async fn a_field_that_is_not_shown_filters_nodes() {
+    let fixture = Fixture::start().await;
+    for (filter, count) in [("mem_used:%3E0", 1), ("mem_used:%3C1", 0)] {
+        let path = format!("/api/nodes?columns=name&sort=mem_used&filter={filter}");
+        let nodes = fixture.check("GET", &path, "", 200).await.json;
+        assert_eq!(nodes.as_array().map(Vec::len), Some(count), "{filter}");
     }
 }
