@@ -48,7 +48,7 @@ mod permissions;
 mod policies;
 mod queue;
 mod queue_groups;
-mod queues;
+pub(crate) mod queues;
 mod user;
 mod users;
 mod vhost;

@@ -47,7 +47,10 @@ impl Charts {
         object: &Value,
     ) -> Self {
         let charts = Self {
-            ranges: ranges(visit),
+            ranges: match visit.is_live {
+                true => Vec::new(),
+                false => ranges(visit),
+            },
             figures: Vec::new(),
             samples: Vec::new(),
         };

@@ -19,6 +19,13 @@ pub(super) use first_message::FirstMessage;
 use glance::Shown;
 use tiles::Tile;
 
+/// What the page shows of the overview and of the node, charts included.
+const OF_OVERVIEW: &str = "listeners,object_totals,queue_totals,message_stats,churn_rates,recv_oct,recv_oct_details,\
+    send_oct,send_oct_details";
+const OF_NODE: &str = "mem_used,mem_limit,mem_alarm,disk_free,disk_free_limit,disk_free_alarm,fd_used,fd_total,\
+    processors,cpu_time_details,db_dir,io_sync_avg_time,io_sync_avg_time_details,io_write_avg_time,\
+    io_write_avg_time_details,io_read_avg_time,io_read_avg_time_details";
+
 /// The page.
 #[derive(Template)]
 #[template(path = "overview.html", blocks = ["banner", "attention", "top"])]
@@ -53,9 +60,11 @@ impl Page for Overview {
             Some(vhost) => call.header("x-vhost", vhost),
             None => call,
         };
-        let overview = visit.call(Charts::asked(visit, call.clone())).await?;
+        let overview = call.clone().with("columns", OF_OVERVIEW);
+        let overview = visit.call(Charts::asked(visit, overview)).await?;
         let name = visit.console.site.node();
-        let node = Charts::asked(visit, Call::get(&["nodes", name]));
+        let node = Call::get(&["nodes", name]).with("columns", OF_NODE);
+        let node = Charts::asked(visit, node);
         let node = match visit.may_monitor() {
             true => visit.call(node).await?,
             false => Value::Null,

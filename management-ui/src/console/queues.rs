@@ -26,7 +26,7 @@ use super::visit::Visit;
 const MAX_DRAIN_SECONDS: f64 = 365.0 * 86_400.0;
 
 /// All queues.
-pub(super) static SHEET: Sheet = Sheet {
+pub(crate) static SHEET: Sheet = Sheet {
     id: "queues",
     path: &["queues"],
     nouns: ("queue", "queues"),
@@ -133,6 +133,18 @@ pub(super) static SHEET: Sheet = Sheet {
         .about("The timestamp that the oldest message came with"),
     ],
 };
+
+/// What columns read of a queue besides the fields that they are called by.
+const READ_BESIDE: &[&str] = &[
+    "type",
+    "durable",
+    "auto_delete",
+    "exclusive",
+    "effective_policy_definition",
+    "policy",
+    "consumers",
+    "messages_ready",
+];
 
 const fn bulk(action: &'static str, title: &'static str) -> Bulk {
     Bulk::new(action, title)
@@ -292,7 +304,13 @@ impl Page for Queues {
     const PERIOD: Duration = Duration::from_secs(2);
 
     async fn load(visit: &Visit) -> Result<Self, Problem> {
-        let table = SHEET.load(visit).await?.actions_that(|action| {
+        let list = SHEET.list(&visit.address);
+        let list = match visit.is_live {
+            true => list.with("columns", &SHEET.fields(visit, READ_BESIDE)),
+            false => list,
+        };
+        let table = SHEET.load_from(visit, list).await?;
+        let table = table.actions_that(|action| {
             if action == "set-policy" {
                 return visit.may_make_policies();
             }
@@ -453,23 +471,22 @@ pub(super) fn features(row: &Value) -> Cell {
     let arguments = &row["arguments"];
     let policy = &row["effective_policy_definition"];
     for (argument, badge) in [
-        ("message-ttl", "TTL"),
-        ("expires", "Exp"),
-        ("max-length", "Lim"),
-        ("max-length-bytes", "Lim B"),
-        ("dead-letter-exchange", "DLX"),
-        ("max-priority", "Pri"),
-        ("single-active-consumer", "SAC"),
-        ("delivery-limit", "DL"),
+        ("x-message-ttl", "TTL"),
+        ("x-expires", "Exp"),
+        ("x-max-length", "Lim"),
+        ("x-max-length-bytes", "Lim B"),
+        ("x-dead-letter-exchange", "DLX"),
+        ("x-max-priority", "Pri"),
+        ("x-single-active-consumer", "SAC"),
+        ("x-delivery-limit", "DL"),
     ] {
-        let own = &arguments[format!("x-{argument}")];
-        let value = if own.is_null() {
-            &policy[argument]
-        } else {
-            own
+        let key = argument.trim_start_matches("x-");
+        let value = match &arguments[argument] {
+            Value::Null => &policy[key],
+            own => own,
         };
         if !value.is_null() {
-            badges.push(Badge::new(badge, format!("{argument}: {value}")));
+            badges.push(Badge::new(badge, format!("{key}: {value}")));
         }
     }
     if let Some(policy) = row["policy"].as_str() {

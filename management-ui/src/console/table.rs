@@ -271,8 +271,25 @@ impl Sheet {
         }
     }
 
+    /// The fields of the API that the shown columns and the key are made of, where they are made of nothing beside
+    /// these fields and `others`: a list for the parameter `columns`.
+    pub(crate) fn fields(&self, visit: &Visit, others: &[&'static str]) -> String {
+        let shown = self.shown(visit).map(|column| column.field);
+        let fields = self.key.iter().chain(others).copied().chain(shown);
+        fields.collect::<Vec<_>>().join(",")
+    }
+
     fn empty(&'static self, visit: &Visit) -> Table {
         let address = &visit.address;
+        let (headers, choices, presets) = match visit.is_live {
+            // A stream sends rows, not what stands around them.
+            true => Default::default(),
+            false => {
+                let headers = self.shown(visit).map(|column| header(address, column));
+                let headers = headers.collect();
+                (headers, self.choices(address), self.presets(address))
+            }
+        };
         let number = |name: &str, default: u64| {
             let given = address.get(name).and_then(|text| text.parse().ok());
             given.filter(|number| *number > 0).unwrap_or(default)
@@ -280,18 +297,15 @@ impl Sheet {
         Table {
             id: self.id,
             nouns: self.nouns,
-            headers: self
-                .shown(visit)
-                .map(|column| header(address, column))
-                .collect(),
+            headers,
             rows: Vec::new(),
             kept: Kept::default(),
             bulk: match visit.is_read_only() {
                 true => Vec::new(),
                 false => self.bulk.to_vec(),
             },
-            choices: self.choices(address),
-            presets: self.presets(address),
+            choices,
+            presets,
             filter: address.get("filter").unwrap_or_default().to_owned(),
             problem: None,
             total: 0,

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use form_urlencoded::byte_serialize;
 use serde_json::{Value, json};
 
+use super::super::super::fixture::Client;
 use super::Browser;
+use crate::console::queues;
 
 /// The rows that a page has, by key.
 fn rows(change: &Value, table: &str) -> BTreeMap<String, String> {
@@ -53,6 +55,11 @@ async fn a_row_looks_the_same_alone() {
     let policy = r#"{"pattern":"^a","definition":{"max-length":5}}"#;
     for (path, body) in [
         ("queues/%2F/a%2Fb", ""),
+        (
+            "queues/%2F/quorum",
+            r#"{"durable":true,"arguments":{"x-queue-type":"quorum"}}"#,
+        ),
+        ("queues/%2F/goes", r#"{"auto_delete":true}"#),
         ("exchanges/%2F/e", r#"{"type":"topic"}"#),
         ("policies/%2F/p", policy),
         ("operator-policies/%2F/o", policy),
@@ -68,7 +75,20 @@ async fn a_row_looks_the_same_alone() {
         let reply = browser.fixture.call("PUT", &path, body).await;
         assert!(reply.status < 300, "{path}: {reply:?}");
     }
-    for (page, table) in [
+    browser.fixture.tick(1).await;
+    let mut client = Client::open(&browser.fixture.broker);
+    client.declare("own", true);
+    client.consume("a/b", false);
+    for queue in ["a/b", "a/b", "quorum"] {
+        client.publish("", queue, false);
+    }
+    browser.fixture.tick(2).await;
+    // What a column shows does not depend on which others there are.
+    let columns = queues::SHEET.columns.iter();
+    let queues = columns.map(|column| format!("queues?columns={}", column.field));
+    let queues: Vec<_> = queues.collect();
+    let queues = queues.iter().map(|page| (page.as_str(), "queues"));
+    let others = [
         ("queues?", "queues"),
         ("exchanges?", "exchanges"),
         ("bindings?", "bindings"),
@@ -76,7 +96,8 @@ async fn a_row_looks_the_same_alone() {
         ("policies?of=operator", "operator-policies"),
         ("vhosts?columns=all", "vhosts"),
         ("users?columns=all", "users"),
-    ] {
+    ];
+    for (page, table) in others.into_iter().chain(queues) {
         let all = rows(&browser.live(page).await, table);
         assert!(!all.is_empty(), "{page}");
         let parsed = all.keys().map(|key| serde_json::from_str(key).unwrap());

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::super::super::fixture::{Client, Fixture, PATIENCE};
 use super::Browser;
+use crate::console::chart::catalogue;
 
 /// What stands under *Needs attention*, as soon as somebody has looked.
 async fn attention(browser: &Browser) -> String {
@@ -43,6 +44,38 @@ async fn what_reaches_no_queue_or_dies_is_found() {
         "messages become dead letters each second",
     ] {
         assert!(attention.contains(text), "{text}: {attention}");
+    }
+}
+
+#[tokio::test]
+async fn charts_go_on_in_all_their_series() {
+    let fixture = Fixture::start().await;
+    let mut client = Client::open(&fixture.broker);
+    client.publish("", "nowhere", false);
+    fixture.tick(1).await;
+    let browser = Browser::log_in(fixture, "guest", "guest").await;
+    let change = browser.live("overview").await;
+    let latency = catalogue::find("disk", "latency").map(|chart| ("disk", chart));
+    let charts = catalogue::charts("overview").iter();
+    let charts = charts.map(|chart| ("overview", chart)).chain(latency);
+    for (of, chart) in charts {
+        let sample = &change["samples"][format!("{of}-{}", chart.name)];
+        for series in chart.series {
+            let value = &sample[series.name];
+            assert!(
+                value.is_number(),
+                "{} of {}: {sample}",
+                series.name,
+                chart.name
+            );
+        }
+    }
+    let parts = &change["parts"];
+    for tile in ["cpu", "memory", "free", "files"] {
+        let html = parts[format!("tile-{tile}")].as_str().unwrap();
+        for limit in ["of 0", "limit 0"] {
+            assert!(!html.contains(limit), "{tile}: {html}");
+        }
     }
 }
 
