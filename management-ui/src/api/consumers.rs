@@ -168,6 +168,7 @@ fn kinds(consumer: &ClientConsumer) -> Kinds {
 fn stats(consumer: &ClientConsumer, site: &Site, view: &View) -> Option<Value> {
     let range = view.ranges.messages;
     let went = |fields: &[_], moments| consumer.history.details(fields, moments, range);
+    // It may stand in a queue, whose fields are others.
     let numbers = Numbers::new(site, Shown::default());
     let mut stats = message_stats(numbers, &consumer.activity(), kinds(consumer), went)?;
     if consumer.ack_required && site.broker.statistics().has_rates() {

@@ -122,6 +122,10 @@ async fn every_field_can_be_asked_for_alone() {
             assert_eq!(kind(alone), kind(value), "{path}: {name}");
         }
     }
+    let path = "/api/queues/%2F/q?columns=consumer_details.message_stats";
+    let queue = fixture.check("GET", path, "", 200).await.json;
+    let stats = &queue["consumer_details"][0]["message_stats"];
+    assert_eq!(stats["deliver"], 1, "{queue}");
 }
 
 /// What a value is, and which fields it has.
