@@ -33,17 +33,17 @@ static SHEET: Sheet = Sheet {
             Kind::Of(connection),
         ),
         Column::usual("channel_details.number", "Channel", Kind::Of(channel)),
-        Column::usual("ack_required", "Acks", Kind::Of(acks)),
-        Column::usual("exclusive", "Exclusive", Kind::Flag),
         Column::usual("prefetch_count", "Prefetch", Kind::NumberOf(prefetch))
             .about("Unacked messages that it may have"),
         UNACKED,
         DELIVERED,
         ACKED,
         ACK_TIME,
-        Column::usual("arguments.x-priority", "Priority", Kind::NumberOf(priority)),
+        Column::usual("ack_required", "Acks", Kind::Of(acks)),
         Column::usual("consumer_timeout", "Time-out", Kind::NumberOf(timeout))
             .about("How long it may keep a message without acknowledging it"),
+        Column::usual("exclusive", "Exclusive", Kind::Flag),
+        Column::usual("arguments.x-priority", "Priority", Kind::NumberOf(priority)),
         Column::usual("arguments", "Arguments", Kind::Of(arguments)),
     ],
 };
