@@ -52,15 +52,6 @@ impl Queue {
         self.enforce_limits_some(DROPPED_AT_ONCE, effects);
     }
 
-    /// What [left](Effects::unread) or [moved](Effects::moved) unread has been counted: what a limit of bytes
-    /// waited for is done.
-    pub fn sizes_known(&mut self, effects: &mut Effects) {
-        let features = self.settings.features.as_ref();
-        if features.is_some_and(|features| features.max_length_bytes.is_some()) {
-            self.enforce_limits(effects);
-        }
-    }
-
     /// The same, but drops at most so many messages. Tells whether there are more to drop now.
     pub fn enforce_limits_some(&mut self, most: usize, effects: &mut Effects) -> bool {
         let Some(features) = self.settings.features.clone() else {
@@ -73,6 +64,15 @@ impl Queue {
         // What stood in front may have been on disk only, and consumers waited for it.
         self.serve(effects);
         more
+    }
+
+    /// What [left](Effects::unread) or [moved](Effects::moved) unread has been counted: what a limit of bytes
+    /// waited for is done.
+    pub fn sizes_known(&mut self, effects: &mut Effects) {
+        let features = self.settings.features.as_ref();
+        if features.is_some_and(|features| features.max_length_bytes.is_some()) {
+            self.enforce_limits(effects);
+        }
     }
 
     fn drop_heads(&mut self, features: &Features, most: usize, effects: &mut Effects) -> bool {
