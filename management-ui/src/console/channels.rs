@@ -131,14 +131,7 @@ pub(super) fn link(name: &str, number: u64, connection: &Value) -> Cell {
         return Cell::link(&to, name);
     };
     let peer = format!("{host}:{port} ({number})");
-    match connection["user_provided_name"].as_str() {
-        Some(given) => Cell::Link {
-            to: to.to_string(),
-            text: given.to_owned(),
-            quiet: peer,
-        },
-        None => Cell::link(&to, peer),
-    }
+    Cell::client(&to, &connection["user_provided_name"], peer)
 }
 
 /// How a channel publishes.

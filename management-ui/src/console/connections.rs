@@ -140,19 +140,7 @@ pub(super) fn of_connection(name: &str) -> Address {
 /// The name that the client gave comes first.
 fn name(row: &Value) -> Cell {
     let name = text(row, "name");
-    let to = of_connection(name).to_string();
-    match row["user_provided_name"].as_str() {
-        Some(given) if !given.is_empty() => Cell::Link {
-            to,
-            text: given.to_owned(),
-            quiet: name.to_owned(),
-        },
-        _ => Cell::Link {
-            to,
-            text: name.to_owned(),
-            quiet: String::new(),
-        },
-    }
+    Cell::client(&of_connection(name), &row["user_provided_name"], name)
 }
 
 /// How a connection is.

@@ -134,14 +134,7 @@ fn connection(row: &Value) -> Cell {
         return Cell::Nothing;
     };
     let peer = format!("{host}:{port}");
-    match details["user_provided_name"].as_str() {
-        Some(given) => Cell::Link {
-            to: to.to_string(),
-            text: given.to_owned(),
-            quiet: peer,
-        },
-        None => Cell::link(&to, peer),
-    }
+    Cell::client(&to, &details["user_provided_name"], peer)
 }
 
 /// The channel that a row is about, by its number on the connection.

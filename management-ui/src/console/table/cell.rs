@@ -103,6 +103,19 @@ impl Cell {
         }
     }
 
+    /// The way to something that belongs to a client: by the name that the client gave, if it gave one, and else by
+    /// `known`, which stands beside it.
+    pub(crate) fn client(to: &Address, given: &Value, known: impl Into<String>) -> Self {
+        match given.as_str() {
+            Some(given) if !given.is_empty() => Self::Link {
+                to: to.to_string(),
+                text: given.to_owned(),
+                quiet: known.into(),
+            },
+            _ => Self::link(to, known),
+        }
+    }
+
     /// How something is.
     pub(crate) fn state(kind: &'static str, text: impl Into<String>) -> Self {
         Self::State {
