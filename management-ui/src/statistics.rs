@@ -109,11 +109,15 @@ impl<'a> Numbers<'a> {
             let ms = overall.as_secs_f64() * 1_000.0;
             return self.shown.add(name, ms);
         }
+        let about = format!("{name}_details");
+        if !self.shown.wants(name) && !self.shown.wants(&about) {
+            return;
+        }
         let mean = went(self.statistics.moments());
         let ms = mean.newest as f64 / MICROSECONDS_IN_MS;
         self.shown.add(name, ms);
         let details = details_in_ms(&mean.details);
-        self.shown.add(&format!("{name}_details"), details);
+        self.shown.add(&about, details);
     }
 
     /// Adds something that has no history.

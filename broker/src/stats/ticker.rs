@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use super::fields::{ChurnField, ExchangeField, MessageField, NodeField, TrafficField};
 use super::flows::{Flow, RoutedTotals};
 use super::room::{BUDGET_BYTES, Object, Room};
-use super::series::{Moments, Reach};
+use super::series::{Field, Moments, Reach};
 use super::sums::{ChannelSums, QueueSums, Sums, TrafficSums};
 use super::{Activity, ExchangeTotals, History, Statistics};
 use crate::broker::Broker;
@@ -143,12 +143,8 @@ impl Pass<'_> {
     }
 
     fn routed(&mut self, routed: &RoutedTotals) {
-        let (moments, history) = (self.moments, &routed.history);
         let values = [(ExchangeField::Out, routed.published())];
-        history.record(moments, Reach::Fine, values);
-        if let Some(room) = &mut self.room {
-            room.add_fine(moments, history);
-        }
+        self.fine(&routed.history, values.into_iter());
     }
 
     fn flow(&mut self, flow: &Flow) {
@@ -156,10 +152,10 @@ impl Pass<'_> {
     }
 
     /// Takes note of what keeps the fine tier only.
-    fn fine(
+    fn fine<F: Field + Send>(
         &mut self,
-        history: &History<MessageField>,
-        values: impl Iterator<Item = (MessageField, u64)>,
+        history: &History<F>,
+        values: impl Iterator<Item = (F, u64)>,
     ) {
         let moments = self.moments;
         history.record(moments, Reach::Fine, values);
@@ -199,16 +195,14 @@ impl Pass<'_> {
                     let activity = channel.counters.read();
                     let values = happened(activity);
                     channel.history.record(self.moments, Reach::Middle, values);
-                }
-                for flow in channel.flows.iter().flat_map(|flows| flows.all()) {
-                    self.flow(&flow);
-                    self.look().await;
-                }
-                if self.statistics.has_rates() {
                     for consumer in channel.consumers() {
                         self.fine(&consumer.history, consumer.sample());
                         self.look().await;
                     }
+                }
+                for flow in channel.flows.iter().flat_map(|flows| flows.all()) {
+                    self.flow(&flow);
+                    self.look().await;
                 }
                 if let (Some(flows), Some(vhost)) = (&channel.flows, vhost) {
                     flows.prune(vhost);
