@@ -327,10 +327,13 @@ async fn clients_are_known_by_the_names_that_they_give() {
     fill(&browser, "work", json!({"durable": true}), &["x"]).await;
     let mut client = Client::open_named(&browser.fixture.broker, "worker 7");
     client.consume("work", false);
+    let mut nameless = Client::open_named(&browser.fixture.broker, "");
+    nameless.consume("work", false);
     let pages = ["consumers", "channels", &of("queue-consumers", "work")];
     for page in pages {
         let shown = browser.page(page).await;
         assert!(shown.contains("class=\"text\">worker 7</a>"), "{page}");
+        assert!(shown.contains("class=\"text\">127.0.0.1:9"), "{page}");
     }
     for list in ["consumers", "channels"] {
         let path = format!("/api/{list}?filter=client:worker");
